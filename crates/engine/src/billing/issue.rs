@@ -1,0 +1,192 @@
+//! Issuing: the decided invoices of one batch are written set-wise, their ids and numbers with them.
+
+use std::collections::BTreeMap;
+
+use quittance_domain::currency::Currency;
+use quittance_domain::cycle::BillingCycle;
+use quittance_domain::ids::{EntryId, InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
+use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::ledger::issue_payable;
+use quittance_domain::money::{Money, sum_units};
+use quittance_domain::planner::PlannedLine;
+use quittance_domain::time::{Day, Timestamp};
+use quittance_store::accruals::{self, BookState};
+use quittance_store::invoices::{self, HistoryRow, Invoice, Issued, Line, Took};
+use quittance_store::ledger::{self, BookedEntry};
+use quittance_store::parties::Party;
+use quittance_store::runs::RunTotal;
+use quittance_store::{Tx, networks};
+
+use super::decide::{Decided, Decisions};
+use crate::error::Result;
+
+/// The counter of a network's ledger entries.
+pub(crate) const ENTRY_IDS: &str = "entry_id";
+
+/// What the invoices of a batch have in common.
+pub(super) struct Header<'a> {
+    pub(super) network: NetworkId,
+    pub(super) kind: InvoiceKind,
+    pub(super) run_id: RunId,
+    pub(super) actor: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) posting_day: Day,
+    pub(super) first_invoice_id: i64,
+    pub(super) first_invoice_number: i64,
+    pub(super) auto_approve: bool,
+}
+
+/// Writes the invoices; answers what was issued, by currency, and the ids.
+pub(super) fn issue(
+    tx: &mut dyn Tx,
+    header: &Header<'_>,
+    decisions: &Decisions,
+) -> Result<(Vec<RunTotal>, Vec<InvoiceId>)> {
+    let count = decisions.issue.len() as i64;
+    if count == 0 {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let network = header.network;
+    let first_id = networks::next(tx, network, networks::COUNTER_INVOICE_ID, header.first_invoice_id, count)?;
+    let number_counter = networks::invoice_number_counter(header.kind);
+    let first_number = networks::next(tx, network, number_counter, header.first_invoice_number, count)?;
+    let first_entry = networks::next(tx, network, ENTRY_IDS, 1, count)?;
+    let mut issued = Vec::with_capacity(decisions.issue.len());
+    let mut entries = Vec::with_capacity(decisions.issue.len());
+    for (offset, decided) in (0..).zip(&decisions.issue) {
+        let ids = (InvoiceId::new(first_id + offset), InvoiceNumber::new(first_number + offset));
+        let party = decisions.parties.get(&decided.book.book.party_id);
+        let invoice = build(header, decided, ids, party);
+        entries.extend(entry(header, &invoice.invoice, EntryId::new(first_entry + offset)));
+        issued.push(invoice);
+    }
+    invoices::issue(tx, network, &issued)?;
+    ledger::add(tx, network, &entries)?;
+    let books: Vec<BookState> = decisions.issue.iter().map(|decided| decided.book_after).collect();
+    accruals::set_books(tx, network, &books)?;
+    for (decided, issued) in decisions.issue.iter().zip(&issued) {
+        if let Some(rows) = &decided.picked {
+            accruals::mark(tx, network, issued.invoice.invoice_id, rows)?;
+        }
+    }
+    Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
+}
+
+fn build(
+    header: &Header<'_>,
+    decided: &Decided,
+    (invoice_id, number): (InvoiceId, InvoiceNumber),
+    party: Option<&Party>,
+) -> Issued {
+    let plan = &decided.invoice;
+    let took = match decided.picked {
+        Some(_) => Took::Pick,
+        None => Took::Sweep {
+            from: decided.book.cut,
+            to: decided.book_after.cut,
+            low_epoch: decided.book.low_epoch,
+        },
+    };
+    let terms = party.and_then(|party| party.payment_terms_days);
+    let cycle = party.and_then(|party| BillingCycle::parse(party.billing_cycle.as_deref()?).ok());
+    let due_days = terms.and_then(|days| u32::try_from(days).ok());
+    let invoice = Invoice {
+        book: decided.book.book,
+        invoice_id,
+        number,
+        status: InvoiceStatus::Pending,
+        period: plan.period,
+        due_day: cycle.unwrap_or(BillingCycle::Manual).due_date(plan.period.end, due_days),
+        payment_terms_days: terms,
+        hidden: party.is_some_and(|party| party.hidden_default),
+        public_notes: String::new(),
+        internal_notes: String::new(),
+        party_name: party.map(|party| party.name.clone()).unwrap_or_default(),
+        party_email: party.and_then(|party| party.email.clone()),
+        run_id: header.run_id,
+        took,
+        voided: None,
+        next_line: plan.lines.len() as i64 + 1,
+        version: 1,
+        created_at: header.now,
+        created_by: header.actor.to_owned(),
+        updated_at: header.now,
+        billed_units: plan.total_units,
+        paid_units: 0,
+    };
+    let lines = (1..).zip(&plan.lines).map(|(no, planned)| line(header, no, planned)).collect();
+    let history = vec![issued_row(header, &invoice)];
+    let mut issued = Issued { invoice, lines, history };
+    if header.auto_approve {
+        approve(header, &mut issued);
+    }
+    issued
+}
+
+fn line(header: &Header<'_>, line_no: i64, planned: &PlannedLine) -> Line {
+    Line {
+        line_no,
+        line_type: if planned.offer_id.is_some() { "conversions" } else { "rounding" },
+        offer_id: planned.offer_id,
+        period: planned.period,
+        taken: planned.taken,
+        units: planned.units,
+        comment: String::new(),
+        created_at: header.now,
+    }
+}
+
+fn issued_row(header: &Header<'_>, invoice: &Invoice) -> HistoryRow {
+    HistoryRow {
+        version: 1,
+        happened_at: header.now,
+        actor: header.actor.to_owned(),
+        action: "issued".to_owned(),
+        status: InvoiceStatus::Pending,
+        billed_units: invoice.billed_units,
+        paid_units: 0,
+        details: crate::invoices::issue_details(invoice),
+    }
+}
+
+/// The network's setting approves each invoice as it is issued. A party's credit is used right after, by the caller.
+fn approve(header: &Header<'_>, issued: &mut Issued) {
+    issued.invoice.status = InvoiceStatus::Approved;
+    issued.invoice.version = 2;
+    issued.history.push(HistoryRow {
+        version: 2,
+        happened_at: header.now,
+        actor: header.actor.to_owned(),
+        action: "approved".to_owned(),
+        status: InvoiceStatus::Approved,
+        billed_units: issued.invoice.billed_units,
+        paid_units: 0,
+        details: r#"{"automatic":true}"#.to_owned(),
+    });
+}
+
+fn entry(header: &Header<'_>, invoice: &Invoice, entry_id: EntryId) -> Option<BookedEntry> {
+    let entry = issue_payable(Money::new(invoice.billed_units, invoice.book.currency))?;
+    Some(BookedEntry {
+        book: invoice.book,
+        entry_id,
+        invoice_id: invoice.invoice_id,
+        event: "issue",
+        document_no: 0,
+        posting_day: header.posting_day,
+        recorded_at: header.now,
+        entry,
+    })
+}
+
+fn totals(issued: &[Issued]) -> Result<Vec<RunTotal>> {
+    let mut by_currency: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
+    for Issued { invoice, .. } in issued {
+        by_currency.entry(invoice.book.currency).or_default().push(invoice.billed_units);
+    }
+    let total = |(currency, units): (Currency, Vec<i64>)| {
+        let invoices = units.len() as i64;
+        Ok(RunTotal { currency, invoices, units: sum_units(units)? })
+    };
+    by_currency.into_iter().map(total).collect()
+}

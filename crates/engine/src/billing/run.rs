@@ -1,0 +1,260 @@
+//! A run from its start to its end: recorded first, then batch by batch, so that a crash loses nothing and a repeat
+//! continues.
+
+use std::collections::BTreeMap;
+
+use quittance_domain::accrual::Cut;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceKind, RunId};
+use quittance_domain::money::sum_units;
+use quittance_domain::time::Day;
+use quittance_store::accruals::{self, BookState};
+use quittance_store::runs::{self, Run, RunTotal};
+use quittance_store::{Tx, networks, parties};
+
+use super::decide::{Setup, decide};
+use super::issue::{Header, issue};
+use super::{BATCH_BOOKS_MAX, Parties, RunReport, RunRequest};
+use crate::error::{Error, Result};
+use crate::settings::Settings;
+use crate::{Call, Engine};
+
+/// The counter of a network's runs.
+const RUN_IDS: &str = "run_id";
+/// The first party id and currency: before every book.
+const BEFORE_ALL: (i64, &str) = (i64::MIN, "");
+
+/// What a run of a network works with.
+struct Work<'a> {
+    call: &'a Call,
+    request: &'a RunRequest,
+    settings: Settings,
+    setup: Setup,
+    today: Day,
+}
+
+impl Engine {
+    /// Runs the billing that is asked for, or continues an unfinished run with equal parameters. `progress` hears
+    /// after each batch what has been issued so far.
+    ///
+    /// # Errors
+    /// The request is not valid, or what the store says; what was issued before stays issued, and a repeat continues.
+    pub fn bill(
+        &self,
+        call: &Call,
+        request: &RunRequest,
+        progress: &mut dyn FnMut(&RunReport),
+    ) -> Result<RunReport> {
+        let work = self.work(call, request)?;
+        let run_id = self.store.write(|tx| work.start(tx))?;
+        self.drive(&work, run_id, progress)
+    }
+
+    fn drive(&self, work: &Work<'_>, run_id: RunId, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
+        while !self.store.write(|tx| work.batch(tx, run_id))? {
+            progress(&self.run_report(work.call, run_id)?);
+        }
+        self.run_report(work.call, run_id)
+    }
+
+    /// Continues a run that was started, to its end.
+    ///
+    /// # Errors
+    /// There is no such run, or as [`Engine::bill`].
+    pub fn continue_run(&self, call: &Call, run_id: RunId, request: &RunRequest) -> Result<RunReport> {
+        let work = self.work(call, request)?;
+        self.drive(&work, run_id, &mut |_| {})
+    }
+
+    /// What a run would issue and leave out. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::bill`].
+    pub fn preview(&self, call: &Call, request: &RunRequest) -> Result<RunReport> {
+        let work = self.work(call, request)?;
+        let mut report = RunReport { run_id: None, done: true, totals: Vec::new(), skipped: Vec::new() };
+        let mut issued: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
+        self.store.read(|tx| {
+            (issued, report.skipped) = (BTreeMap::new(), Vec::new());
+            let epoch = networks::current_epoch(tx, call.network)?;
+            let mut after = (BEFORE_ALL.0, BEFORE_ALL.1.to_owned());
+            loop {
+                let books =
+                    accruals::books_after(tx, call.network, request.kind, (after.0, &after.1), BATCH_BOOKS_MAX)?;
+                let Some(last) = books.last() else { return Ok::<_, Error>(()) };
+                after = (last.book.party_id, last.book.currency.code().to_owned());
+                let books = work.asked_for(books);
+                let decisions = decide(tx, &work.setup, request, work.cut(epoch), &books)?;
+                for decided in decisions.issue {
+                    issued.entry(decided.book.book.currency).or_default().push(decided.invoice.total_units);
+                }
+                report.skipped.extend(decisions.skips);
+            }
+        })?;
+        for (currency, units) in issued {
+            let invoices = units.len() as i64;
+            report.totals.push(RunTotal { currency, invoices, units: sum_units(units)? });
+        }
+        Ok(report)
+    }
+
+    /// What a run has issued and left out so far.
+    ///
+    /// # Errors
+    /// There is no such run.
+    pub fn run_report(&self, call: &Call, run_id: RunId) -> Result<RunReport> {
+        self.store.read(|tx| {
+            let run = runs::one(tx, call.network, run_id)?
+                .ok_or_else(|| Error::NotFound(format!("there is no billing run {run_id}")))?;
+            Ok(RunReport {
+                run_id: Some(run_id),
+                done: run.done,
+                totals: runs::totals(tx, call.network, run_id)?,
+                skipped: runs::skips(tx, call.network, run_id)?,
+            })
+        })
+    }
+
+    fn work<'a>(&self, call: &'a Call, request: &'a RunRequest) -> Result<Work<'a>> {
+        let network = self.network(call.network)?;
+        let today = self.zone_of(call)?.day_of(call.now);
+        let settings = self.network_settings(call)?;
+        check(request, today)?;
+        let setup = self.store.read(|tx| {
+            check_parties(tx, call, request)?;
+            Setup::load(tx, call.network, network.currency, settings.require_payment_method)
+        })?;
+        Ok(Work { call, request, settings, setup, today })
+    }
+}
+
+/// What can be said of a request without the database.
+fn check(request: &RunRequest, today: Day) -> Result<()> {
+    if request.kind == InvoiceKind::Receivable {
+        return Err(Error::invalid("/kind", "kind: receivable invoices are not issued by this version yet"));
+    }
+    if request.through > today {
+        let detail = format!("through: {} is in the future, today is {today}", request.through);
+        return Err(Error::invalid("/through", detail));
+    }
+    if let Some(from) = request.from.filter(|from| *from > request.through) {
+        let detail = format!("from: {from} is after through, {}", request.through);
+        return Err(Error::invalid("/from", detail));
+    }
+    Ok(())
+}
+
+fn check_parties(tx: &mut dyn Tx, call: &Call, request: &RunRequest) -> Result<()> {
+    let (Parties::Only(ids) | Parties::Except(ids)) = &request.parties else { return Ok(()) };
+    let known = parties::by_ids(tx, call.network, request.kind.party_kind(), ids)?;
+    match ids.iter().find(|id| !known.iter().any(|party| party.party_id == **id)) {
+        Some(id) => Err(Error::invalid("/affiliates", format!("there is no affiliate {id}"))),
+        None => Ok(()),
+    }
+}
+
+/// The parameters in a form in which equal requests are equal texts.
+fn canonical(request: &RunRequest) -> String {
+    let sorted = |ids: &[i64]| {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    };
+    let mut parameters = serde_json::json!({ "through": request.through.to_string() });
+    if let Some(from) = request.from {
+        parameters["from"] = from.to_string().into();
+    }
+    match &request.parties {
+        Parties::All => {}
+        Parties::Only(ids) => parameters["only"] = sorted(ids).into(),
+        Parties::Except(ids) => parameters["except"] = sorted(ids).into(),
+    }
+    if let Some(offers) = &request.offers {
+        parameters["offers"] = sorted(offers).into();
+    }
+    parameters.to_string()
+}
+
+impl Work<'_> {
+    fn cut(&self, epoch: i64) -> Cut {
+        Cut { epoch, through: self.request.through, as_of: self.today }
+    }
+
+    /// Records the run. Raising the epoch and committing at once is what makes everything up to it complete.
+    fn start(&self, tx: &mut dyn Tx) -> Result<RunId> {
+        let (network, kind) = (self.call.network, self.request.kind);
+        let parameters = canonical(self.request);
+        // The exclusive lock on the epoch comes first: of two processes that start the same run, the second finds it.
+        let epoch = networks::raise_epoch(tx, network)?;
+        if let Some(run) = runs::unfinished(tx, network, kind, &parameters)? {
+            return Ok(run.run_id);
+        }
+        let run_id = RunId::new(networks::next(tx, network, RUN_IDS, 1, 1)?);
+        let run = Run {
+            run_id,
+            kind,
+            parameters,
+            cut: self.cut(epoch),
+            done: false,
+            last: (BEFORE_ALL.0, BEFORE_ALL.1.to_owned()),
+            started_at: self.call.now,
+            started_by: self.call.actor.clone(),
+            finished_at: None,
+        };
+        runs::insert(tx, network, &run)?;
+        Ok(run_id)
+    }
+
+    fn asked_for(&self, mut books: Vec<BookState>) -> Vec<BookState> {
+        match &self.request.parties {
+            Parties::All => {}
+            Parties::Only(ids) => books.retain(|state| ids.contains(&state.book.party_id)),
+            Parties::Except(ids) => books.retain(|state| !ids.contains(&state.book.party_id)),
+        }
+        books
+    }
+
+    /// Deals with the next books of the run; answers whether it has come to its end.
+    fn batch(&self, tx: &mut dyn Tx, run_id: RunId) -> Result<bool> {
+        let network = self.call.network;
+        let run = runs::lock(tx, network, run_id)?
+            .ok_or_else(|| Error::NotFound(format!("there is no billing run {run_id}")))?;
+        if run.done {
+            return Ok(true);
+        }
+        let only = match &self.request.parties {
+            Parties::Only(ids) => Some(ids.as_slice()),
+            Parties::All | Parties::Except(_) => None,
+        };
+        let after = (run.last.0, run.last.1.as_str());
+        let books = accruals::lock_books_after(tx, network, run.kind, after, only, BATCH_BOOKS_MAX)?;
+        let Some(last) = books.last().map(|state| state.book) else {
+            runs::finish(tx, network, run_id, self.call.now)?;
+            return Ok(true);
+        };
+        let books = self.asked_for(books);
+        let decisions = decide(tx, &self.setup, self.request, run.cut, &books)?;
+        let header = Header {
+            network,
+            kind: run.kind,
+            run_id,
+            actor: &self.call.actor,
+            now: self.call.now,
+            posting_day: run.cut.as_of,
+            first_invoice_id: self.settings.first_invoice_id,
+            first_invoice_number: self.settings.first_invoice_number,
+            auto_approve: self.settings.auto_approve,
+        };
+        let (totals, issued) = issue(tx, &header, &decisions)?;
+        if self.settings.auto_approve {
+            for invoice_id in issued {
+                crate::invoices::use_credit(tx, self.call, invoice_id, run.cut.as_of)?;
+            }
+        }
+        runs::add_totals(tx, network, run_id, &totals)?;
+        runs::add_skips(tx, network, run_id, &decisions.skips)?;
+        runs::advance(tx, network, run_id, (last.party_id, last.currency.code()))?;
+        Ok(false)
+    }
+}

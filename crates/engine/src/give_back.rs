@@ -1,0 +1,187 @@
+//! Giving back: what a void invoice or a take-off leaves goes to rows of the present epoch, unbilled, that name the
+//! invoice they came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quittance_domain::accrual::{Bucket, Tally};
+use quittance_domain::conversion::EntryPlace;
+use quittance_domain::ids::{NetworkId, OfferId};
+use quittance_domain::time::Day;
+use quittance_store::accruals::{self, AccrualRow, RowKey};
+use quittance_store::invoices::{self, Invoice, TakeOff};
+use quittance_store::{Tx, conversions, networks};
+
+use crate::error::{Error, Result};
+use crate::places::{entries_on_invoice, taken_rows};
+
+/// Posting day, billable day and offer: what given-back amounts are kept by.
+type Slot = (Day, Day, OfferId);
+
+/// What is still on an invoice, by slot.
+fn remaining(rows: &[AccrualRow], take_offs: &[TakeOff]) -> Result<BTreeMap<Slot, Tally>> {
+    let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
+    for row in rows {
+        let bucket = row.key.bucket;
+        let slot = (bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id);
+        slots.entry(slot).or_default().add(row.tally)?;
+    }
+    for t in take_offs {
+        if t.conversion_id.is_empty() {
+            slots.retain(|slot, _| slot.2 != t.offer_id);
+        } else if let Some(tally) = slots.get_mut(&(t.posting_day, t.billable_day, t.offer_id)) {
+            tally.add(minus(t.tally))?;
+        }
+    }
+    Ok(slots)
+}
+
+fn minus(tally: Tally) -> Tally {
+    Tally { units: -tally.units, conversions: -tally.conversions }
+}
+
+/// Puts amounts into rows of the present epoch that name the invoice as their origin.
+fn put_back(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    invoice: &Invoice,
+    epoch: i64,
+    slots: &BTreeMap<Slot, Tally>,
+) -> Result<()> {
+    let row = |(&(posting_day, billable_day, offer_id), &tally): (&Slot, &Tally)| {
+        let place = EntryPlace { epoch, posting_day, billable_day };
+        let bucket = Bucket { book: invoice.book, place, offer_id };
+        AccrualRow { key: RowKey { bucket, origin: Some(invoice.invoice_id) }, tally }
+    };
+    let rows: Vec<AccrualRow> = slots.iter().map(row).collect();
+    Ok(accruals::add(tx, network, &rows)?)
+}
+
+/// Gives back all that is still on an invoice; answers the epoch it went to.
+pub(crate) fn give_back_all(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<i64> {
+    let epoch = networks::shared_epoch(tx, network)?;
+    let rows = taken_rows(tx, network, invoice)?;
+    let take_offs = invoices::take_offs(tx, network, invoice.place())?;
+    put_back(tx, network, invoice, epoch, &remaining(&rows, &take_offs)?)?;
+    Ok(epoch)
+}
+
+/// What is to be taken off an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeOffRequest {
+    /// These conversions.
+    Conversions(Vec<String>),
+    /// All of these offers.
+    Offers(Vec<OfferId>),
+}
+
+/// What was taken off, per slot: for the lines that billed it.
+pub(crate) type TakenOff = BTreeMap<(Day, OfferId), Tally>;
+
+/// Takes conversions or offers off an invoice.
+pub(crate) fn take_off(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    invoice: &Invoice,
+    request: &TakeOffRequest,
+) -> Result<TakenOff> {
+    let epoch = networks::shared_epoch(tx, network)?;
+    let rows = taken_rows(tx, network, invoice)?;
+    let before = invoices::take_offs(tx, network, invoice.place())?;
+    let new = match request {
+        TakeOffRequest::Conversions(ids) => take_conversions(tx, network, invoice, epoch, &rows, &before, ids)?,
+        TakeOffRequest::Offers(offers) => take_offers(invoice, epoch, &rows, &before, offers)?,
+    };
+    let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
+    let mut by_day = TakenOff::new();
+    for t in &new {
+        slots.entry((t.posting_day, t.billable_day, t.offer_id)).or_default().add(t.tally)?;
+        by_day.entry((t.posting_day, t.offer_id)).or_default().add(t.tally)?;
+    }
+    put_back(tx, network, invoice, epoch, &slots)?;
+    invoices::add_take_offs(tx, network, invoice.place(), &new)?;
+    Ok(by_day)
+}
+
+fn take_offers(
+    invoice: &Invoice,
+    epoch: i64,
+    rows: &[AccrualRow],
+    before: &[TakeOff],
+    offers: &[OfferId],
+) -> Result<Vec<TakeOff>> {
+    let left = remaining(rows, before)?;
+    let mut new = Vec::new();
+    for offer in offers.iter().copied().collect::<BTreeSet<_>>() {
+        let slots: Vec<_> = left.iter().filter(|(slot, _)| slot.2 == offer).collect();
+        if slots.is_empty() {
+            let text = format!("offer {offer} is not on invoice {}", invoice.invoice_id);
+            return Err(Error::invalid("/offers", text));
+        }
+        new.extend(slots.into_iter().map(|(&(posting_day, billable_day, offer_id), &tally)| TakeOff {
+            offer_id,
+            conversion_id: String::new(),
+            revision: 0,
+            sign: 1,
+            posting_day,
+            billable_day,
+            tally,
+            given_epoch: epoch,
+        }));
+    }
+    Ok(new)
+}
+
+fn take_conversions(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    invoice: &Invoice,
+    epoch: i64,
+    rows: &[AccrualRow],
+    before: &[TakeOff],
+    ids: &[String],
+) -> Result<Vec<TakeOff>> {
+    let mut new = Vec::new();
+    for id in ids.iter().collect::<BTreeSet<_>>() {
+        let slots = slots_of_conversion(tx, network, id)?;
+        let mut found = false;
+        for row in rows {
+            let bucket = row.key.bucket;
+            let slot = (bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id);
+            if !slots.contains(&slot) {
+                continue;
+            }
+            let entries = entries_on_invoice(tx, network, before, &row.key)?;
+            for entry in entries.into_iter().filter(|entry| entry.conversion_id == *id) {
+                found = true;
+                new.push(TakeOff {
+                    offer_id: slot.2,
+                    revision: entry.revision,
+                    sign: entry.sign,
+                    posting_day: slot.0,
+                    billable_day: slot.1,
+                    tally: Tally { units: entry.units, conversions: entry.sign },
+                    given_epoch: epoch,
+                    conversion_id: entry.conversion_id,
+                });
+            }
+        }
+        if !found {
+            let text = format!("conversion {id:?} is not on invoice {}", invoice.invoice_id);
+            return Err(Error::invalid("/conversions", text));
+        }
+    }
+    Ok(new)
+}
+
+/// The slots in which a conversion has ever had an entry.
+fn slots_of_conversion(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<BTreeSet<Slot>> {
+    let live = conversions::one(tx, network, id)?.into_iter();
+    let old = conversions::revisions(tx, network, id)?;
+    let states = live.chain(old.into_iter().map(|superseded| superseded.state));
+    Ok(states
+        .map(|state| {
+            let place = state.known.place;
+            (place.posting_day, place.billable_day, state.known.conversion.offer_id)
+        })
+        .collect())
+}

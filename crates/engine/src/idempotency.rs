@@ -1,0 +1,141 @@
+//! Requests that carry an idempotency key: the first does its work, a repeat is answered with what the first was.
+//!
+//! Where the effect is one transaction, [`begin`] and [`finish`] go into that same transaction: then the answer is kept
+//! exactly if the effect is. Where an effect spans transactions, [`Engine::claim_idempotency`] comes before it, and
+//! [`Engine::finish_idempotency`] or [`Engine::release_idempotency`] after it; such an effect must bear being started
+//! again, since a process may die in between.
+
+use quittance_domain::time::Timestamp;
+pub use quittance_store::idempotency::Scope;
+use quittance_store::{Tx, idempotency as table};
+
+use crate::error::{Error, Result};
+use crate::Engine;
+
+/// How long an answer is kept: 24 hours.
+pub const KEPT_MICROS: i64 = 24 * HOUR;
+/// When a claim that was neither answered nor released is taken for that of a process that died. Longer than any
+/// request is served.
+pub const ABANDONED_MICROS: i64 = HOUR;
+
+const HOUR: i64 = 3_600_000_000;
+/// The longest key that a client may send.
+const KEY_CHARS_MAX: usize = 255;
+/// How many requests one transaction forgets.
+const PURGE_ROWS_MAX: i64 = 1_000;
+
+/// What is to be done about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It is the first: do it, and then finish or release with this claim.
+    Fresh(Claim),
+    /// It was done before: give the same answer.
+    Repeat {
+        /// The answer's status.
+        status: i64,
+        /// The answer's body.
+        answer: String,
+    },
+    /// The key was used for another body.
+    Mismatch,
+    /// The first is being done right now.
+    InProgress,
+}
+
+/// The right to answer a request: whose claim it is is told by when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    claimed_at: Timestamp,
+}
+
+/// Looks a request up and claims it where it is the first. On PostgreSQL this waits for another transaction that is
+/// just doing the same request.
+///
+/// # Errors
+/// The client's key is empty, too long or not printable.
+pub fn begin(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<Begun> {
+    check_key(scope.idempotency_key)?;
+    let fresh = Begun::Fresh(Claim { claimed_at: now });
+    if table::claim(tx, scope, body_hash, now)? {
+        return Ok(fresh);
+    }
+    // Gone again: its claim was released after our try. The closure runs again and claims it.
+    let Some(kept) = table::lock(tx, scope)? else { return Err(tx.conflict().into()) };
+    let age_micros = now.micros().saturating_sub(kept.created_at.micros());
+    if age_micros >= KEPT_MICROS || (kept.answer.is_none() && age_micros >= ABANDONED_MICROS) {
+        table::renew(tx, scope, body_hash, now)?;
+        return Ok(fresh);
+    }
+    if kept.body_hash != body_hash {
+        return Ok(Begun::Mismatch);
+    }
+    Ok(match kept.answer {
+        Some((status, answer)) => Begun::Repeat { status, answer },
+        None => Begun::InProgress,
+    })
+}
+
+/// Keeps the answer to a request.
+///
+/// # Errors
+/// The claim was taken over meanwhile, because it looked abandoned; the transaction must not be committed then.
+pub fn finish(tx: &mut dyn Tx, scope: &Scope<'_>, claim: Claim, status: i64, answer: &str) -> Result<()> {
+    if table::finish(tx, scope, claim.claimed_at, status, answer)? {
+        return Ok(());
+    }
+    let detail = "the same request was sent again and is being done by another process".to_owned();
+    Err(Error::Conflict(detail))
+}
+
+impl Engine {
+    /// [`begin`] in a transaction of its own, for an effect that spans transactions.
+    ///
+    /// # Errors
+    /// As [`begin`].
+    pub fn claim_idempotency(&self, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<Begun> {
+        self.store.write(|tx| begin(tx, scope, body_hash, now))
+    }
+
+    /// [`finish`] in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`finish`].
+    pub fn finish_idempotency(&self, scope: &Scope<'_>, claim: Claim, status: i64, answer: &str) -> Result<()> {
+        self.store.write(|tx| finish(tx, scope, claim, status, answer))
+    }
+
+    /// Gives a claim up, since the request failed: it may be sent again with the same key.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn release_idempotency(&self, scope: &Scope<'_>, claim: Claim) -> Result<()> {
+        self.store.write(|tx| {
+            table::release(tx, scope, claim.claimed_at)?;
+            Ok(())
+        })
+    }
+
+    /// Forgets the requests whose time is over. Answers how many.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn purge_idempotency(&self, now: Timestamp) -> Result<u64> {
+        let before = Timestamp::from_micros(now.micros().saturating_sub(KEPT_MICROS));
+        let mut purged = 0;
+        loop {
+            match self.store.write(|tx| Ok::<_, Error>(table::purge(tx, before, PURGE_ROWS_MAX)?))? {
+                0 => return Ok(purged),
+                rows => purged += rows,
+            }
+        }
+    }
+}
+
+fn check_key(key: &str) -> Result<()> {
+    let chars = key.chars().count();
+    if (1..=KEY_CHARS_MAX).contains(&chars) && !key.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let detail = format!("an idempotency key has 1 to {KEY_CHARS_MAX} printable characters, this one has {chars}");
+    Err(Error::invalid("Idempotency-Key", detail))
+}

@@ -1,0 +1,250 @@
+//! One batch of records in one transaction: known states are read, the differences folded in memory, and all of it
+//! written at once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use quittance_domain::accrual::{Fold, Sign};
+use quittance_domain::conversion::{
+    Conversion, ConversionRecord, EntryPlace, KnownConversion, Received, RecordError, first_state, keeps_entry,
+    next_state,
+};
+use quittance_domain::ids::{NetworkId, OfferId};
+use quittance_domain::time::{DayFinder, Timestamp, Zone};
+use quittance_store::accruals::{AccrualRow, RowKey};
+use quittance_store::conversions::{self, State, Superseded};
+use quittance_store::{Tx, accruals, networks};
+
+use super::directory::{Directory, Unknown};
+use super::{IngestCounts, IngestReport, Positioned, Rejection};
+use crate::error::Result;
+
+/// What a batch is ingested with.
+pub(super) struct Context<'a> {
+    pub(super) network: NetworkId,
+    pub(super) zone: &'a Zone,
+    pub(super) now: Timestamp,
+    pub(super) directory: &'a Directory,
+}
+
+/// One conversion while a batch goes over it.
+struct Slot {
+    /// It was known before the batch.
+    known_before: bool,
+    /// Its state now.
+    state: State,
+    /// It has got a new state in this batch.
+    changed: bool,
+    /// A newer time of update of an otherwise unchanged conversion.
+    touched: Option<Timestamp>,
+}
+
+/// Ingests the records inside a transaction.
+pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Positioned]) -> Result<IngestReport> {
+    // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
+    let epoch = networks::shared_epoch(tx, context.network)?;
+    let ids: Vec<&str> = records.iter().map(|r| &*r.record.conversion_id).collect();
+    let known = conversions::known(tx, context.network, &ids)?;
+    let directory = with_offers_of(tx, context, &known)?;
+    let context = &Context { directory: &directory, ..*context };
+    let mut work = Work {
+        context,
+        epoch,
+        days: DayFinder::new(context.zone.clone()),
+        slots: HashMap::with_capacity(records.len()),
+        superseded: Vec::new(),
+        fold: Fold::default(),
+        report: IngestReport::default(),
+    };
+    for state in known {
+        let id = state.known.conversion.conversion_id.clone();
+        work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
+    }
+    for positioned in records {
+        work.receive(positioned)?;
+    }
+    work.write(tx)
+}
+
+/// The directory with the offers of known conversions in it: a record that changes only the status names none.
+fn with_offers_of<'a>(
+    tx: &mut dyn Tx,
+    context: &Context<'a>,
+    known: &[State],
+) -> Result<std::borrow::Cow<'a, Directory>> {
+    let offers = known.iter().map(|state| state.known.conversion.offer_id);
+    let missing = offers.filter(|id| context.directory.offer(*id).is_none()).map(OfferId::get).collect();
+    let unknown = Unknown { offers: missing, ..Unknown::default() };
+    if unknown.is_empty() {
+        return Ok(std::borrow::Cow::Borrowed(context.directory));
+    }
+    let mut directory = context.directory.clone();
+    directory.load(tx, context.network, &unknown)?;
+    Ok(std::borrow::Cow::Owned(directory))
+}
+
+struct Work<'a> {
+    context: &'a Context<'a>,
+    epoch: i64,
+    days: DayFinder,
+    slots: HashMap<Box<str>, Slot>,
+    superseded: Vec<Superseded>,
+    fold: Fold,
+    report: IngestReport,
+}
+
+impl Work<'_> {
+    fn receive(&mut self, Positioned { position, record }: &Positioned) -> Result<()> {
+        let counts = match self.apply(record)? {
+            Ok(counts) => counts,
+            Err((field, detail)) => {
+                self.report.rejections.push(Rejection { position: *position, field, detail });
+                IngestCounts { rejected: 1, ..IngestCounts::default() }
+            }
+        };
+        self.report.counts.add(counts);
+        Ok(())
+    }
+
+    /// The outer error ends the batch, the inner one refuses the record.
+    fn apply(
+        &mut self,
+        record: &ConversionRecord,
+    ) -> Result<std::result::Result<IngestCounts, (&'static str, String)>> {
+        if let Err(refusal) = self.check_references(record) {
+            return Ok(Err(refusal));
+        }
+        let none = IngestCounts::default();
+        if !self.slots.contains_key(&record.conversion_id) {
+            let first = match self.first(record) {
+                Ok(first) => first,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            self.create(first)?;
+            return Ok(Ok(IngestCounts { created: 1, ..none }));
+        }
+        let Entry::Occupied(slot) = self.slots.entry(record.conversion_id.clone()) else {
+            return Ok(Ok(none));
+        };
+        let slot = slot.into_mut();
+        let next = match next_state(&slot.state.known.conversion, record) {
+            Ok(next) => next,
+            Err(error) => return Ok(Err(refused(&error))),
+        };
+        Ok(Ok(match next {
+            Received::Stale => IngestCounts { stale: 1, ..none },
+            Received::Unchanged { updated_at } => {
+                if let Some(updated_at) = updated_at {
+                    slot.state.known.conversion.updated_at = Some(updated_at);
+                    slot.touched = Some(updated_at);
+                }
+                IngestCounts { unchanged: 1, ..none }
+            }
+            Received::Revised(conversion) => {
+                self.revise(conversion)?;
+                IngestCounts { updated: 1, ..none }
+            }
+        }))
+    }
+
+    fn check_references(&self, record: &ConversionRecord) -> std::result::Result<(), (&'static str, String)> {
+        let directory = self.context.directory;
+        let unknown = |field: &'static str, what: &str, id: i64| {
+            let detail =
+                format!("{field}: there is no {what} {id}; import the network's {what}s, or use --create-missing");
+            Err((field, detail))
+        };
+        match (record.affiliate_id, record.offer_id, record.advertiser_id) {
+            (Some(id), _, _) if !directory.has_affiliate(id) => unknown("affiliate_id", "affiliate", id.get()),
+            (_, Some(id), _) if directory.offer(id).is_none() => unknown("offer_id", "offer", id.get()),
+            (_, _, Some(id)) if !directory.has_advertiser(id) => unknown("advertiser_id", "advertiser", id.get()),
+            _ => Ok(()),
+        }
+    }
+
+    fn first(&self, record: &ConversionRecord) -> std::result::Result<Conversion, (&'static str, String)> {
+        let status_only = record.affiliate_id.is_none() && record.offer_id.is_none() && record.occurred_at.is_none();
+        if status_only {
+            let id = &record.conversion_id;
+            return Err(("conversion_id", format!("conversion_id: there is no conversion {id:?} whose status to change")));
+        }
+        let missing = |field: &'static str| (field, format!("{field} is missing"));
+        let affiliate = record.affiliate_id.ok_or_else(|| missing("affiliate_id"))?;
+        let offer_id = record.offer_id.ok_or_else(|| missing("offer_id"))?;
+        let offer = self.context.directory.offer(offer_id).ok_or_else(|| missing("offer_id"))?;
+        let defaults = self.context.directory.defaults(affiliate, offer, record.advertiser_id);
+        first_state(record, &defaults).map_err(|error| refused(&error))
+    }
+
+    /// Where an entry of a conversion counts when it is put in now.
+    fn place(&mut self, conversion: &Conversion) -> EntryPlace {
+        let posting_day = self.days.day_of(conversion.occurred_at);
+        let hold_days = self.context.directory.offer(conversion.offer_id).map_or(0, |offer| offer.hold_days);
+        EntryPlace { epoch: self.epoch, posting_day, billable_day: posting_day.plus_days(hold_days) }
+    }
+
+    fn create(&mut self, conversion: Conversion) -> Result<()> {
+        let place = self.place(&conversion);
+        self.fold.entry(&conversion, place, Sign::Plus)?;
+        let id = conversion.conversion_id.clone();
+        let state =
+            State { known: KnownConversion { conversion, revision: 1, place }, received_at: self.context.now };
+        self.slots.insert(id, Slot { known_before: false, state, changed: true, touched: None });
+        Ok(())
+    }
+
+    /// Takes the old state's entry out where it was and puts the new one's in where it belongs.
+    fn revise(&mut self, conversion: Conversion) -> Result<()> {
+        let mut place = self.place(&conversion);
+        let Some(slot) = self.slots.get_mut(&conversion.conversion_id) else { return Ok(()) };
+        let old = &slot.state.known;
+        let end = EntryPlace { epoch: self.epoch, ..old.place };
+        let entry_kept = keeps_entry(&old.conversion, &conversion, old.place, place.posting_day);
+        if entry_kept {
+            place = old.place;
+        } else {
+            self.fold.entry(&old.conversion, end, Sign::Minus)?;
+            self.fold.entry(&conversion, place, Sign::Plus)?;
+        }
+        let known = KnownConversion { conversion, revision: old.revision + 1, place };
+        let new = State { known, received_at: self.context.now };
+        let state = std::mem::replace(&mut slot.state, new);
+        slot.changed = true;
+        self.superseded.push(Superseded { state, end, entry_kept });
+        Ok(())
+    }
+
+    fn write(self, tx: &mut dyn Tx) -> Result<IngestReport> {
+        let network = self.context.network;
+        let (mut created, mut revised) = (Vec::new(), Vec::new());
+        for slot in self.slots.into_values() {
+            match (slot.changed, slot.known_before, slot.touched) {
+                (true, false, _) => created.push(slot.state),
+                (true, true, _) => revised.push(slot.state),
+                (false, _, Some(at)) => {
+                    conversions::remember_update(tx, network, &slot.state.known.conversion.conversion_id, at)?;
+                }
+                (false, _, None) => {}
+            }
+        }
+        // One order for all writers, so that two of them wait for each other in turn and never in a ring; and
+        // neighbours in the key are written together.
+        created.sort_unstable_by(|a, b| a.known.conversion.conversion_id.cmp(&b.known.conversion.conversion_id));
+        revised.sort_unstable_by(|a, b| a.known.conversion.conversion_id.cmp(&b.known.conversion.conversion_id));
+        conversions::revise(tx, network, &revised)?;
+        conversions::create(tx, network, &created)?;
+        conversions::supersede(tx, network, &self.superseded)?;
+        let rows: Vec<AccrualRow> = self
+            .fold
+            .sorted()
+            .into_iter()
+            .map(|(bucket, tally)| AccrualRow { key: RowKey { bucket, origin: None }, tally })
+            .collect();
+        accruals::add(tx, network, &rows)?;
+        Ok(self.report)
+    }
+}
+
+fn refused(error: &RecordError) -> (&'static str, String) {
+    (error.field(), error.to_string())
+}

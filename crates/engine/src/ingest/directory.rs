@@ -1,0 +1,130 @@
+//! What ingest must know of affiliates, advertisers and offers: loaded when first named, kept for the whole input.
+
+use std::collections::{BTreeSet, HashMap};
+
+use quittance_domain::conversion::{DefaultAmount, RecordDefaults};
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{AdvertiserId, AffiliateId, NetworkId, OfferId, PartyKind};
+use quittance_store::{Tx, parties};
+
+use super::Positioned;
+use crate::error::Result;
+
+/// What a new conversion takes from its offer.
+#[derive(Debug, Clone)]
+pub(super) struct OfferFacts {
+    pub(super) advertiser_id: Option<AdvertiserId>,
+    pub(super) hold_days: i32,
+    payout: Option<DefaultAmount>,
+    payout_currency: Option<Currency>,
+    revenue: Option<DefaultAmount>,
+}
+
+/// The parties and offers that records of an input have named so far.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    network_currency: Currency,
+    affiliates: HashMap<i64, Currency>,
+    advertisers: HashMap<i64, Currency>,
+    offers: HashMap<i64, OfferFacts>,
+}
+
+/// The ids that a batch names and the directory does not know.
+#[derive(Debug, Default)]
+pub(super) struct Unknown {
+    pub(super) affiliates: BTreeSet<i64>,
+    pub(super) advertisers: BTreeSet<i64>,
+    pub(super) offers: BTreeSet<i64>,
+}
+
+impl Unknown {
+    pub(super) fn is_empty(&self) -> bool {
+        self.affiliates.is_empty() && self.advertisers.is_empty() && self.offers.is_empty()
+    }
+}
+
+impl Directory {
+    pub(super) fn new(network_currency: Currency) -> Directory {
+        Directory {
+            network_currency,
+            affiliates: HashMap::new(),
+            advertisers: HashMap::new(),
+            offers: HashMap::new(),
+        }
+    }
+
+    pub(super) fn network_currency(&self) -> Currency {
+        self.network_currency
+    }
+
+    /// What the records name that is not known yet.
+    pub(super) fn unknown(&self, records: &[Positioned]) -> Unknown {
+        let mut unknown = Unknown::default();
+        for Positioned { record, .. } in records {
+            let new = record.affiliate_id.map(AffiliateId::get).filter(|id| !self.affiliates.contains_key(id));
+            unknown.affiliates.extend(new);
+            let new = record.advertiser_id.map(AdvertiserId::get).filter(|id| !self.advertisers.contains_key(id));
+            unknown.advertisers.extend(new);
+            let new = record.offer_id.map(OfferId::get).filter(|id| !self.offers.contains_key(id));
+            unknown.offers.extend(new);
+        }
+        unknown
+    }
+
+    /// Looks unknown ids up; what the database has is known from now on.
+    pub(super) fn load(&mut self, tx: &mut dyn Tx, network: NetworkId, unknown: &Unknown) -> Result<()> {
+        let ids: Vec<i64> = unknown.offers.iter().copied().collect();
+        let mut advertisers = unknown.advertisers.clone();
+        for offer in parties::offers_by_ids(tx, network, &ids)? {
+            advertisers.extend(offer.advertiser_id);
+            let facts = OfferFacts {
+                advertiser_id: offer.advertiser_id.map(AdvertiserId::new),
+                hold_days: i32::try_from(offer.hold_days).unwrap_or(0),
+                payout: offer.payout.as_deref().and_then(DefaultAmount::parse),
+                payout_currency: offer.payout_currency,
+                revenue: offer.revenue.as_deref().and_then(DefaultAmount::parse),
+            };
+            self.offers.insert(offer.offer_id, facts);
+        }
+        let ids: Vec<i64> = unknown.affiliates.iter().copied().collect();
+        for party in parties::by_ids(tx, network, PartyKind::Affiliate, &ids)? {
+            self.affiliates.insert(party.party_id, party.currency);
+        }
+        let ids: Vec<i64> = advertisers.into_iter().collect();
+        for party in parties::by_ids(tx, network, PartyKind::Advertiser, &ids)? {
+            self.advertisers.insert(party.party_id, party.currency);
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_affiliate(&self, id: AffiliateId) -> bool {
+        self.affiliates.contains_key(&id.get())
+    }
+
+    pub(super) fn has_advertiser(&self, id: AdvertiserId) -> bool {
+        self.advertisers.contains_key(&id.get())
+    }
+
+    pub(super) fn offer(&self, id: OfferId) -> Option<&OfferFacts> {
+        self.offers.get(&id.get())
+    }
+
+    /// What stands in for the fields that a new record of this affiliate and offer leaves out.
+    pub(super) fn defaults<'a>(
+        &self,
+        affiliate: AffiliateId,
+        offer: &'a OfferFacts,
+        advertiser: Option<AdvertiserId>,
+    ) -> RecordDefaults<'a> {
+        let advertiser = advertiser.or(offer.advertiser_id);
+        let currency_of = |id: AdvertiserId| self.advertisers.get(&id.get()).copied();
+        RecordDefaults {
+            advertiser_id: offer.advertiser_id,
+            payout: offer.payout.as_ref(),
+            payout_currency: offer.payout_currency,
+            affiliate_currency: self.affiliates.get(&affiliate.get()).copied().unwrap_or(self.network_currency),
+            revenue: offer.revenue.as_ref(),
+            revenue_currency: advertiser.and_then(currency_of).unwrap_or(self.network_currency),
+        }
+    }
+}

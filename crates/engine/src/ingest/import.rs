@@ -1,0 +1,308 @@
+//! Whole inputs: read, parsed and ingested in batches, with bounded memory.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use quittance_domain::ids::{NetworkId, PartyKind};
+use quittance_domain::time::Zone;
+use quittance_store::dialect::Dialect;
+use quittance_store::parties;
+
+use super::batch::{self, Context};
+use super::directory::{Directory, Unknown};
+use super::{BATCH_RECORDS_MAX, IngestCounts, IngestReport, Positioned, Rejection};
+use crate::error::{Error, Result};
+use crate::records::{self, Columns, Field, Format, InputError, RawRow, RowParser};
+use crate::{Call, Engine};
+
+/// How many transactions go on side by side on PostgreSQL. SQLite has one writer.
+const POSTGRES_WRITERS: usize = 2;
+
+/// How an input is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The format; told by the first character where not given.
+    pub format: Option<Format>,
+    /// Columns that are fields under another name.
+    pub renamed: Vec<(String, Field)>,
+    /// Unknown affiliates and offers are created; the network's setting where not given.
+    pub create_missing: Option<bool>,
+}
+
+/// What an import tells while it goes on.
+#[derive(Debug)]
+pub enum ImportEvent {
+    /// A CSV input's header.
+    Header(csv::ByteRecord),
+    /// A row was refused.
+    Rejected {
+        /// The row.
+        row: RawRow,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// Columns that no field claims, each with the field that may be meant.
+    UnknownColumns(Vec<(String, Option<&'static str>)>),
+    /// More records are durable: the counts so far.
+    Progress(IngestCounts),
+}
+
+/// How an import ended. What the counts say is durable, also after a failure.
+#[derive(Debug)]
+pub struct ImportOutcome {
+    /// What became of the records.
+    pub counts: IngestCounts,
+    /// Why it ended early.
+    pub failure: Option<Error>,
+}
+
+/// Records on their way, each with its row.
+type Batch = Vec<(RawRow, Positioned)>;
+
+/// What the threads of an import tell the one that called it.
+enum Message {
+    Event(ImportEvent),
+    Done(IngestCounts),
+    Failed(Error),
+}
+
+impl Engine {
+    /// Ingests records in one transaction.
+    ///
+    /// # Errors
+    /// More than [`BATCH_RECORDS_MAX`] records, or what the store says; then none was taken. A record that is wrong
+    /// is no error: the report names it.
+    pub fn ingest(
+        &self,
+        call: &Call,
+        records: &[Positioned],
+        create_missing: Option<bool>,
+    ) -> Result<IngestReport> {
+        if records.len() > BATCH_RECORDS_MAX {
+            let detail = format!("a batch has at most {BATCH_RECORDS_MAX} records, this one has {}", records.len());
+            return Err(Error::invalid("", detail));
+        }
+        let mut session = self.session(call, create_missing)?;
+        session.ingest(records)
+    }
+
+    /// Ingests a whole input.
+    pub fn import(
+        &self,
+        call: &Call,
+        input: impl Read + Send,
+        options: &ImportOptions,
+        tell: &mut dyn FnMut(ImportEvent),
+    ) -> ImportOutcome {
+        match self.session(call, options.create_missing) {
+            Ok(session) => self.import_with(&session, input, options, tell),
+            Err(failure) => ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
+        }
+    }
+
+    fn session<'a>(&'a self, call: &'a Call, create_missing: Option<bool>) -> Result<Session<'a>> {
+        let network = self.network(call.network)?;
+        let create_missing = match create_missing {
+            Some(create_missing) => create_missing,
+            None => self.network_settings(call)?.create_missing,
+        };
+        let zone = Zone::parse(&network.time_zone).map_err(|e| Error::invalid("time_zone", e.to_string()))?;
+        let directory = Directory::new(network.currency);
+        Ok(Session { engine: self, call, zone, create_missing, directory })
+    }
+
+    fn import_with(
+        &self,
+        session: &Session<'_>,
+        input: impl Read + Send,
+        options: &ImportOptions,
+        tell: &mut dyn FnMut(ImportEvent),
+    ) -> ImportOutcome {
+        let writers = if self.store.dialect() == Dialect::Sqlite { 1 } else { POSTGRES_WRITERS };
+        let mut outcome = ImportOutcome { counts: IngestCounts::default(), failure: None };
+        std::thread::scope(|scope| {
+            let (messages, told) = channel();
+            let mut queues = Vec::with_capacity(writers);
+            for _ in 0..writers {
+                // One batch waits while one is written: memory stays bounded by a few batches.
+                let (queue, batches) = sync_channel(1);
+                queues.push(queue);
+                let (messages, session) = (messages.clone(), session.clone());
+                scope.spawn(move || write_batches(session, &batches, &messages));
+            }
+            let (messages, zone) = (messages, session.zone.clone());
+            scope.spawn(move || {
+                if let Err(error) = read_input(input, options, zone, &queues, &messages) {
+                    let _ = messages.send(Message::Failed(Error::invalid("", error.to_string())));
+                }
+            });
+            for message in told {
+                match message {
+                    Message::Event(event) => {
+                        outcome.counts.rejected += u64::from(matches!(event, ImportEvent::Rejected { .. }));
+                        tell(event);
+                    }
+                    Message::Done(counts) => {
+                        outcome.counts.add(counts);
+                        tell(ImportEvent::Progress(outcome.counts));
+                    }
+                    Message::Failed(error) => outcome.failure = Some(outcome.failure.take().unwrap_or(error)),
+                }
+            }
+        });
+        outcome
+    }
+}
+
+/// What the batches of one input share.
+#[derive(Clone)]
+struct Session<'a> {
+    engine: &'a Engine,
+    call: &'a Call,
+    zone: Zone,
+    create_missing: bool,
+    directory: Directory,
+}
+
+impl Session<'_> {
+    fn ingest(&mut self, records: &[Positioned]) -> Result<IngestReport> {
+        self.look_up(records)?;
+        let context = Context {
+            network: self.call.network,
+            zone: &self.zone,
+            now: self.call.now,
+            directory: &self.directory,
+        };
+        self.engine.store.write(|tx| batch::ingest(tx, &context, records))
+    }
+
+    /// Makes the directory know what the records name, as far as it exists or may be created.
+    fn look_up(&mut self, records: &[Positioned]) -> Result<()> {
+        let unknown = self.directory.unknown(records);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let (engine, network) = (self.engine, self.call.network);
+        engine.store.read(|tx| self.directory.load(tx, network, &unknown))?;
+        let missing = self.directory.unknown(records);
+        if !self.create_missing || missing.is_empty() {
+            return Ok(());
+        }
+        engine.store.write(|tx| create_missing(tx, network, &missing, &self.directory, self.call))?;
+        engine.store.read(|tx| self.directory.load(tx, network, &missing))
+    }
+}
+
+fn create_missing(
+    tx: &mut dyn quittance_store::Tx,
+    network: NetworkId,
+    missing: &Unknown,
+    directory: &Directory,
+    call: &Call,
+) -> Result<()> {
+    let currency = directory.network_currency();
+    let ids: Vec<i64> = missing.affiliates.iter().copied().collect();
+    parties::ensure_parties(tx, network, PartyKind::Affiliate, &ids, currency, call.now)?;
+    let ids: Vec<i64> = missing.advertisers.iter().copied().collect();
+    parties::ensure_parties(tx, network, PartyKind::Advertiser, &ids, currency, call.now)?;
+    let ids: Vec<i64> = missing.offers.iter().copied().collect();
+    parties::ensure_offers(tx, network, &ids)?;
+    Ok(())
+}
+
+/// A writer: one transaction a batch, until the reader is done or a transaction fails.
+fn write_batches(mut session: Session<'_>, batches: &Receiver<Batch>, messages: &Sender<Message>) {
+    for batch in batches {
+        let (rows, records): (Vec<RawRow>, Vec<Positioned>) = batch.into_iter().unzip();
+        let message = match session.ingest(&records) {
+            Ok(mut report) => {
+                // Each rejection is counted where it is told.
+                report.counts.rejected = 0;
+                tell_rejections(report.rejections, rows, messages);
+                Message::Done(report.counts)
+            }
+            Err(error) => Message::Failed(error),
+        };
+        let failed = matches!(message, Message::Failed(_));
+        if messages.send(message).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn tell_rejections(rejections: Vec<Rejection>, rows: Vec<RawRow>, messages: &Sender<Message>) {
+    let mut rows = rows.into_iter();
+    for rejection in rejections {
+        // Rejections come in the order of their rows.
+        if let Some(row) = rows.by_ref().find(|row| row.line == rejection.position) {
+            let _ = messages.send(Message::Event(ImportEvent::Rejected { row, rejection }));
+        }
+    }
+}
+
+/// The reader: rows are parsed and dealt to the writers, all of one conversion to the same.
+fn read_input(
+    input: impl Read + Send,
+    options: &ImportOptions,
+    zone: Zone,
+    queues: &[SyncSender<Batch>],
+    messages: &Sender<Message>,
+) -> std::result::Result<(), InputError> {
+    let (mut text, format) = records::open(input, options.format)?;
+    let parser = RowParser::new(zone, Columns::default(), options.renamed.clone());
+    let parser = std::cell::RefCell::new(parser);
+    let mut batches: Vec<Batch> = queues.iter().map(|_| Vec::new()).collect();
+    let stopped = || InputError::Stopped("the import was stopped".into());
+    let mut header = |cells: csv::ByteRecord| {
+        let columns = Columns::from_header(cells.clone(), &options.renamed)?;
+        parser.borrow_mut().columns = columns;
+        messages.send(Message::Event(ImportEvent::Header(cells))).map_err(|_| stopped())
+    };
+    let mut each = |row: RawRow| {
+        let parsed = parser.borrow_mut().parse(&row.raw);
+        match parsed {
+            Err(error) => {
+                let rejection = Rejection { position: row.line, field: error.field, detail: error.detail };
+                let event = ImportEvent::Rejected { row, rejection };
+                messages.send(Message::Event(event)).map_err(|_| stopped())
+            }
+            Ok(record) => {
+                let writer = writer_of(&record.conversion_id, queues.len());
+                let batch = &mut batches[writer];
+                let position = row.line;
+                batch.push((row, Positioned { position, record }));
+                if batch.len() < BATCH_RECORDS_MAX {
+                    return Ok(());
+                }
+                let full = std::mem::replace(batch, Vec::with_capacity(BATCH_RECORDS_MAX));
+                queues[writer].send(full).map_err(|_| stopped())
+            }
+        }
+    };
+    let read = records::read_rows(&mut *text, format, &mut header, &mut each);
+    // What was read before an error is good, and is kept.
+    for (queue, batch) in queues.iter().zip(batches) {
+        if !batch.is_empty() && queue.send(batch).is_err() {
+            break;
+        }
+    }
+    let unknown = std::mem::take(&mut parser.borrow_mut().columns.unknown);
+    if !unknown.is_empty() {
+        let _ = messages.send(Message::Event(ImportEvent::UnknownColumns(unknown)));
+    }
+    match read {
+        // The writer that stopped says why.
+        Err(InputError::Stopped(_)) => Ok(()),
+        other => other,
+    }
+}
+
+fn writer_of(conversion_id: &str, writers: usize) -> usize {
+    if writers == 1 {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    conversion_id.hash(&mut hasher);
+    usize::try_from(hasher.finish() % writers as u64).unwrap_or(0)
+}

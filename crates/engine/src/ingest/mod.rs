@@ -1,0 +1,73 @@
+//! Ingest: conversion records in, states, log and accruals out, each record exactly once.
+
+mod batch;
+mod directory;
+mod import;
+
+use quittance_domain::conversion::ConversionRecord;
+
+pub use import::{ImportEvent, ImportOptions};
+
+/// How many records go into one transaction at most.
+pub const BATCH_RECORDS_MAX: usize = 10_000;
+
+/// A record with its place in the input.
+#[derive(Debug, Clone)]
+pub struct Positioned {
+    /// Where the caller finds it again: a line, or a place in a list.
+    pub position: u64,
+    /// What it says.
+    pub record: ConversionRecord,
+}
+
+/// What became of some records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IngestCounts {
+    /// The first of their id.
+    pub created: u64,
+    /// Changed a known conversion.
+    pub updated: u64,
+    /// Said what is known.
+    pub unchanged: u64,
+    /// Older than what is known.
+    pub stale: u64,
+    /// Refused.
+    pub rejected: u64,
+}
+
+impl IngestCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: IngestCounts) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.stale += other.stale;
+        self.rejected += other.rejected;
+    }
+
+    /// All records.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.created + self.updated + self.unchanged + self.stale + self.rejected
+    }
+}
+
+/// A record that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Its place in the input.
+    pub position: u64,
+    /// The field at fault; empty where it is the record as a whole.
+    pub field: &'static str,
+    /// What is wrong, with the value.
+    pub detail: String,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IngestReport {
+    /// How many records became what.
+    pub counts: IngestCounts,
+    /// The refused ones, in the order of their positions.
+    pub rejections: Vec<Rejection>,
+}

@@ -1,0 +1,267 @@
+//! Approving, voiding, correcting and taking conversions off.
+
+use quittance_domain::ids::InvoiceId;
+use quittance_domain::invoice::VoidReason;
+use quittance_domain::ledger::void_payable;
+use quittance_domain::money::{Money, Rounding, sum_units};
+use quittance_domain::planner::span_of;
+use quittance_store::accruals::{self, BookState};
+use quittance_store::invoices::{self, Invoice, Line, Voided};
+use serde_json::json;
+
+use super::change::Change;
+use crate::error::{Error, Result};
+use crate::give_back::{self, TakeOffRequest, TakenOff};
+use crate::{Call, Engine};
+
+/// The longest comment of a correction and text of a void, in characters.
+pub(super) const COMMENT_CHARS_MAX: usize = 1000;
+
+/// A text that is not too long.
+pub(super) fn bounded(field: &str, text: &str, chars_max: usize) -> Result<()> {
+    let count = text.chars().count();
+    if count > chars_max {
+        let name = field.trim_start_matches('/');
+        let detail = format!("{name}: the text has {count} characters, {chars_max} are allowed");
+        return Err(Error::invalid(field, detail));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid(field, "the text holds a NUL character"));
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Approves a pending invoice, and uses the party's credit for it.
+    ///
+    /// # Errors
+    /// There is no such invoice, it is not pending, or its version is not `expected`.
+    pub fn approve(&self, call: &Call, id: InvoiceId, expected: Option<i64>) -> Result<Invoice> {
+        self.change(call, id, expected, |change| change.approve())
+    }
+
+    /// Takes an approval back while nothing is paid.
+    ///
+    /// # Errors
+    /// There is no such invoice, it is not approved, something is paid, or its version is not `expected`.
+    pub fn unapprove(&self, call: &Call, id: InvoiceId, expected: Option<i64>) -> Result<Invoice> {
+        self.change(call, id, expected, |change| {
+            change.transition(quittance_domain::invoice::InvoiceState::unapprove)?;
+            change.record("unapproved", &json!({}))
+        })
+    }
+
+    /// Voids an invoice that is not paid. What it took is unbilled again; what was paid becomes the party's credit.
+    ///
+    /// # Errors
+    /// There is no such invoice, it is paid or void, or its version is not `expected`.
+    pub fn void(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        expected: Option<i64>,
+        reason: VoidReason,
+        text: &str,
+    ) -> Result<Invoice> {
+        bounded("/text", text, COMMENT_CHARS_MAX)?;
+        self.change(call, id, expected, |change| change.void(reason, text))
+    }
+
+    /// Adds a correction: a line with an amount of either sign and a comment.
+    ///
+    /// # Errors
+    /// The amount is none or is no whole number of minor units, the invoice is paid or void, the balance would fall
+    /// below zero after a payment, or its version is not `expected`.
+    pub fn correct(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        expected: Option<i64>,
+        amount: &str,
+        comment: &str,
+    ) -> Result<Invoice> {
+        bounded("/comment", comment, COMMENT_CHARS_MAX)?;
+        self.change(call, id, expected, |change| {
+            let money = whole_amount("/amount", amount, change.invoice.book.currency)?;
+            change.add_correction(money, comment)
+        })
+    }
+
+    /// Removes a correction.
+    ///
+    /// # Errors
+    /// There is no such correction, or as [`Engine::correct`].
+    pub fn remove_correction(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        expected: Option<i64>,
+        line_no: i64,
+    ) -> Result<Invoice> {
+        self.change(call, id, expected, |change| change.remove_correction(line_no))
+    }
+
+    /// Takes conversions or offers off an invoice; they are unbilled again.
+    ///
+    /// # Errors
+    /// Something is paid, the invoice is void, one of them is not on it, or its version is not `expected`.
+    pub fn take_off(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        expected: Option<i64>,
+        request: &TakeOffRequest,
+    ) -> Result<Invoice> {
+        self.change(call, id, expected, |change| change.take_off(request))
+    }
+}
+
+/// An amount that can be paid: a whole number of minor units, not zero.
+pub(super) fn whole_amount(
+    field: &str,
+    text: &str,
+    currency: quittance_domain::currency::Currency,
+) -> Result<Money> {
+    let name = field.trim_start_matches('/');
+    let money = Money::parse(text, currency).map_err(|e| Error::invalid(field, format!("{name}: {e}")))?;
+    if money.units() % currency.minor_unit_units() != 0 {
+        let digits = currency.minor_digits();
+        let detail = format!("{name}: {text} has more decimals than the {digits} in which {currency} is paid");
+        return Err(Error::invalid(field, detail));
+    }
+    if money.is_zero() {
+        return Err(Error::invalid(field, format!("{name}: an amount of zero changes nothing")));
+    }
+    Ok(money)
+}
+
+impl Change<'_> {
+    pub(super) fn approve(&mut self) -> Result<()> {
+        let (at, by) = (self.at(), self.by());
+        self.transition(|state| state.approve(at, by))?;
+        self.record("approved", &json!({}))?;
+        self.use_credit()
+    }
+
+    fn void(&mut self, reason: VoidReason, text: &str) -> Result<()> {
+        let (at, by) = (self.at(), self.by());
+        self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
+        let epoch = give_back::give_back_all(self.tx, self.call.network, &self.invoice)?;
+        self.invoice.voided =
+            Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
+        let billed = self.money(self.invoice.billed_units);
+        self.book("void", 0, self.today, void_payable(billed))?;
+        self.record("voided", &json!({ "reason": reason.as_str(), "text": text }))?;
+        self.move_next_start()
+    }
+
+    /// The book's next invoice starts after the last that is not void.
+    fn move_next_start(&mut self) -> Result<()> {
+        let (network, book) = (self.call.network, self.invoice.book);
+        let Some(state) = accruals::lock_book(self.tx, network, book)? else { return Ok(()) };
+        let periods = invoices::periods(self.tx, network, book)?;
+        let next_start = periods.iter().map(|period| period.end.plus_days(1)).max();
+        Ok(accruals::set_books(self.tx, network, &[BookState { next_start, ..state }])?)
+    }
+
+    fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {
+        let billed = sum_units([self.invoice.billed_units, money.units()])?;
+        self.correct_to(billed)?;
+        let line = Line {
+            line_no: self.invoice.next_line,
+            line_type: "correction",
+            offer_id: None,
+            period: self.invoice.period,
+            taken: quittance_domain::accrual::Tally::default(),
+            units: money.units(),
+            comment: comment.to_owned(),
+            created_at: self.at(),
+        };
+        self.invoice.next_line += 1;
+        invoices::add_line(self.tx, self.call.network, self.invoice.place(), &line)?;
+        self.rebill(billed)?;
+        let details = json!({ "line": line.line_no, "amount": money.to_decimal(), "comment": comment });
+        self.record("corrected", &details)
+    }
+
+    fn remove_correction(&mut self, line_no: i64) -> Result<()> {
+        let lines = invoices::lines(self.tx, self.call.network, self.invoice.place())?;
+        let line = lines.iter().find(|line| line.line_no == line_no && line.line_type == "correction");
+        let line = line.ok_or_else(|| {
+            Error::NotFound(format!("invoice {} has no correction {line_no}", self.invoice.invoice_id))
+        })?;
+        let billed = sum_units(lines.iter().filter(|l| l.line_no != line_no).map(|l| l.units))?;
+        self.correct_to(billed)?;
+        invoices::delete_line(self.tx, self.call.network, self.invoice.place(), line_no)?;
+        self.rebill(billed)?;
+        let amount = self.money(line.units).to_decimal();
+        let details = json!({ "line": line_no, "amount": amount, "comment": line.comment });
+        self.record("correction_removed", &details)
+    }
+
+    /// Lets the state decide whether the invoice may bill this much.
+    fn correct_to(&mut self, billed_units: i64) -> Result<()> {
+        let balance = self.money(sum_units([billed_units, -self.invoice.paid_units])?);
+        let (at, by) = (self.at(), self.by());
+        self.transition(|state| state.correct(at, by, balance))
+    }
+
+    fn take_off(&mut self, request: &TakeOffRequest) -> Result<()> {
+        self.state.may_take_off()?;
+        let taken = give_back::take_off(self.tx, self.call.network, &self.invoice, request)?;
+        let billed = self.shrink_lines(&taken)?;
+        let units = sum_units(taken.values().map(|tally| tally.units))?;
+        self.rebill(billed)?;
+        let what = match request {
+            TakeOffRequest::Conversions(ids) => json!({ "conversions": ids }),
+            TakeOffRequest::Offers(ids) => json!({ "offers": ids.iter().map(|id| id.get()).collect::<Vec<_>>() }),
+        };
+        let details = json!({ "taken_off": what, "amount": self.money(units).to_decimal() });
+        self.record("taken_off", &details)
+    }
+
+    /// Takes amounts off the lines that billed them; answers what the invoice bills then.
+    fn shrink_lines(&mut self, taken: &TakenOff) -> Result<i64> {
+        let (network, place) = (self.call.network, self.invoice.place());
+        let mut lines = invoices::lines(self.tx, network, place)?;
+        let mut changed = std::collections::BTreeSet::new();
+        for ((day, offer), tally) in taken {
+            let Some(index) = line_of(&lines, &self.invoice, *day, *offer) else { continue };
+            let line = &mut lines[index];
+            let minus = quittance_domain::accrual::Tally { units: -tally.units, conversions: -tally.conversions };
+            line.taken.add(minus)?;
+            let exact = Money::new(line.taken.units, self.invoice.book.currency);
+            line.units = exact.round_to_minor(Rounding::HalfAwayFromZero)?.units();
+            changed.insert(index);
+        }
+        for index in changed {
+            let line = &lines[index];
+            if line.taken.is_zero() {
+                invoices::delete_line(self.tx, network, place, line.line_no)?;
+            } else {
+                invoices::update_line(self.tx, network, place, line)?;
+            }
+        }
+        Ok(sum_units(lines.iter().map(|line| line.units))?)
+    }
+}
+
+/// The `conversions` line of an offer that bills a day: that of the invoice's own period, else that of the earlier
+/// period to which the day was assigned.
+pub(crate) fn line_of(
+    lines: &[Line],
+    invoice: &Invoice,
+    day: quittance_domain::time::Day,
+    offer: quittance_domain::ids::OfferId,
+) -> Option<usize> {
+    let of_offer = |line: &&Line| line.line_type == "conversions" && line.offer_id == Some(offer);
+    let own = lines.iter().filter(of_offer).find(|l| l.period == invoice.period && l.period.contains(day));
+    let period = match own {
+        Some(line) => line.period,
+        None => {
+            let spans: Vec<_> = lines.iter().filter(of_offer).map(|line| line.period).collect();
+            span_of(&spans, day)
+        }
+    };
+    lines.iter().position(|line| of_offer(&line) && line.period == period)
+}

@@ -1,0 +1,181 @@
+//! What every change of an invoice goes through: lock, check the version, change, write with a row of history.
+
+use quittance_domain::ids::{EntryId, InvoiceId};
+use quittance_domain::invoice::{InvoiceState, InvoiceStatus, VoidReason};
+use quittance_domain::ledger::{Entry, adjust_payable};
+use quittance_domain::money::{Money, MoneyError};
+use quittance_domain::time::{Day, Timestamp};
+use quittance_store::invoices::{self, HistoryRow, Invoice};
+use quittance_store::ledger::{self, BookedEntry};
+use quittance_store::{Tx, accruals, networks};
+use serde_json::{Value, json};
+
+use crate::billing::issue::ENTRY_IDS;
+use crate::error::{Error, Result};
+use crate::{Call, Engine};
+
+/// An invoice that is being changed, in the transaction that changes it.
+pub(super) struct Change<'t> {
+    pub(super) tx: &'t mut dyn Tx,
+    pub(super) call: &'t Call,
+    /// The day in the books for what happens now.
+    pub(super) today: Day,
+    /// The invoice as it is by now.
+    pub(super) invoice: Invoice,
+    /// Its state with its facts.
+    pub(super) state: InvoiceState,
+}
+
+impl Engine {
+    /// Changes one invoice. `expected` is the version that the caller has read, where it insists on it.
+    pub(super) fn change<T>(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        expected: Option<i64>,
+        mut work: impl FnMut(&mut Change<'_>) -> Result<T>,
+    ) -> Result<Invoice> {
+        let today = self.zone_of(call)?.day_of(call.now);
+        self.store.write(|tx| {
+            let mut change = Change::open(tx, call, id, today)?;
+            if let Some(expected) = expected.filter(|version| *version != change.invoice.version) {
+                return Err(Error::Stale { expected, present: change.invoice.version });
+            }
+            work(&mut change)?;
+            Ok(change.invoice)
+        })
+    }
+}
+
+/// The error for an invoice that is not there.
+pub(super) fn no_invoice(id: InvoiceId) -> Error {
+    Error::NotFound(format!("there is no invoice {id}"))
+}
+
+/// The first row's details: what an invoice's editable facts were at issue, so that its history can be replayed.
+pub(crate) fn issue_details(invoice: &Invoice) -> String {
+    facts(invoice).to_string()
+}
+
+/// The facts that can be edited.
+pub(crate) fn facts(invoice: &Invoice) -> Value {
+    json!({
+        "hidden": invoice.hidden,
+        "due_date": invoice.due_day.to_string(),
+        "payment_terms": invoice.payment_terms_days,
+        "public_notes": invoice.public_notes,
+        "internal_notes": invoice.internal_notes,
+    })
+}
+
+impl<'t> Change<'t> {
+    /// Locks an invoice and its book. Whoever changes invoices takes these locks in this order.
+    pub(super) fn open(tx: &'t mut dyn Tx, call: &'t Call, id: InvoiceId, today: Day) -> Result<Change<'t>> {
+        // The epoch first: giving back needs it, and a run must never wait for a change that waits for the run.
+        networks::shared_epoch(tx, call.network)?;
+        let invoice = invoices::one(tx, call.network, id)?.ok_or_else(|| no_invoice(id))?;
+        accruals::lock_book(tx, call.network, invoice.book)?;
+        let invoice = invoices::lock(tx, call.network, id)?.ok_or_else(|| no_invoice(id))?;
+        let history = invoices::history(tx, call.network, invoice.place())?;
+        let state = state(&invoice, &history);
+        Ok(Change { tx, call, today, invoice, state })
+    }
+
+    /// What is left to pay.
+    pub(super) fn balance(&self) -> Result<Money> {
+        let units = self.invoice.billed_units.checked_sub(self.invoice.paid_units);
+        Ok(self.money(units.ok_or(MoneyError::Overflow)?))
+    }
+
+    pub(super) fn money(&self, units: i64) -> Money {
+        Money::new(units, self.invoice.book.currency)
+    }
+
+    pub(super) fn at(&self) -> Timestamp {
+        self.call.now
+    }
+
+    pub(super) fn by(&self) -> String {
+        self.call.actor.clone()
+    }
+
+    /// Takes the next state from a transition of the present one.
+    pub(super) fn transition<E: Into<Error>>(
+        &mut self,
+        next: impl FnOnce(InvoiceState) -> std::result::Result<InvoiceState, E>,
+    ) -> Result<()> {
+        self.state = next(self.state.clone()).map_err(Into::into)?;
+        self.invoice.status = self.state.status();
+        Ok(())
+    }
+
+    /// Books the difference between what the invoice bills now and what it billed, if there is one.
+    pub(super) fn rebill(&mut self, billed_units: i64) -> Result<()> {
+        let difference = billed_units.checked_sub(self.invoice.billed_units).ok_or(MoneyError::Overflow)?;
+        self.invoice.billed_units = billed_units;
+        let document_no = self.invoice.version + 1;
+        self.book("adjust", document_no, self.today, adjust_payable(self.money(difference)))
+    }
+
+    /// Appends an entry to the ledger.
+    pub(super) fn book(
+        &mut self,
+        event: &'static str,
+        document_no: i64,
+        posting_day: Day,
+        entry: Option<Entry>,
+    ) -> Result<()> {
+        let Some(entry) = entry else { return Ok(()) };
+        let entry_id = EntryId::new(networks::next(self.tx, self.call.network, ENTRY_IDS, 1, 1)?);
+        let booked = BookedEntry {
+            book: self.invoice.book,
+            entry_id,
+            invoice_id: self.invoice.invoice_id,
+            event,
+            document_no,
+            posting_day,
+            recorded_at: self.call.now,
+            entry,
+        };
+        Ok(ledger::add(self.tx, self.call.network, &[booked])?)
+    }
+
+    /// Writes the invoice as it is now, with a row of history.
+    pub(super) fn record(&mut self, action: &str, details: &Value) -> Result<()> {
+        self.invoice.version += 1;
+        self.invoice.updated_at = self.call.now;
+        let row = HistoryRow {
+            version: self.invoice.version,
+            happened_at: self.call.now,
+            actor: self.call.actor.clone(),
+            action: action.to_owned(),
+            status: self.invoice.status,
+            billed_units: self.invoice.billed_units,
+            paid_units: self.invoice.paid_units,
+            details: details.to_string(),
+        };
+        Ok(invoices::update(self.tx, self.call.network, &self.invoice, &row)?)
+    }
+}
+
+/// An invoice's state with the facts that its history knows.
+fn state(invoice: &Invoice, history: &[HistoryRow]) -> InvoiceState {
+    let last = |action: &str| history.iter().rev().find(|row| row.action == action);
+    let facts = |row: Option<&HistoryRow>| {
+        row.map_or((invoice.created_at, String::new()), |row| (row.happened_at, row.actor.clone()))
+    };
+    let (approved_at, approved_by) = facts(last("approved"));
+    let (at, by) = facts(history.last());
+    match invoice.status {
+        InvoiceStatus::Pending => InvoiceState::Pending,
+        InvoiceStatus::Approved => InvoiceState::Approved { at: approved_at, by: approved_by },
+        InvoiceStatus::PartlyPaid => InvoiceState::PartlyPaid { approved_at, approved_by },
+        InvoiceStatus::Paid => InvoiceState::Paid { approved_at, approved_by, at, by },
+        InvoiceStatus::Void => {
+            let voided = invoice.voided.as_ref();
+            let reason = voided.and_then(|v| VoidReason::parse(&v.reason)).unwrap_or(VoidReason::Other);
+            let text = voided.map(|v| v.text.clone()).unwrap_or_default();
+            InvoiceState::Void { at, by, reason, text }
+        }
+    }
+}

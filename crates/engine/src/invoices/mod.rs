@@ -1,0 +1,23 @@
+//! The life of an invoice: looked at, approved, corrected, paid, voided; each change with its row of history and, where
+//! money is concerned, its entry in the ledger, in one transaction.
+
+mod actions;
+mod change;
+mod conversions;
+mod edit;
+mod pay;
+mod read;
+
+pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
+pub use edit::InvoiceEdit;
+pub use pay::PaymentRequest;
+pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
+pub use quittance_store::invoices::{
+    HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Took, Voided,
+};
+pub use quittance_store::ledger::StoredPosting;
+
+pub use crate::give_back::TakeOffRequest;
+pub(crate) use actions::line_of;
+pub(crate) use change::{facts, issue_details};
+pub(crate) use pay::use_credit;

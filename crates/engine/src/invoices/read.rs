@@ -1,0 +1,101 @@
+//! Looking at invoices.
+
+use quittance_domain::ids::InvoiceId;
+use quittance_store::invoices::{self, HistoryRow, Invoice, InvoiceFilter, Line, Payment};
+use quittance_store::ledger::{self, StoredPosting};
+use quittance_store::{Tx, accruals};
+
+use super::change::no_invoice;
+use super::{AccrualFilter, DayAccrual};
+use crate::error::Result;
+use crate::{Call, Engine};
+
+/// The most invoices or accruals of one page.
+pub(super) const PAGE_MAX: i64 = 1000;
+
+impl Engine {
+    /// One invoice.
+    ///
+    /// # Errors
+    /// There is no such invoice.
+    pub fn invoice(&self, call: &Call, id: InvoiceId) -> Result<Invoice> {
+        self.store.read(|tx| found(tx, call, id))
+    }
+
+    /// A page of at most 1000 invoices in the order of their ids, after an id (0: the first page).
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn invoices(
+        &self,
+        call: &Call,
+        filter: &InvoiceFilter,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Invoice>> {
+        self.store.read(|tx| Ok(invoices::list(tx, call.network, filter, after, limit.min(PAGE_MAX))?))
+    }
+
+    /// The lines of an invoice in order.
+    ///
+    /// # Errors
+    /// There is no such invoice.
+    pub fn invoice_lines(&self, call: &Call, id: InvoiceId) -> Result<Vec<Line>> {
+        self.store.read(|tx| {
+            let place = found(tx, call, id)?.place();
+            Ok(invoices::lines(tx, call.network, place)?)
+        })
+    }
+
+    /// The payments of an invoice, oldest first.
+    ///
+    /// # Errors
+    /// There is no such invoice.
+    pub fn invoice_payments(&self, call: &Call, id: InvoiceId) -> Result<Vec<Payment>> {
+        self.store.read(|tx| {
+            let place = found(tx, call, id)?.place();
+            Ok(invoices::payments(tx, call.network, place)?)
+        })
+    }
+
+    /// The history of an invoice, oldest first.
+    ///
+    /// # Errors
+    /// There is no such invoice.
+    pub fn invoice_history(&self, call: &Call, id: InvoiceId) -> Result<Vec<HistoryRow>> {
+        self.store.read(|tx| {
+            let place = found(tx, call, id)?.place();
+            Ok(invoices::history(tx, call.network, place)?)
+        })
+    }
+
+    /// The postings of an invoice in the ledger, oldest first.
+    ///
+    /// # Errors
+    /// There is no such invoice.
+    pub fn invoice_postings(&self, call: &Call, id: InvoiceId) -> Result<Vec<StoredPosting>> {
+        self.store.read(|tx| {
+            let place = found(tx, call, id)?.place();
+            Ok(ledger::of_invoice(tx, call.network, place.kind, place.party_id, id)?)
+        })
+    }
+
+    /// A page of at most 1000 accruals in the order of party, currency, day and offer, after the last of the page
+    /// before.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn accruals(
+        &self,
+        call: &Call,
+        filter: &AccrualFilter,
+        after: Option<DayAccrual>,
+        limit: i64,
+    ) -> Result<Vec<DayAccrual>> {
+        self.store.read(|tx| Ok(accruals::list(tx, call.network, filter, after, limit.min(PAGE_MAX))?))
+    }
+}
+
+pub(super) fn found(tx: &mut dyn Tx, call: &Call, id: InvoiceId) -> Result<Invoice> {
+    invoices::one(tx, call.network, id)?.ok_or_else(|| no_invoice(id))
+}

@@ -1,0 +1,75 @@
+//! The engine: one method per use case of Quittance.
+//!
+//! Each method loads what it needs, lets the domain decide, and writes in one transaction. It is told who calls, for
+//! which network and when ([`Call`]): nothing here reads a clock, draws a random number or knows HTTP.
+//!
+//! To add a use case: write its SQL in the store, its rule in the domain, and a file here with the method on
+//! [`Engine`], its small types and its tests.
+
+pub mod billing;
+mod error;
+mod give_back;
+pub mod idempotency;
+pub mod ingest;
+pub mod invoices;
+pub mod keys;
+pub mod network_file;
+pub mod networks;
+mod places;
+pub mod records;
+pub mod settings;
+pub mod verify;
+
+use quittance_domain::ids::NetworkId;
+use quittance_domain::time::Timestamp;
+use quittance_store::Store;
+
+pub use crate::error::{Error, ErrorKind, Result};
+
+/// All use cases, over one database. Cheap to share between threads by an `Arc`.
+pub struct Engine {
+    pub(crate) store: Store,
+}
+
+/// Who calls, for which network, and when. Every use case takes one.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The network; everything that is read or changed belongs to it.
+    pub network: NetworkId,
+    /// Who: `key 3 (name)` or `command line`. Goes into the history as it is.
+    pub actor: String,
+    /// The present instant.
+    pub now: Timestamp,
+}
+
+impl Engine {
+    /// Opens a database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn open(url: &str) -> Result<Engine> {
+        let store = Store::open(url)?;
+        store.migrate()?;
+        Ok(Engine { store })
+    }
+
+    /// An engine over a store that is open and migrated.
+    #[must_use]
+    pub fn over(store: Store) -> Engine {
+        Engine { store }
+    }
+
+    /// Whether the database answers and has this program's schema.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn ready(&self) -> Result<()> {
+        Ok(self.store.check()?)
+    }
+
+    /// The store under the engine: for tests and measurements.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

@@ -1,0 +1,212 @@
+//! The rules of a party that this version stores and does not act on yet: read, checked in form, warned about.
+
+use std::collections::BTreeMap;
+
+use quittance_domain::conversion::DefaultAmount;
+use quittance_domain::cycle::BillingCycle;
+use quittance_domain::ids::PartyKind;
+use quittance_domain::time::Day;
+use serde_json::{Map, Value, json};
+
+use super::reader::{Problems, Table, amount, day, flag, id, is_empty, one_of, plain, shown, text, whole};
+
+/// The most days that invoices can be delayed.
+const DELAY_DAYS_MAX: i64 = 365;
+/// Where bi-weekly periods count from unless something else is said.
+const ANCHOR: &str = "2024-01-01";
+
+/// What the file says about these rules: by key, null where one is taken away.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LaterRules {
+    changes: Map<String, Value>,
+    /// The affiliate that has referred this one.
+    pub(super) referrer: Option<i64>,
+}
+
+impl LaterRules {
+    /// Reads the rules from a party's table.
+    pub(super) fn read(table: &mut Table<'_>, kind: PartyKind, problems: &mut Problems) -> LaterRules {
+        let mut rules = LaterRules::default();
+        rules.take(table, problems, "currency_policy", |v| {
+            one_of(&["per_currency", "convert"])(v).map(Value::from)
+        });
+        rules.take(table, problems, "auto_invoice", |v| flag(v).map(Value::from));
+        rules.take(table, problems, "auto_start", json_day);
+        rules.take(table, problems, "delay_days", |v| whole(0, DELAY_DAYS_MAX)(v).map(Value::from));
+        rules.take(table, problems, "cycle_days", cycle_days);
+        rules.take(table, problems, "cycle_anchor", json_day);
+        // Ignoring this one would bill what somebody else has billed.
+        if let Some(value) = table.raw("billed_elsewhere_through").filter(|value| !is_empty(value)) {
+            let detail = format!("{} is not supported by this version yet: leave it out", plain(value));
+            problems.add(table.place_of("billed_elsewhere_through"), detail);
+        }
+        rules.nested(table, problems, "tax", read_tax);
+        if kind == PartyKind::Affiliate {
+            rules.nested(table, problems, "referrer", read_referrer);
+            let referrer = rules.changes.get("referrer");
+            rules.referrer = referrer.and_then(|referrer| referrer.get("affiliate")?.as_i64());
+        }
+        rules
+    }
+
+    fn take(
+        &mut self,
+        table: &mut Table<'_>,
+        problems: &mut Problems,
+        key: &'static str,
+        read: impl FnOnce(&Value) -> Result<Value, String>,
+    ) {
+        let read = |value: &Value| if is_empty(value) { Ok(Value::Null) } else { read(value) };
+        if let Some(value) = table.value(key, problems, read) {
+            self.changes.insert(key.to_owned(), value);
+        }
+    }
+
+    fn nested(
+        &mut self,
+        table: &mut Table<'_>,
+        problems: &mut Problems,
+        key: &'static str,
+        read: impl FnOnce(&mut Table<'_>, &mut Problems) -> Value,
+    ) {
+        let value = match table.raw(key) {
+            None => return,
+            Some(value) if is_empty(value) => Value::Null,
+            Some(_) => {
+                let Some(mut inner) = table.table(key, problems) else { return };
+                let value = read(&mut inner, problems);
+                inner.close(problems);
+                value
+            }
+        };
+        self.changes.insert(key.to_owned(), value);
+    }
+
+    /// The stored rules with these changes, and what is wrong with them together.
+    pub(super) fn over(
+        &self,
+        stored: &str,
+        place: &str,
+        billing_cycle: Option<&str>,
+        problems: &mut Problems,
+    ) -> String {
+        let mut rules: Map<String, Value> = serde_json::from_str(stored).unwrap_or_default();
+        for (key, value) in &self.changes {
+            match value {
+                Value::Null => rules.remove(key),
+                value => rules.insert(key.clone(), value.clone()),
+            };
+        }
+        let automatic = rules.get("auto_invoice").and_then(Value::as_bool) == Some(true);
+        if automatic && !rules.contains_key("auto_start") {
+            problems.add(format!("{place}.auto_start"), "is missing: auto_invoice needs the day it starts on");
+        }
+        if self.changes.contains_key("cycle_days") {
+            check_cycle_days(&rules, place, billing_cycle, problems);
+        }
+        Value::Object(rules).to_string()
+    }
+
+    /// The keys that are set to something other than their default.
+    fn set(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().filter(|(key, value)| !is_default(key, value)).map(|(key, _)| key.as_str())
+    }
+}
+
+fn is_default(key: &str, value: &Value) -> bool {
+    match key {
+        _ if value.is_null() => true,
+        "currency_policy" => value == "per_currency",
+        "auto_invoice" => value == false,
+        // Says nothing without auto_invoice, which is warned about itself.
+        "auto_start" => true,
+        "delay_days" => value == 0,
+        "cycle_days" => value.as_array().is_some_and(Vec::is_empty),
+        "cycle_anchor" => value == ANCHOR,
+        "tax" => value.get("mode").is_none_or(|mode| mode == "none"),
+        _ => false,
+    }
+}
+
+/// One warning for each rule that somebody has set, with whom it was set for.
+pub(super) fn warnings<'a>(parties: impl Iterator<Item = (PartyKind, i64, &'a LaterRules)>) -> Vec<String> {
+    let mut set: BTreeMap<(&str, PartyKind), Vec<i64>> = BTreeMap::new();
+    for (kind, party, rules) in parties {
+        rules.set().for_each(|key| set.entry((key, kind)).or_default().push(party));
+    }
+    let warning = |((key, kind), ids): ((&str, PartyKind), Vec<i64>)| {
+        const NAMED_MAX: usize = 5;
+        let more = if ids.len() > NAMED_MAX { format!(" and {} more", ids.len() - NAMED_MAX) } else { String::new() };
+        let named: Vec<String> = ids.iter().take(NAMED_MAX).map(i64::to_string).collect();
+        let of = format!("{kind} {}{more}", named.join(", "));
+        format!("{key} of {of} is stored; this version does not act on it yet")
+    };
+    set.into_iter().map(warning).collect()
+}
+
+fn json_day(value: &Value) -> Result<Value, String> {
+    day(value).map(|day: Day| day.to_string().into())
+}
+
+fn cycle_days(value: &Value) -> Result<Value, String> {
+    let days = value.as_array().ok_or_else(|| format!("{} is no list of days", plain(value)))?;
+    let days: Vec<i64> = days.iter().map(whole(0, 28)).collect::<Result<_, _>>()?;
+    Ok(json!(days))
+}
+
+/// Weekdays for cycles of weeks, days of the month for the others.
+fn check_cycle_days(rules: &Map<String, Value>, place: &str, cycle: Option<&str>, problems: &mut Problems) {
+    let cycle = cycle.and_then(|title| BillingCycle::parse(title).ok()).unwrap_or(BillingCycle::Manual);
+    let weekly = matches!(cycle, BillingCycle::Weekly | BillingCycle::BiWeekly);
+    let range = if weekly { 0..=6 } else { 1..=28 };
+    let days = rules.get("cycle_days").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64);
+    for day in days.filter(|day| !range.contains(day)) {
+        let (what, from, to) = (if weekly { "weekday" } else { "day of the month" }, range.start(), range.end());
+        let detail = format!("{day} is no {what} from {from} to {to}, which the cycle {:?} takes", cycle.title());
+        problems.add(format!("{place}.cycle_days"), detail);
+    }
+}
+
+fn read_referrer(table: &mut Table<'_>, problems: &mut Problems) -> Value {
+    let mut read = Map::new();
+    let mut keep = |key: &str, value: Option<Value>| value.and_then(|value| read.insert(key.to_owned(), value));
+    keep("affiliate", table.required("affiliate", problems, |v| id(v).map(Value::from)));
+    keep("percent", table.required("percent", problems, percent));
+    keep("basis", table.value("basis", problems, |v| one_of(&["payout"])(v).map(Value::from)));
+    keep("threshold", table.value("threshold", problems, positive_amount));
+    keep("until", table.value("until", problems, json_day));
+    Value::Object(read)
+}
+
+fn read_tax(table: &mut Table<'_>, problems: &mut Problems) -> Value {
+    let optional_text = |v: &Value| if is_empty(v) { Ok(Value::from("")) } else { text(v).map(Value::from) };
+    let mode = table.value("mode", problems, one_of(&["none", "rate", "reverse_charge", "exempt"]));
+    let rate = table.value("rate", problems, |v| if is_empty(v) { Ok(Value::from("")) } else { percent(v) });
+    if mode.as_deref() == Some("rate") && rate.as_ref().is_none_or(|rate| rate == "") {
+        problems.add(table.place_of("rate"), "is missing: the mode \"rate\" needs it");
+    }
+    let mut read = Map::new();
+    let mut keep = |key: &str, value: Option<Value>| value.and_then(|value| read.insert(key.to_owned(), value));
+    keep("mode", mode.map(Value::from));
+    keep("rate", rate);
+    keep("id", table.value("id", problems, optional_text));
+    keep("text", table.value("text", problems, optional_text));
+    Value::Object(read)
+}
+
+fn percent(value: &Value) -> Result<Value, String> {
+    let text = amount(value)?;
+    let fits = match DefaultAmount::parse(&format!("{text}%")) {
+        Some(DefaultAmount::Percent { digits, decimals }) => i128::from(digits) <= 100 * 10_i128.pow(decimals),
+        _ => false,
+    };
+    if fits { Ok(text.into()) } else { Err(format!("{} is no percentage from \"0\" to \"100\"", shown(&text))) }
+}
+
+fn positive_amount(value: &Value) -> Result<Value, String> {
+    let text = amount(value)?;
+    match DefaultAmount::parse(&text) {
+        Some(DefaultAmount::Fixed(_)) => Ok(text.into()),
+        _ => Err(format!("{} is no amount from 0 on", shown(&text))),
+    }
+}

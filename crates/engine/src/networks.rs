@@ -1,0 +1,186 @@
+//! Networks: making them, finding the one that is meant, and their settings.
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceKind, NetworkId};
+use quittance_domain::time::{Timestamp, Zone};
+pub use quittance_store::networks::Network;
+use quittance_store::{Tx, networks as table};
+
+use crate::error::{Error, Result};
+use crate::settings::{Change, Settings};
+use crate::{Call, Engine};
+
+/// The longest name of a network.
+const NAME_CHARS_MAX: usize = 100;
+
+impl Engine {
+    /// Makes a network.
+    ///
+    /// # Errors
+    /// The name is taken, empty, too long or not printable.
+    pub fn create_network(&self, now: Timestamp, name: &str, zone: &Zone, currency: Currency) -> Result<Network> {
+        let new = NewNetwork::checked(name, zone, currency)?;
+        self.store.write(|tx| new.create(tx, now))
+    }
+
+    /// All networks, in the order in which they were made.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn networks(&self) -> Result<Vec<Network>> {
+        self.store.read(|tx| Ok(table::list(tx)?))
+    }
+
+    /// The network of an id.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn network(&self, id: NetworkId) -> Result<Network> {
+        self.store.read(|tx| network(tx, id))
+    }
+
+    /// The network of a name; without a name, the only one there is.
+    ///
+    /// # Errors
+    /// There is none of that name, or without a name, none at all or more than one.
+    pub fn find_network(&self, name: Option<&str>) -> Result<Network> {
+        self.store.read(|tx| find(tx, name))
+    }
+
+    /// The settings of the call's network.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn network_settings(&self, call: &Call) -> Result<Settings> {
+        self.store.read(|tx| settings(tx, call.network))
+    }
+
+    /// Sets settings of the call's network: all of them, or none where one is refused. Answers what they are now.
+    ///
+    /// # Errors
+    /// A name or a value is wrong, or what it asks for cannot change any more.
+    pub fn set_network(&self, call: &Call, changes: &[(&str, &str)]) -> Result<Settings> {
+        self.store.write(|tx| {
+            table::lock(tx, call.network)?;
+            let mut settings = settings(tx, call.network)?;
+            for (name, value) in changes {
+                set(tx, call.network, &mut settings, name, value)?;
+            }
+            Ok(settings)
+        })
+    }
+
+    /// The zone of the days of the call's network.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn zone_of(&self, call: &Call) -> Result<Zone> {
+        zone(&self.network(call.network)?)
+    }
+}
+
+/// What a network is made of, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewNetwork {
+    name: String,
+    time_zone: String,
+    pub(crate) currency: Currency,
+}
+
+impl NewNetwork {
+    /// Checks what a network is to be made of.
+    pub(crate) fn checked(name: &str, zone: &Zone, currency: Currency) -> Result<NewNetwork> {
+        let chars = name.chars().count();
+        if name.trim() != name || !(1..=NAME_CHARS_MAX).contains(&chars) || name.chars().any(char::is_control) {
+            let detail = format!(
+                "{name:?} is no name of a network: write 1 to {NAME_CHARS_MAX} printable characters without spaces at \
+                 the ends"
+            );
+            return Err(Error::invalid("name", detail));
+        }
+        Ok(NewNetwork { name: name.to_owned(), time_zone: zone.name().to_owned(), currency })
+    }
+
+    /// Makes the network.
+    pub(crate) fn create(&self, tx: &mut dyn Tx, now: Timestamp) -> Result<Network> {
+        if table::by_name(tx, &self.name)?.is_some() {
+            return Err(Error::Conflict(format!("there is a network {:?} already", self.name)));
+        }
+        Ok(table::insert(tx, &self.name, &self.time_zone, self.currency, now)?)
+    }
+}
+
+/// The network of an id.
+pub(crate) fn network(tx: &mut dyn Tx, id: NetworkId) -> Result<Network> {
+    table::by_id(tx, id)?.ok_or_else(|| Error::NotFound(format!("there is no network with the id {id}")))
+}
+
+/// The network of a name, or the only one.
+pub(crate) fn find(tx: &mut dyn Tx, name: Option<&str>) -> Result<Network> {
+    let mut all = table::list(tx)?;
+    let names = |all: &[Network]| all.iter().map(|network| network.name.as_str()).collect::<Vec<_>>().join(", ");
+    if all.is_empty() {
+        let detail = "there is no network yet: make one with `quittance network create NAME`, or import a network file";
+        return Err(Error::NotFound(detail.to_owned()));
+    }
+    match name {
+        Some(name) => match all.iter().position(|network| network.name == name) {
+            Some(found) => Ok(all.swap_remove(found)),
+            None => Err(Error::NotFound(format!("there is no network {name:?}; there are: {}", names(&all)))),
+        },
+        None if all.len() == 1 => Ok(all.swap_remove(0)),
+        None => {
+            let detail = format!("there are several networks, say which with --network NAME: {}", names(&all));
+            Err(Error::invalid("network", detail))
+        }
+    }
+}
+
+/// The zone of a network's days.
+pub(crate) fn zone(network: &Network) -> Result<Zone> {
+    let corrupt = |error| quittance_store::Error::Corrupt(format!("time zone of {}: {error}", network.name));
+    Ok(Zone::parse(&network.time_zone).map_err(corrupt)?)
+}
+
+/// The settings of a network.
+pub(crate) fn settings(tx: &mut dyn Tx, id: NetworkId) -> Result<Settings> {
+    let network = network(tx, id)?;
+    let mut settings = Settings::new(&network.time_zone, network.currency);
+    for (name, value) in table::settings(tx, id)? {
+        let corrupt = |error: Error| quittance_store::Error::Corrupt(format!("setting {name} of {id}: {error}"));
+        settings.apply(&name, &value).map_err(corrupt)?;
+    }
+    Ok(settings)
+}
+
+/// Sets one setting, in the database and in `settings`.
+pub(crate) fn set(tx: &mut dyn Tx, id: NetworkId, settings: &mut Settings, name: &str, value: &str) -> Result<()> {
+    let before = settings.clone();
+    let change = settings.apply(name, value)?;
+    if *settings == before {
+        return Ok(());
+    }
+    match change {
+        Change::Nothing => {}
+        Change::TimeZone => table::set_time_zone(tx, id, &settings.time_zone)?,
+        Change::Setting => table::put_setting(tx, id, name, Some(value))?,
+        Change::BeforeFirstInvoice => {
+            if has_invoices(tx, id)? {
+                let detail = format!("{name} can be set only before the first invoice, and there are invoices already");
+                return Err(Error::Conflict(detail));
+            }
+            table::put_setting(tx, id, name, Some(value))?;
+        }
+    }
+    Ok(())
+}
+
+fn has_invoices(tx: &mut dyn Tx, id: NetworkId) -> Result<bool> {
+    let numbers = [InvoiceKind::Payable, InvoiceKind::Receivable].map(table::invoice_number_counter);
+    for counter in [table::COUNTER_INVOICE_ID].into_iter().chain(numbers) {
+        if table::counter(tx, id, counter)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,177 @@
+//! Where each entry of the log is: on which invoice, or unbilled. It follows from cuts, marks and give-backs alone.
+//!
+//! An accrual row belongs to the invoice that marked it, else to the first normal run whose cut holds it. What a void
+//! invoice had, and what was taken off one, lies in a row of a later epoch that names that invoice as its origin;
+//! whoever takes that row owns the entries behind it.
+
+use std::collections::HashMap;
+
+use quittance_domain::conversion::EntryPlace;
+use quittance_domain::ids::{AffiliateId, InvoiceId, NetworkId, OfferId};
+use quittance_store::accruals::{self, AccrualRow, RowKey};
+use quittance_store::conversions::{self, LogEntry};
+use quittance_store::invoices::{self, Invoice, InvoiceFilter, TakeOff, Took};
+use quittance_store::Tx;
+
+use crate::error::{Error, Result};
+
+/// How deep voids of voids are followed: more than anyone voids, and a bound against rows changed by hand.
+const GIVE_BACKS_MAX: u32 = 64;
+
+/// An entry's identity in the log.
+type EntryKey = (String, i64, i64);
+
+fn entry_key(entry: &LogEntry) -> EntryKey {
+    (entry.conversion_id.clone(), entry.revision, entry.sign)
+}
+
+/// The accrual rows that an invoice took when it was issued, whatever was taken off it since.
+pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<Vec<AccrualRow>> {
+    match invoice.took {
+        Took::Pick => {
+            let epochs = (0, i64::MAX);
+            Ok(accruals::rows_with_mark(tx, network, invoice.book, epochs, Some(invoice.invoice_id))?)
+        }
+        Took::Sweep { from, to, low_epoch } => {
+            let rows = accruals::rows_with_mark(tx, network, invoice.book, (low_epoch, to.epoch), None)?;
+            let inside = |row: &AccrualRow| {
+                let place = row.key.bucket.place;
+                to.holds(place) && !from.holds(place)
+            };
+            Ok(rows.into_iter().filter(inside).collect())
+        }
+    }
+}
+
+/// What has left an invoice, and in which epoch.
+struct GivenBack {
+    entries: HashMap<EntryKey, i64>,
+    offers: HashMap<OfferId, i64>,
+    void_epoch: Option<i64>,
+}
+
+impl GivenBack {
+    fn of(take_offs: &[TakeOff], void_epoch: Option<i64>) -> GivenBack {
+        let (mut entries, mut offers) = (HashMap::new(), HashMap::new());
+        for t in take_offs {
+            if t.conversion_id.is_empty() {
+                offers.insert(t.offer_id, t.given_epoch);
+            } else {
+                entries.insert((t.conversion_id.clone(), t.revision, t.sign), t.given_epoch);
+            }
+        }
+        GivenBack { entries, offers, void_epoch }
+    }
+
+    /// The epoch of the row that an entry of an offer went to; `None`: it is still on the invoice.
+    fn epoch_of(&self, entry: &LogEntry, offer: OfferId) -> Option<i64> {
+        let single = self.entries.get(&entry_key(entry)).copied();
+        single.or_else(|| self.offers.get(&offer).copied()).or(self.void_epoch)
+    }
+}
+
+fn given_back(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<GivenBack> {
+    let take_offs = invoices::take_offs(tx, network, invoice.place())?;
+    Ok(GivenBack::of(&take_offs, invoice.voided.as_ref().map(|voided| voided.epoch)))
+}
+
+/// The entries behind one accrual row of a payable book.
+pub(crate) fn entries_behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Vec<LogEntry>> {
+    behind(tx, network, key, 0)
+}
+
+fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, depth: u32) -> Result<Vec<LogEntry>> {
+    let bucket = key.bucket;
+    let Some(origin) = key.origin else {
+        let affiliate = AffiliateId::new(bucket.book.party_id);
+        let (currency, offer) = (bucket.book.currency, bucket.offer_id);
+        return Ok(conversions::entries_of_bucket(tx, network, affiliate, currency, bucket.place, offer)?);
+    };
+    if depth >= GIVE_BACKS_MAX {
+        return Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs behind one row of invoice {origin}")));
+    }
+    let invoice = invoices::one(tx, network, origin)?
+        .ok_or_else(|| corrupt(format!("a row was given back by invoice {origin}, which does not exist")))?;
+    let given = given_back(tx, network, &invoice)?;
+    let mut entries = Vec::new();
+    for row in taken_rows(tx, network, &invoice)? {
+        if same_day_and_offer(&row.key, key) {
+            entries.extend(behind(tx, network, &row.key, depth + 1)?);
+        }
+    }
+    entries.retain(|entry| given.epoch_of(entry, bucket.offer_id) == Some(bucket.place.epoch));
+    Ok(entries)
+}
+
+fn same_day_and_offer(a: &RowKey, b: &RowKey) -> bool {
+    let facts = |key: &RowKey| (key.bucket.place.posting_day, key.bucket.place.billable_day, key.bucket.offer_id);
+    facts(a) == facts(b)
+}
+
+/// The entries behind a row that an invoice took, less what was taken off it.
+pub(crate) fn entries_on_invoice(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    take_offs: &[TakeOff],
+    row: &RowKey,
+) -> Result<Vec<LogEntry>> {
+    let given = GivenBack::of(take_offs, None);
+    let mut entries = entries_behind(tx, network, row)?;
+    entries.retain(|entry| given.epoch_of(entry, row.bucket.offer_id).is_none());
+    Ok(entries)
+}
+
+/// The invoice that an entry is on; `None`: it is unbilled.
+pub(crate) fn place_of_entry(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    key: &RowKey,
+    entry: &LogEntry,
+) -> Result<Option<InvoiceId>> {
+    let mut key = *key;
+    for _ in 0..GIVE_BACKS_MAX {
+        let Some(owner) = owner_of_row(tx, network, &key)? else { return Ok(None) };
+        match given_back(tx, network, &owner)?.epoch_of(entry, key.bucket.offer_id) {
+            None => return Ok(Some(owner.invoice_id)),
+            Some(epoch) => {
+                key.origin = Some(owner.invoice_id);
+                key.bucket.place = EntryPlace { epoch, ..key.bucket.place };
+            }
+        }
+    }
+    Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs of conversion {}", entry.conversion_id)))
+}
+
+/// The invoice that took a row, void or not.
+fn owner_of_row(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Option<Invoice>> {
+    match accruals::mark_of(tx, network, key)? {
+        None => return Ok(None),
+        Some(Some(marked)) => return Ok(invoices::one(tx, network, marked)?),
+        Some(None) => {}
+    }
+    let book = key.bucket.book;
+    let filter = InvoiceFilter {
+        kind: Some(book.kind),
+        party_id: Some(book.party_id),
+        currency: Some(book.currency),
+        ..InvoiceFilter::default()
+    };
+    let mut after = 0;
+    loop {
+        let page = invoices::list(tx, network, &filter, after, 500)?;
+        let Some(last) = page.last() else { return Ok(None) };
+        after = last.invoice_id.get();
+        let place = key.bucket.place;
+        let took = |invoice: &&Invoice| match invoice.took {
+            Took::Sweep { from, to, .. } => to.holds(place) && !from.holds(place),
+            Took::Pick => false,
+        };
+        if let Some(owner) = page.iter().find(took) {
+            return Ok(Some(owner.clone()));
+        }
+    }
+}
+
+fn corrupt(text: String) -> Error {
+    Error::Store(quittance_store::Error::Corrupt(text))
+}

@@ -1,0 +1,340 @@
+//! Rows: read one by one from a text, and parsed into conversion records.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{BufRead, Read};
+use std::rc::Rc;
+
+use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::time::Zone;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::fields::{Field, FieldError, nearest, shown};
+use super::input::{Format, InputError};
+
+/// The longest row, in bytes: a longer one is a quote that was not closed, not a conversion.
+const ROW_BYTES_MAX: u64 = 1024 * 1024;
+/// How many unknown columns are remembered for the warning.
+const UNKNOWN_MAX: usize = 20;
+
+/// A row as it stands in the input.
+#[derive(Debug, Clone)]
+pub struct RawRow {
+    /// Where it starts: the line of a text, counted from 1; in a JSON array the place in it, counted from 1.
+    pub line: u64,
+    /// The row.
+    pub raw: Raw,
+}
+
+/// A row's own text.
+#[derive(Debug, Clone)]
+pub enum Raw {
+    /// The cells of a CSV row.
+    Csv(csv::ByteRecord),
+    /// A JSON object.
+    Json(String),
+}
+
+/// Which cell of a CSV row is which field.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    /// The header's cells.
+    pub header: csv::ByteRecord,
+    fields: Vec<Option<Field>>,
+    /// Columns that no field claims, each with the field that may be meant.
+    pub unknown: Vec<(String, Option<&'static str>)>,
+}
+
+impl Columns {
+    /// Reads a header. `renamed` maps columns to fields before their names are looked at.
+    ///
+    /// # Errors
+    /// A required column is missing, or a field has two.
+    pub fn from_header(header: csv::ByteRecord, renamed: &[(String, Field)]) -> Result<Columns, InputError> {
+        let names: Vec<String> = header.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
+        let field = |name: &String| {
+            let mapped = renamed.iter().find(|(column, _)| column == name).map(|(_, field)| *field);
+            mapped.or_else(|| Field::named(name))
+        };
+        let fields: Vec<Option<Field>> = names.iter().map(field).collect();
+        for (i, field) in fields.iter().enumerate() {
+            if let (Some(field), Some(j)) = (field, fields[..i].iter().position(|f| f == field && f.is_some())) {
+                let (first, second) = (names[j].clone(), names[i].clone());
+                return Err(InputError::DoubleColumn { field: field.name(), first, second });
+            }
+        }
+        let missing = |name: &&str| !fields.iter().flatten().any(|field| field.name() == *name);
+        let unknown = names.iter().zip(&fields).filter(|(name, field)| field.is_none() && !name.is_empty());
+        let unknown: Vec<_> =
+            unknown.map(|(n, _)| (n.clone(), nearest(n, Field::names().filter(|f| missing(f))))).collect();
+        let status_only = ["conversion_id", "status", "updated_at"];
+        let only_status = fields.iter().flatten().all(|field| status_only.contains(&field.name()));
+        let required = ["conversion_id", "status", "affiliate_id", "offer_id", "occurred_at"];
+        let required = if only_status { &required[..2] } else { &required[..] };
+        if let Some(column) = required.iter().copied().find(missing) {
+            let meant = unknown.iter().find(|(_, near)| *near == Some(column));
+            let hint = meant.map_or(String::new(), |(name, _)| format!("; is {name:?} meant?"));
+            return Err(InputError::MissingColumn { column, hint });
+        }
+        Ok(Columns { header, fields, unknown })
+    }
+}
+
+/// Turns raw rows into conversion records.
+#[derive(Debug, Clone)]
+pub struct RowParser {
+    zone: Zone,
+    /// The columns of a CSV input.
+    pub columns: Columns,
+    renamed: Vec<(String, Field)>,
+}
+
+impl RowParser {
+    /// A parser for rows whose local times are in this zone.
+    #[must_use]
+    pub fn new(zone: Zone, columns: Columns, renamed: Vec<(String, Field)>) -> RowParser {
+        RowParser { zone, columns, renamed }
+    }
+
+    /// One row as a record.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn parse(&mut self, row: &Raw) -> Result<ConversionRecord, FieldError> {
+        let record = match row {
+            Raw::Csv(cells) => self.parse_cells(cells)?,
+            Raw::Json(text) => self.parse_object(text)?,
+        };
+        if record.conversion_id.is_empty() {
+            return Err(FieldError {
+                field: "conversion_id",
+                detail: "conversion_id is missing or empty".into(),
+            });
+        }
+        Ok(record)
+    }
+
+    fn parse_cells(&self, cells: &csv::ByteRecord) -> Result<ConversionRecord, FieldError> {
+        if cells.len() != self.columns.fields.len() {
+            let (found, expected) = (cells.len(), self.columns.fields.len());
+            let detail = format!("the row has {found} cells, the header has {expected}");
+            return Err(FieldError { field: "", detail });
+        }
+        let mut record = ConversionRecord::default();
+        for (cell, field) in cells.iter().zip(&self.columns.fields) {
+            let Some(field) = field else { continue };
+            let text = std::str::from_utf8(cell).map_err(|_| FieldError {
+                field: field.name(),
+                detail: format!("{}: {} is not UTF-8", field.name(), shown(&String::from_utf8_lossy(cell))),
+            })?;
+            field.read(&mut record, text, &self.zone)?;
+        }
+        Ok(record)
+    }
+
+    fn parse_object(&mut self, text: &str) -> Result<ConversionRecord, FieldError> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let members = json.deserialize_any(Members).and_then(|members| json.end().map(|()| members));
+        let members = members.map_err(|error| {
+            // The line is told with the row; the column inside it is what helps.
+            let reason = error.to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+            FieldError { field: "", detail: format!("no JSON object: {reason} at column {}", error.column()) }
+        })?;
+        let mut record = ConversionRecord::default();
+        let mut seen: Vec<Field> = Vec::with_capacity(members.len());
+        for (name, value) in members {
+            let renamed = self.renamed.iter().find(|(column, _)| *column == name).map(|(_, field)| *field);
+            let Some(field) = renamed.or_else(|| Field::named(&name)) else {
+                self.remember_unknown(&name);
+                continue;
+            };
+            if seen.contains(&field) {
+                let detail = format!("{} is given twice", field.name());
+                return Err(FieldError { field: field.name(), detail });
+            }
+            seen.push(field);
+            if let Some(text) = scalar(field, value.get())? {
+                field.read(&mut record, &text, &self.zone)?;
+            }
+        }
+        Ok(record)
+    }
+
+    fn remember_unknown(&mut self, name: &str) {
+        let unknown = &mut self.columns.unknown;
+        if unknown.len() < UNKNOWN_MAX && !unknown.iter().any(|(known, _)| known == name) {
+            unknown.push((name.to_owned(), nearest(name, Field::names())));
+        }
+    }
+}
+
+/// The text of a JSON string or number; `None` for null.
+fn scalar(field: Field, raw: &str) -> Result<Option<Cow<'_, str>>, FieldError> {
+    let wrong = || FieldError {
+        field: field.name(),
+        detail: format!("{}: {} is neither text nor number", field.name(), shown(raw)),
+    };
+    match raw.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(raw).map(|s| Some(s.into())).map_err(|_| wrong()),
+        Some(b'n') => Ok(None),
+        Some(b'-' | b'0'..=b'9') => Ok(Some(raw.into())),
+        _ => Err(wrong()),
+    }
+}
+
+/// Reads a JSON object's members in order, values as raw text: an amount never becomes a float.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(16);
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(members)
+    }
+}
+
+/// Fails once more was read than a row may have since the count was set back.
+struct Limited<R> {
+    inner: R,
+    count: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.count.get() > ROW_BYTES_MAX {
+            return Err(std::io::Error::other(format!(
+                "a row is longer than {ROW_BYTES_MAX} bytes; is a quote not closed?"
+            )));
+        }
+        let read = self.inner.read(buffer)?;
+        self.count.set(self.count.get() + read as u64);
+        Ok(read)
+    }
+}
+
+/// Reads a text row by row. `header` gets a CSV input's header before the first row.
+///
+/// # Errors
+/// The input cannot be read any further, or `header` or `each` stops it.
+pub fn read_rows(
+    input: &mut dyn BufRead,
+    format: Format,
+    header: &mut dyn FnMut(csv::ByteRecord) -> Result<(), InputError>,
+    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    match format {
+        Format::Csv => read_csv(input, header, each),
+        Format::JsonLines => read_lines(input, each),
+        Format::JsonArray => read_array(input, each),
+    }
+}
+
+fn read_csv(
+    input: &mut dyn BufRead,
+    header: &mut dyn FnMut(csv::ByteRecord) -> Result<(), InputError>,
+    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    let count = Rc::new(Cell::new(0));
+    let limited = Limited { inner: input, count: Rc::clone(&count) };
+    let builder = csv::ReaderBuilder::new().flexible(true).buffer_capacity(64 * 1024).from_reader(limited);
+    let mut reader = builder;
+    let failed = |line: u64, error: csv::Error| InputError::Read {
+        place: format!("after line {line}"),
+        reason: match error.into_kind() {
+            csv::ErrorKind::Io(error) => error.to_string(),
+            other => format!("{other:?}"),
+        },
+    };
+    header(reader.byte_headers().map_err(|e| failed(0, e))?.clone())?;
+    let mut line = 1;
+    loop {
+        count.set(0);
+        let mut cells = csv::ByteRecord::new();
+        if !reader.read_byte_record(&mut cells).map_err(|e| failed(line, e))? {
+            return Ok(());
+        }
+        line = cells.position().map_or(line + 1, csv::Position::line);
+        each(RawRow { line, raw: Raw::Csv(cells) })?;
+    }
+}
+
+fn read_lines(
+    input: &mut dyn BufRead,
+    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    for line in 1.. {
+        let mut text = Vec::new();
+        let read = input.take(ROW_BYTES_MAX).read_until(b'\n', &mut text);
+        let failed = |reason: String| InputError::Read { place: format!("line {line}"), reason };
+        if read.map_err(|error| failed(error.to_string()))? == 0 {
+            return Ok(());
+        }
+        if text.len() as u64 == ROW_BYTES_MAX {
+            return Err(failed(format!("the line is longer than {ROW_BYTES_MAX} bytes")));
+        }
+        if text.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        // What is not UTF-8 is no JSON: the replacement character marks the place, and the row is refused.
+        let raw = match String::from_utf8(text) {
+            Ok(text) => Raw::Json(text.trim_end().to_owned()),
+            Err(error) => Raw::Json(format!("\u{fffd} not UTF-8: {}", String::from_utf8_lossy(error.as_bytes()))),
+        };
+        each(RawRow { line, raw })?;
+    }
+    Ok(())
+}
+
+/// Hands over the elements of a JSON array one by one.
+struct Elements<'a> {
+    each: &'a mut dyn FnMut(RawRow) -> Result<(), InputError>,
+    count: u64,
+    stopped: Option<InputError>,
+}
+
+impl<'de> Visitor<'de> for &mut Elements<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element::<Box<RawValue>>()? {
+            self.count += 1;
+            let row = RawRow { line: self.count, raw: Raw::Json(element.get().to_owned()) };
+            if let Err(stop) = (self.each)(row) {
+                self.stopped = Some(stop);
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_array(
+    input: &mut dyn BufRead,
+    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    let mut elements = Elements { each, count: 0, stopped: None };
+    let mut json = serde_json::Deserializer::from_reader(input);
+    let read = json.deserialize_seq(&mut elements).and_then(|()| json.end());
+    if let Some(stop) = elements.stopped {
+        return Err(stop);
+    }
+    read.map_err(|error| InputError::Syntax {
+        place: format!("after record {}", elements.count),
+        reason: error.to_string(),
+    })
+}

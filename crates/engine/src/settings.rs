@@ -1,0 +1,311 @@
+//! The settings of a network: which there are, their forms and defaults.
+//!
+//! To add one: a field of [`Settings`], its line in [`Settings::apply`] and in [`Settings::shown`], its name in
+//! [`NAMES`]. A setting whose rule is not built yet is refused there in every form that would ask for it: what is
+//! accepted is acted on.
+
+use quittance_domain::currency::Currency;
+use quittance_domain::time::{Day, Zone};
+
+use crate::error::{Error, Result};
+use crate::records::nearest;
+
+/// The names of all settings, in the order of the documentation.
+pub const NAMES: [&str; 14] = [
+    "time_zone",
+    "currency",
+    "auto_approve",
+    "require_payment_method",
+    "create_missing",
+    "week_start",
+    "overpayment",
+    "carry_negatives",
+    "rate_max_age_days",
+    "locked_through",
+    "billed_elsewhere_through",
+    "first_invoice_id",
+    "first_invoice_number",
+    "invoice_prefix",
+];
+
+/// The word for "no value".
+const NONE: &str = "none";
+/// The weekdays by their numbers: 0 is Sunday.
+const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+/// The highest first id or number: below 2^53, so that every client can read what follows.
+const FIRST_MAX: i64 = 1_000_000_000_000_000;
+/// The oldest that rates may be allowed to be: what is older than ten years is a mistake.
+const RATE_AGE_DAYS_MAX: i64 = 3_650;
+/// The longest prefix of invoice numbers.
+const PREFIX_CHARS_MAX: usize = 20;
+
+/// The settings of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The name of the zone of days and periods.
+    pub time_zone: String,
+    /// The base currency.
+    pub currency: Currency,
+    /// New invoices are approved at once.
+    pub auto_approve: bool,
+    /// Who has no payment method for a currency is not billed in it.
+    pub require_payment_method: bool,
+    /// Unknown affiliates and offers are created on ingest.
+    pub create_missing: bool,
+    /// The first day of weekly periods: 0 is Sunday, 6 is Saturday.
+    pub week_start: u8,
+    /// How old a rate may be.
+    pub rate_max_age_days: i64,
+    /// Where the ids of invoices start.
+    pub first_invoice_id: i64,
+    /// Where the numbers of invoices start, of each kind.
+    pub first_invoice_number: i64,
+    /// What is put before an invoice's number when it is shown.
+    pub invoice_prefix: Option<String>,
+}
+
+/// What setting a value means for the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is kept among the settings.
+    Setting,
+    /// It is kept with the network itself.
+    TimeZone,
+    /// The value is the only one there is: nothing is kept.
+    Nothing,
+    /// It is kept among the settings, and may be set only while there are no invoices.
+    BeforeFirstInvoice,
+}
+
+impl Settings {
+    /// What a new network has.
+    #[must_use]
+    pub fn new(time_zone: &str, currency: Currency) -> Settings {
+        Settings {
+            time_zone: time_zone.to_owned(),
+            currency,
+            auto_approve: false,
+            require_payment_method: true,
+            create_missing: false,
+            week_start: 1,
+            rate_max_age_days: 7,
+            first_invoice_id: 1,
+            first_invoice_number: 1,
+            invoice_prefix: None,
+        }
+    }
+
+    /// Sets one setting from its text.
+    ///
+    /// # Errors
+    /// There is no such setting, the text is no value of it, or its rule is not supported yet.
+    pub(crate) fn apply(&mut self, name: &str, value: &str) -> Result<Change> {
+        match name {
+            "time_zone" => {
+                let zone = Zone::parse(value).map_err(|error| wrong(name, error))?;
+                zone.name().clone_into(&mut self.time_zone);
+                return Ok(Change::TimeZone);
+            }
+            "currency" => {
+                let currency = Currency::parse(value).map_err(|error| wrong(name, error))?;
+                return unchangeable_currency(self.currency, currency);
+            }
+            "auto_approve" => self.auto_approve = flag(name, value)?,
+            "require_payment_method" => self.require_payment_method = flag(name, value)?,
+            "create_missing" => self.create_missing = flag(name, value)?,
+            "week_start" => self.week_start = weekday(value)?,
+            "overpayment" => match value {
+                "refuse" => return Ok(Change::Nothing),
+                "credit" => return Err(later("overpayment=credit", "overpayments are refused")),
+                _ => return Err(wrong(name, format!("{value:?} is neither refuse nor credit"))),
+            },
+            "carry_negatives" => {
+                if flag(name, value)? {
+                    return Ok(Change::Nothing);
+                }
+                return Err(later("carry_negatives=false", "negative totals are carried to the next invoice"));
+            }
+            "rate_max_age_days" => self.rate_max_age_days = number(name, value, 0, RATE_AGE_DAYS_MAX)?,
+            "locked_through" | "billed_elsewhere_through" => {
+                if value == NONE {
+                    return Ok(Change::Nothing);
+                }
+                Day::parse(value).map_err(|error| wrong(name, error))?;
+                return Err(later(name, "leave it at none"));
+            }
+            "first_invoice_id" => {
+                self.first_invoice_id = number(name, value, 1, FIRST_MAX)?;
+                return Ok(Change::BeforeFirstInvoice);
+            }
+            "first_invoice_number" => {
+                self.first_invoice_number = number(name, value, 1, FIRST_MAX)?;
+                return Ok(Change::BeforeFirstInvoice);
+            }
+            "invoice_prefix" => {
+                self.invoice_prefix = prefix(value)?;
+                return Ok(Change::BeforeFirstInvoice);
+            }
+            _ => return Err(unknown(name)),
+        }
+        Ok(Change::Setting)
+    }
+
+    /// Every setting with its value as text, in the order of [`NAMES`]: what `apply` reads back.
+    #[must_use]
+    pub fn shown(&self) -> Vec<(&'static str, String)> {
+        let value = |name: &str| match name {
+            "time_zone" => self.time_zone.clone(),
+            "currency" => self.currency.code().to_owned(),
+            "auto_approve" => self.auto_approve.to_string(),
+            "require_payment_method" => self.require_payment_method.to_string(),
+            "create_missing" => self.create_missing.to_string(),
+            "week_start" => WEEKDAYS.get(usize::from(self.week_start)).copied().unwrap_or_default().to_owned(),
+            "overpayment" => "refuse".to_owned(),
+            "carry_negatives" => "true".to_owned(),
+            "rate_max_age_days" => self.rate_max_age_days.to_string(),
+            "first_invoice_id" => self.first_invoice_id.to_string(),
+            "first_invoice_number" => self.first_invoice_number.to_string(),
+            "invoice_prefix" => self.invoice_prefix.clone().unwrap_or_else(|| NONE.to_owned()),
+            _ => NONE.to_owned(),
+        };
+        NAMES.iter().map(|name| (*name, value(name))).collect()
+    }
+}
+
+fn wrong(name: &str, why: impl std::fmt::Display) -> Error {
+    Error::invalid(name, format!("{name}: {why}"))
+}
+
+fn later(what: &str, instead: &str) -> Error {
+    let name = what.split_once('=').map_or(what, |(name, _)| name);
+    Error::invalid(name, format!("{what} is not supported by this version yet: {instead}"))
+}
+
+fn unknown(name: &str) -> Error {
+    let detail = format!("there is no setting {name:?}: {}", meant(name, &NAMES));
+    Error::invalid(name, detail)
+}
+
+/// What somebody may have meant who wrote an unknown name: the nearest known one, else all of them.
+#[must_use]
+pub fn meant(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+fn unchangeable_currency(now: Currency, wanted: Currency) -> Result<Change> {
+    if now == wanted {
+        return Ok(Change::Nothing);
+    }
+    let detail = format!("the currency of a network cannot change: it is {now}, and {wanted} was asked for");
+    Err(Error::Conflict(detail))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(wrong(name, format!("{value:?} is neither true nor false"))),
+    }
+}
+
+fn weekday(value: &str) -> Result<u8> {
+    let found = WEEKDAYS.iter().position(|day| day.eq_ignore_ascii_case(value));
+    let found = found.and_then(|day| u8::try_from(day).ok());
+    found.ok_or_else(|| wrong("week_start", format!("{value:?} is no weekday: write one of {}", WEEKDAYS.join(", "))))
+}
+
+fn number(name: &str, value: &str, least: i64, most: i64) -> Result<i64> {
+    let read = value.parse::<i64>().ok().filter(|number| (least..=most).contains(number));
+    read.ok_or_else(|| wrong(name, format!("{value:?} is no whole number from {least} to {most}")))
+}
+
+fn prefix(value: &str) -> Result<Option<String>> {
+    if value == NONE || value.is_empty() {
+        return Ok(None);
+    }
+    if value.chars().count() > PREFIX_CHARS_MAX || value.chars().any(char::is_control) {
+        let why = format!("{value:?} is no prefix: at most {PREFIX_CHARS_MAX} printable characters are allowed");
+        return Err(wrong("invoice_prefix", why));
+    }
+    Ok(Some(value.to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new("UTC", Currency::parse("USD").unwrap())
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back() {
+        let mut settings = settings();
+        settings.apply("week_start", "Sunday").unwrap();
+        settings.apply("invoice_prefix", "INV-").unwrap();
+        settings.apply("auto_approve", "true").unwrap();
+        settings.apply("time_zone", "america/new_york").unwrap();
+        let mut copy = Settings::new("UTC", settings.currency);
+        for (name, value) in settings.shown() {
+            copy.apply(name, &value).unwrap();
+        }
+        assert_eq!(copy, settings);
+        assert_eq!(copy.time_zone, "America/New_York");
+        assert_eq!(settings.shown().len(), NAMES.len());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let error = settings().apply("auto_aprove", "true").unwrap_err().to_string();
+        assert_eq!(error, "there is no setting \"auto_aprove\": did you mean auto_approve?");
+        let error = settings().apply("colour", "red").unwrap_err().to_string();
+        assert!(error.contains("known are time_zone, currency"), "{error}");
+    }
+
+    #[test]
+    fn rules_of_later_versions_are_refused_and_their_defaults_taken() {
+        for (name, value) in [
+            ("carry_negatives", "false"),
+            ("overpayment", "credit"),
+            ("locked_through", "2026-01-31"),
+            ("billed_elsewhere_through", "2026-01-31"),
+        ] {
+            let error = settings().apply(name, value).unwrap_err().to_string();
+            assert!(error.contains("not supported by this version yet"), "{error}");
+        }
+        for (name, value) in [
+            ("carry_negatives", "true"),
+            ("overpayment", "refuse"),
+            ("locked_through", "none"),
+            ("billed_elsewhere_through", "none"),
+        ] {
+            assert_eq!(settings().apply(name, value).unwrap(), Change::Nothing);
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        for (name, value) in [
+            ("time_zone", "Mars/Olympus"),
+            ("currency", "USX"),
+            ("auto_approve", "yes"),
+            ("week_start", "7"),
+            ("overpayment", "maybe"),
+            ("rate_max_age_days", "-1"),
+            ("first_invoice_id", "0"),
+            ("first_invoice_number", "1e3"),
+            ("locked_through", "31.01.2026"),
+        ] {
+            let error = settings().apply(name, value).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+            let error = error.to_string();
+            assert!(error.contains(value) && error.contains(name), "{error}");
+        }
+        assert!(settings().apply("invoice_prefix", &"x".repeat(21)).is_err());
+        assert_eq!(settings().apply("currency", "EUR").unwrap_err().kind(), crate::ErrorKind::Conflict);
+    }
+}

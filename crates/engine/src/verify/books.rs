@@ -1,0 +1,379 @@
+//! I2 to I5 and I8: what belongs to the parties, book by book.
+
+use std::collections::{BTreeMap, HashMap};
+
+use quittance_domain::accrual::{Book, Cut, Tally};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
+use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::money::{Money, Rounding};
+use quittance_domain::time::Day;
+use quittance_store::accruals::{self, AccrualRow, BookState};
+use quittance_store::audit::{self, PartyPosting};
+use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff, Took};
+use quittance_store::Tx;
+
+use super::{Findings, history};
+use crate::error::Result;
+use crate::invoices::line_of;
+use crate::Call;
+
+/// Epoch, posting day, billable day and offer of a row that was given back.
+type GivenSlot = (i64, Day, Day, OfferId);
+
+/// All that a range of parties has, by invoice or by book.
+struct Facts {
+    books: HashMap<Book, BookState>,
+    rows: BTreeMap<Book, Vec<(AccrualRow, Option<InvoiceId>)>>,
+    invoices: BTreeMap<Book, Vec<Invoice>>,
+    lines: HashMap<InvoiceId, Vec<Line>>,
+    payments: HashMap<InvoiceId, Vec<Payment>>,
+    take_offs: HashMap<InvoiceId, Vec<TakeOff>>,
+    history: HashMap<InvoiceId, Vec<HistoryRow>>,
+    postings: Vec<PartyPosting>,
+}
+
+fn by_invoice<T>(pairs: Vec<(InvoiceId, T)>) -> HashMap<InvoiceId, Vec<T>> {
+    let mut map: HashMap<InvoiceId, Vec<T>> = HashMap::new();
+    pairs.into_iter().for_each(|(id, value)| map.entry(id).or_default().push(value));
+    map
+}
+
+impl Facts {
+    fn load(tx: &mut dyn Tx, call: &Call, kind: InvoiceKind, parties: (i64, i64)) -> Result<Facts> {
+        let network = call.network;
+        let mut rows: BTreeMap<Book, Vec<_>> = BTreeMap::new();
+        for (row, mark) in accruals::all_rows(tx, network, kind, parties)? {
+            rows.entry(row.key.bucket.book).or_default().push((row, mark));
+        }
+        let mut by_book: BTreeMap<Book, Vec<Invoice>> = BTreeMap::new();
+        for invoice in invoices::of_parties(tx, network, kind, parties)? {
+            by_book.entry(invoice.book).or_default().push(invoice);
+        }
+        let states = accruals::books_of_parties(tx, network, kind, parties)?;
+        Ok(Facts {
+            books: states.into_iter().map(|state| (state.book, state)).collect(),
+            rows,
+            invoices: by_book,
+            lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
+            payments: by_invoice(invoices::payments_of_parties(tx, network, kind, parties)?),
+            take_offs: by_invoice(invoices::take_offs_of_parties(tx, network, kind, parties)?),
+            history: by_invoice(invoices::history_of_parties(tx, network, kind, parties)?),
+            postings: audit::party_postings(tx, network, kind, parties)?,
+        })
+    }
+}
+
+/// Checks all books of a range of parties.
+pub(super) fn check(
+    tx: &mut dyn Tx,
+    call: &Call,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+    findings: &mut Findings,
+) -> Result<()> {
+    let facts = Facts::load(tx, call, kind, parties)?;
+    let mut books: Vec<Book> = facts.rows.keys().chain(facts.invoices.keys()).copied().collect();
+    books.extend(facts.books.keys());
+    books.sort_unstable();
+    books.dedup();
+    for book in books {
+        let invoices = facts.invoices.get(&book).map_or(&[][..], Vec::as_slice);
+        let rows = facts.rows.get(&book).map_or(&[][..], Vec::as_slice);
+        BookCheck { facts: &facts, book, invoices, rows, findings }.run();
+    }
+    Ok(())
+}
+
+/// What an invoice took, by day and offer.
+type Taken = BTreeMap<(Day, OfferId), i128>;
+
+struct BookCheck<'a> {
+    facts: &'a Facts,
+    book: Book,
+    invoices: &'a [Invoice],
+    rows: &'a [(AccrualRow, Option<InvoiceId>)],
+    findings: &'a mut Findings,
+}
+
+fn name(book: Book) -> String {
+    let kind = book.kind.party_kind();
+    format!("{} {} {}", kind.as_str(), book.party_id, book.currency)
+}
+
+fn list<'a, T>(map: &'a HashMap<InvoiceId, Vec<T>>, id: InvoiceId) -> &'a [T] {
+    map.get(&id).map_or(&[], Vec::as_slice)
+}
+
+impl BookCheck<'_> {
+    fn run(&mut self) {
+        self.cuts();
+        let owners = self.owners();
+        self.given_back(&owners);
+        self.conservation(&owners);
+        for invoice in self.invoices {
+            self.lines(invoice, &owners);
+            self.amounts(invoice);
+            history::check(invoice, list(&self.facts.history, invoice.invoice_id), self.findings);
+        }
+        self.ledger();
+    }
+
+    /// I2: the cuts of the normal runs follow one another, and the book keeps the last.
+    fn cuts(&mut self) {
+        let mut last = Cut::NONE;
+        let mut sweeps: Vec<(Cut, Cut, InvoiceId)> = Vec::new();
+        for invoice in self.invoices {
+            if let Took::Sweep { from, to, .. } = invoice.took {
+                sweeps.push((from, to, invoice.invoice_id));
+            }
+        }
+        sweeps.sort_by_key(|(_, to, id)| (to.epoch, to.through, to.as_of, *id));
+        for (from, to, id) in sweeps {
+            let grows = to.epoch >= from.epoch && to.through >= from.through && to.as_of >= from.as_of;
+            if from != last || !grows {
+                let text = format!("{}: the cut of invoice {id} does not follow the one before", name(self.book));
+                self.findings.add("I2", text);
+            }
+            last = to;
+        }
+        match self.facts.books.get(&self.book) {
+            Some(state) if state.cut == last => {}
+            Some(_) => {
+                let text = format!("{}: the book's cut is not that of its last invoice", name(self.book));
+                self.findings.add("I2", text);
+            }
+            None => self.findings.add("I2", format!("{}: the book is missing", name(self.book))),
+        }
+    }
+
+    /// I2: the invoice of each row, or none.
+    fn owners(&mut self) -> Vec<Option<InvoiceId>> {
+        let low_epoch = self.facts.books.get(&self.book).map_or(0, |state| state.low_epoch);
+        let mut owners = Vec::with_capacity(self.rows.len());
+        for (row, mark) in self.rows {
+            let place = row.key.bucket.place;
+            let swept = self.invoices.iter().find(|invoice| match invoice.took {
+                Took::Sweep { from, to, .. } => to.holds(place) && !from.holds(place),
+                Took::Pick => false,
+            });
+            let owner = mark.or(swept.map(|invoice| invoice.invoice_id));
+            if let Some(mark) = mark.filter(|mark| !self.invoices.iter().any(|i| i.invoice_id == *mark)) {
+                let text = format!("{}: a row is marked for invoice {mark}, which the book has not", name(self.book));
+                self.findings.add("I2", text);
+            }
+            if owner.is_none() && place.epoch < low_epoch {
+                let text = format!(
+                    "{}: {} of offer {} is unbilled, and no run would see it",
+                    name(self.book),
+                    place.posting_day,
+                    row.key.bucket.offer_id
+                );
+                self.findings.add("I2", text);
+            }
+            owners.push(owner);
+        }
+        owners
+    }
+
+    /// I2: what void invoices had and what was taken off others is in rows that name them, and nothing else is.
+    fn given_back(&mut self, owners: &[Option<InvoiceId>]) {
+        for invoice in self.invoices {
+            let id = invoice.invoice_id;
+            let take_offs = list(&self.facts.take_offs, id);
+            let mut expected: BTreeMap<GivenSlot, (i128, i128)> = BTreeMap::new();
+            let mut add = |slot: GivenSlot, tally: Tally, factor: i128| {
+                let sum = expected.entry(slot).or_default();
+                sum.0 += i128::from(tally.units) * factor;
+                sum.1 += i128::from(tally.conversions) * factor;
+            };
+            for t in take_offs {
+                add((t.given_epoch, t.posting_day, t.billable_day, t.offer_id), t.tally, 1);
+            }
+            if let Some(voided) = &invoice.voided {
+                for ((row, _), _) in self.rows.iter().zip(owners).filter(|(_, owner)| **owner == Some(id)) {
+                    let place = row.key.bucket.place;
+                    let slot = (voided.epoch, place.posting_day, place.billable_day, row.key.bucket.offer_id);
+                    add(slot, row.tally, 1);
+                }
+                for t in take_offs {
+                    add((voided.epoch, t.posting_day, t.billable_day, t.offer_id), t.tally, -1);
+                }
+            }
+            for (row, _) in self.rows.iter().filter(|(row, _)| row.key.origin == Some(id)) {
+                let place = row.key.bucket.place;
+                let slot = (place.epoch, place.posting_day, place.billable_day, row.key.bucket.offer_id);
+                add(slot, row.tally, -1);
+            }
+            for ((_, day, _, offer), sum) in expected {
+                if sum != (0, 0) {
+                    let text = format!(
+                        "invoice {id}: of offer {offer} on {day} it gave back {} units and {} conversions less than it \
+                         should have",
+                        sum.0, sum.1
+                    );
+                    self.findings.add("I2", text);
+                }
+            }
+        }
+    }
+
+    /// What is on an invoice now, by day and offer, in units and conversions.
+    fn on_invoice(&self, invoice: &Invoice, owners: &[Option<InvoiceId>]) -> (Taken, Taken) {
+        let (mut units, mut conversions) = (Taken::new(), Taken::new());
+        for ((row, _), owner) in self.rows.iter().zip(owners) {
+            if *owner == Some(invoice.invoice_id) {
+                let slot = (row.key.bucket.place.posting_day, row.key.bucket.offer_id);
+                *units.entry(slot).or_default() += i128::from(row.tally.units);
+                *conversions.entry(slot).or_default() += i128::from(row.tally.conversions);
+            }
+        }
+        for t in list(&self.facts.take_offs, invoice.invoice_id) {
+            *units.entry((t.posting_day, t.offer_id)).or_default() -= i128::from(t.tally.units);
+            *conversions.entry((t.posting_day, t.offer_id)).or_default() -= i128::from(t.tally.conversions);
+        }
+        (units, conversions)
+    }
+
+    /// I3: each `conversions` line is the sum of what it took, rounded.
+    fn lines(&mut self, invoice: &Invoice, owners: &[Option<InvoiceId>]) {
+        let id = invoice.invoice_id;
+        let lines = list(&self.facts.lines, id);
+        let (units, conversions) = self.on_invoice(invoice, owners);
+        let mut sums = vec![(0_i128, 0_i128); lines.len()];
+        for ((day, offer), units) in units {
+            let conversions = conversions.get(&(day, offer)).copied().unwrap_or_default();
+            match line_of(lines, invoice, day, offer) {
+                Some(index) => {
+                    sums[index].0 += units;
+                    sums[index].1 += conversions;
+                }
+                // A line in which everything cancels out is left out, so only sums over its days can be told apart.
+                None if (units, conversions) == (0, 0) => {}
+                None => {
+                    let key = (day, offer);
+                    self.unlined(id, key, units);
+                }
+            }
+        }
+        for (line, (units, conversions)) in lines.iter().zip(sums) {
+            let taken = (i128::from(line.taken.units), i128::from(line.taken.conversions));
+            if line.line_type == "conversions" && taken != (units, conversions) {
+                let no = line.line_no;
+                let text = format!("invoice {id} line {no}: it says {taken:?}, its entries sum to {:?}", (units, conversions));
+                self.findings.add("I3", text);
+            }
+            let rounded = Money::new(line.taken.units, self.book.currency).round_to_minor(Rounding::HalfAwayFromZero);
+            let rounded = rounded.map(Money::units).ok();
+            if line.line_type == "conversions" && rounded != Some(line.units) {
+                let text = format!("invoice {id} line {}: {} is not its sum, rounded", line.line_no, line.units);
+                self.findings.add("I3", text);
+            }
+        }
+    }
+
+    fn unlined(&mut self, id: InvoiceId, (day, offer): (Day, OfferId), units: i128) {
+        let text = format!("invoice {id}: no line bills the {units} units of offer {offer} on {day}");
+        self.findings.add("I3", text);
+    }
+
+    /// I3: approved = billed + unbilled + remainder, and the remainder is what rounding can leave.
+    fn conservation(&mut self, owners: &[Option<InvoiceId>]) {
+        let live: Vec<&Invoice> = self.invoices.iter().filter(|i| i.status != InvoiceStatus::Void).collect();
+        let is_live = |id: InvoiceId| live.iter().any(|invoice| invoice.invoice_id == id);
+        let (mut approved, mut taken, mut unbilled) = (0_i128, 0_i128, 0_i128);
+        for ((row, _), owner) in self.rows.iter().zip(owners) {
+            let units = i128::from(row.tally.units);
+            approved += if row.key.origin.is_none() { units } else { 0 };
+            match owner {
+                None => unbilled += units,
+                Some(id) if is_live(*id) => taken += units,
+                Some(_) => {}
+            }
+        }
+        for invoice in &live {
+            let take_offs = list(&self.facts.take_offs, invoice.invoice_id);
+            taken -= take_offs.iter().map(|t| i128::from(t.tally.units)).sum::<i128>();
+        }
+        if approved != taken + unbilled {
+            let text = format!(
+                "{}: {approved} units are approved, {taken} are on invoices and {unbilled} are unbilled",
+                name(self.book)
+            );
+            self.findings.add("I3", text);
+        }
+        let lines = live.iter().flat_map(|invoice| list(&self.facts.lines, invoice.invoice_id));
+        let (mut remainder, mut count) = (0_i128, 0_i128);
+        for line in lines.filter(|line| line.line_type != "correction") {
+            remainder += i128::from(line.taken.units) - i128::from(line.units);
+            count += 1;
+        }
+        if remainder.abs() >= i128::from(self.book.currency.minor_unit_units()) * count.max(1) {
+            let text = format!("{}: rounding has left {remainder} units, more than it can", name(self.book));
+            self.findings.add("I3", text);
+        }
+    }
+
+    /// I4: the sums and the status agree.
+    fn amounts(&mut self, invoice: &Invoice) {
+        let id = invoice.invoice_id;
+        let lines: i128 = list(&self.facts.lines, id).iter().map(|line| i128::from(line.units)).sum();
+        let paid: i128 = list(&self.facts.payments, id).iter().map(|payment| i128::from(payment.units)).sum();
+        let sums = (i128::from(invoice.billed_units), i128::from(invoice.paid_units));
+        if sums != (lines, paid) {
+            let text = format!("invoice {id}: billed and paid are {sums:?}, its rows sum to {:?}", (lines, paid));
+            self.findings.add("I4", text);
+        }
+        let balance = lines - paid;
+        let agrees = match invoice.status {
+            InvoiceStatus::Pending | InvoiceStatus::Approved => paid == 0,
+            InvoiceStatus::PartlyPaid => paid > 0 && balance > 0,
+            InvoiceStatus::Paid => paid > 0 && balance == 0,
+            InvoiceStatus::Void => invoice.voided.is_some(),
+        };
+        if !agrees {
+            let status = invoice.status;
+            let text = format!("invoice {id}: it is {status}, with {paid} units paid and {balance} left");
+            self.findings.add("I4", text);
+        }
+    }
+
+    /// I5: the party's account moved by what its invoices and payments say, each document once.
+    fn ledger(&mut self) {
+        let mut moved: HashMap<(InvoiceId, &str), (i128, i64)> = HashMap::new();
+        for posting in self.facts.postings.iter().filter(|posting| posting.book == self.book) {
+            // A payable is a credit to the affiliate, a receivable a debit to the advertiser.
+            let sign = if self.book.kind == InvoiceKind::Payable { -1 } else { 1 };
+            let sum = moved.entry((posting.invoice_id, posting.event.as_str())).or_default();
+            sum.0 += i128::from(posting.units) * sign;
+            sum.1 += posting.entries;
+        }
+        for invoice in self.invoices {
+            let id = invoice.invoice_id;
+            let event = |name: &'static str| moved.get(&(id, name)).copied().unwrap_or_default();
+            let billed = i128::from(invoice.billed_units);
+            let money = list(&self.facts.payments, id).iter().filter(|payment| payment.source == "money");
+            let (money, payments) = money.fold((0, 0), |(sum, n), p| (sum + i128::from(p.units), n + 1));
+            let voided = if invoice.voided.is_some() { -billed } else { 0 };
+            let (issued, issues) = event("issue");
+            let facts = [
+                ("issue and corrections", issued + event("adjust").0, billed),
+                ("void", event("void").0, voided),
+                ("payments", event("payment").0, -money),
+            ];
+            for (what, booked, expected) in facts {
+                if booked != expected {
+                    let text = format!("invoice {id}: the ledger has {booked} units for its {what}, not {expected}");
+                    self.findings.add("I5", text);
+                }
+            }
+            if issues > 1 || event("void").1 > 1 || event("payment").1 != payments {
+                self.findings.add("I5", format!("invoice {id}: a document has not exactly one entry"));
+            }
+        }
+        for ((id, event), _) in moved {
+            if !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
+                self.findings.add("I5", format!("an entry ({event}) names invoice {id}, which is not there"));
+            }
+        }
+    }
+}

@@ -1,0 +1,419 @@
+-- The first schema. One text for both databases; the words in braces are named in src/dialect.rs.
+--
+-- Amounts are billing units (10^-6 of an ISO currency, 10^-8 of a crypto-currency), instants microseconds since 1970
+-- in UTC, days the number of days since 1970-01-01 in the network's zone, truth values 0 and 1. `kind` is `payable`
+-- (the party is an affiliate) or `receivable` (an advertiser).
+
+CREATE TABLE networks (
+  network_id {int} NOT NULL PRIMARY KEY,
+  name {text} NOT NULL UNIQUE,
+  time_zone {text} NOT NULL,
+  currency {text} NOT NULL,
+  epoch {int} NOT NULL,
+  created_at {int} NOT NULL
+) {table};
+
+CREATE TABLE settings (
+  network_id {int} NOT NULL,
+  name {text} NOT NULL,
+  value {text} NOT NULL,
+  PRIMARY KEY (network_id, name)
+) {clustered};
+
+CREATE TABLE counters (
+  network_id {int} NOT NULL,
+  name {text} NOT NULL,
+  next_value {int} NOT NULL,
+  PRIMARY KEY (network_id, name)
+) {clustered};
+
+CREATE TABLE currencies (
+  network_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  minimum_units {int},
+  PRIMARY KEY (network_id, currency)
+) {clustered};
+
+CREATE TABLE payment_systems (
+  network_id {int} NOT NULL,
+  system_id {int} NOT NULL,
+  title {text} NOT NULL,
+  payment_type {text} NOT NULL,
+  currency {text},
+  minimum_units {int},
+  fields {text} NOT NULL,
+  PRIMARY KEY (network_id, system_id)
+) {clustered};
+
+CREATE TABLE managers (
+  network_id {int} NOT NULL,
+  manager_id {int} NOT NULL,
+  name {text} NOT NULL,
+  email {text},
+  PRIMARY KEY (network_id, manager_id)
+) {clustered};
+
+CREATE TABLE parties (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  name {text} NOT NULL,
+  email {text},
+  status {text} NOT NULL,
+  manager_id {int},
+  currency {text} NOT NULL,
+  billing_cycle {text},
+  payment_terms_days {int},
+  minimum_units {int},
+  on_hold {int} NOT NULL,
+  hidden_default {int} NOT NULL,
+  later_rules {text} NOT NULL,
+  created_at {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id)
+) {clustered};
+
+CREATE TABLE payment_methods (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  method_no {int} NOT NULL,
+  system_id {int} NOT NULL,
+  currency {text},
+  main {int} NOT NULL,
+  fields {text} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, method_no)
+) {clustered};
+
+CREATE TABLE offers (
+  network_id {int} NOT NULL,
+  offer_id {int} NOT NULL,
+  name {text} NOT NULL,
+  advertiser_id {int},
+  hold_days {int} NOT NULL,
+  payout {text},
+  payout_currency {text},
+  revenue {text},
+  PRIMARY KEY (network_id, offer_id)
+) {clustered};
+
+-- The state of each conversion as it was last received, with the entry it stands for in the accruals: an approved
+-- one counts in the books of its affiliate and its advertiser at (epoch, posting_day, billable_day).
+CREATE TABLE conversions (
+  network_id {int} NOT NULL,
+  conversion_id {text} NOT NULL,
+  revision {int} NOT NULL,
+  status {text} NOT NULL,
+  affiliate_id {int} NOT NULL,
+  offer_id {int} NOT NULL,
+  advertiser_id {int},
+  occurred_at {int} NOT NULL,
+  payout_units {int} NOT NULL,
+  payout_currency {text} NOT NULL,
+  revenue_units {int} NOT NULL,
+  revenue_currency {text} NOT NULL,
+  epoch {int} NOT NULL,
+  posting_day {int} NOT NULL,
+  billable_day {int} NOT NULL,
+  received_at {int} NOT NULL,
+  updated_at {int},
+  sale_amount {text},
+  goal {text},
+  click_id {text},
+  country {text},
+  sub1 {text},
+  sub2 {text},
+  sub3 {text},
+  sub4 {text},
+  sub5 {text},
+  comment {text},
+  PRIMARY KEY (network_id, conversion_id)
+) {clustered};
+
+CREATE INDEX conversions_by_affiliate ON conversions (network_id, affiliate_id, epoch, posting_day);
+
+-- Superseded states, one row a revision, never rewritten. Unless the next state kept the entry (only a text had
+-- changed), the entry was taken out again at (end_epoch, end_posting_day, end_billable_day).
+CREATE TABLE conversion_revisions (
+  network_id {int} NOT NULL,
+  conversion_id {text} NOT NULL,
+  revision {int} NOT NULL,
+  status {text} NOT NULL,
+  affiliate_id {int} NOT NULL,
+  offer_id {int} NOT NULL,
+  advertiser_id {int},
+  occurred_at {int} NOT NULL,
+  payout_units {int} NOT NULL,
+  payout_currency {text} NOT NULL,
+  revenue_units {int} NOT NULL,
+  revenue_currency {text} NOT NULL,
+  epoch {int} NOT NULL,
+  posting_day {int} NOT NULL,
+  billable_day {int} NOT NULL,
+  received_at {int} NOT NULL,
+  updated_at {int},
+  sale_amount {text},
+  goal {text},
+  click_id {text},
+  country {text},
+  sub1 {text},
+  sub2 {text},
+  sub3 {text},
+  sub4 {text},
+  sub5 {text},
+  comment {text},
+  end_epoch {int} NOT NULL,
+  end_posting_day {int} NOT NULL,
+  end_billable_day {int} NOT NULL,
+  entry_kept {int} NOT NULL,
+  PRIMARY KEY (network_id, conversion_id, revision)
+) {clustered};
+
+CREATE INDEX conversion_revisions_by_affiliate
+  ON conversion_revisions (network_id, affiliate_id, epoch, posting_day);
+CREATE INDEX conversion_revisions_by_end
+  ON conversion_revisions (network_id, affiliate_id, end_epoch, end_posting_day);
+
+-- The log as accounting sees it: one row an entry, with its sign.
+CREATE VIEW conversion_log AS
+  SELECT network_id, conversion_id, revision, 1 AS sign, affiliate_id, offer_id, advertiser_id, occurred_at,
+    payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day
+  FROM conversions WHERE status = 'approved'
+  UNION ALL
+  SELECT network_id, conversion_id, revision, 1, affiliate_id, offer_id, advertiser_id, occurred_at,
+    payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day
+  FROM conversion_revisions WHERE status = 'approved' AND entry_kept = 0
+  UNION ALL
+  SELECT network_id, conversion_id, revision, -1, affiliate_id, offer_id, advertiser_id, occurred_at,
+    -payout_units, payout_currency, -revenue_units, revenue_currency, end_epoch, end_posting_day, end_billable_day
+  FROM conversion_revisions WHERE status = 'approved' AND entry_kept = 0;
+
+-- A book: all accruals and invoices of one kind, party and currency. Rows of the accruals inside the cut are billed.
+CREATE TABLE books (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  cut_epoch {int} NOT NULL,
+  cut_through {int} NOT NULL,
+  cut_as_of {int} NOT NULL,
+  low_epoch {int} NOT NULL,
+  next_start {int},
+  PRIMARY KEY (network_id, kind, party_id, currency)
+) {clustered};
+
+-- Approved amount and count per book, epoch, day and offer. A row of a past epoch never changes but for its mark
+-- (`invoice_id`, the pick that took it; 0: none). `origin_id` is 0, or the invoice that gave the row back.
+CREATE TABLE accruals (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  epoch {int} NOT NULL,
+  posting_day {int} NOT NULL,
+  billable_day {int} NOT NULL,
+  offer_id {int} NOT NULL,
+  origin_id {int} NOT NULL,
+  units {int} NOT NULL,
+  conversions {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id)
+) {clustered};
+
+CREATE TABLE runs (
+  network_id {int} NOT NULL,
+  run_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  parameters {text} NOT NULL,
+  through_day {int} NOT NULL,
+  epoch {int} NOT NULL,
+  as_of {int} NOT NULL,
+  status {text} NOT NULL,
+  last_party_id {int} NOT NULL,
+  last_currency {text} NOT NULL,
+  started_at {int} NOT NULL,
+  started_by {text} NOT NULL,
+  finished_at {int},
+  PRIMARY KEY (network_id, run_id)
+) {clustered};
+
+CREATE TABLE run_totals (
+  network_id {int} NOT NULL,
+  run_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  invoices {int} NOT NULL,
+  units {int} NOT NULL,
+  PRIMARY KEY (network_id, run_id, currency)
+) {clustered};
+
+CREATE TABLE run_skips (
+  network_id {int} NOT NULL,
+  run_id {int} NOT NULL,
+  party_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  units {int} NOT NULL,
+  reason {text} NOT NULL,
+  PRIMARY KEY (network_id, run_id, party_id, currency)
+) {clustered};
+
+-- The cut of a normal run's invoice is (cut_epoch, cut_through, cut_as_of), the book's cut before it
+-- (from_epoch, from_through, from_as_of); no row it took has an epoch before low_epoch. An invoice of a pick has neither: its accrual rows carry its mark.
+CREATE TABLE invoices (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  number {int} NOT NULL,
+  currency {text} NOT NULL,
+  status {text} NOT NULL,
+  period_start {int} NOT NULL,
+  period_end {int} NOT NULL,
+  due_day {int} NOT NULL,
+  payment_terms_days {int},
+  hidden {int} NOT NULL,
+  public_notes {text} NOT NULL,
+  internal_notes {text} NOT NULL,
+  party_name {text} NOT NULL,
+  party_email {text},
+  run_id {int} NOT NULL,
+  cut_epoch {int},
+  cut_through {int},
+  cut_as_of {int},
+  from_epoch {int},
+  from_through {int},
+  from_as_of {int},
+  low_epoch {int},
+  void_epoch {int},
+  void_reason {text},
+  void_text {text},
+  next_line {int} NOT NULL,
+  version {int} NOT NULL,
+  created_at {int} NOT NULL,
+  created_by {text} NOT NULL,
+  updated_at {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, invoice_id)
+) {clustered};
+
+CREATE UNIQUE INDEX invoices_by_id ON invoices (network_id, invoice_id);
+CREATE UNIQUE INDEX invoices_by_number ON invoices (network_id, kind, number);
+
+-- `taken_units` is the exact sum of the conversions of the line, `units` that sum rounded to the minor unit.
+CREATE TABLE invoice_lines (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  line_no {int} NOT NULL,
+  line_type {text} NOT NULL,
+  offer_id {int},
+  period_start {int} NOT NULL,
+  period_end {int} NOT NULL,
+  conversions {int} NOT NULL,
+  taken_units {int} NOT NULL,
+  units {int} NOT NULL,
+  comment {text} NOT NULL,
+  created_at {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, invoice_id, line_no)
+) {clustered};
+
+CREATE INDEX invoice_lines_inexact ON invoice_lines (network_id, kind, party_id, invoice_id, taken_units, units)
+  WHERE line_type IN ('conversions', 'rounding') AND taken_units <> units;
+
+-- What was taken off an invoice: the entries of a conversion, or (conversion_id '') what was left of an offer.
+CREATE TABLE take_offs (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  offer_id {int} NOT NULL,
+  conversion_id {text} NOT NULL,
+  revision {int} NOT NULL,
+  sign {int} NOT NULL,
+  posting_day {int} NOT NULL,
+  billable_day {int} NOT NULL,
+  units {int} NOT NULL,
+  conversions {int} NOT NULL,
+  given_epoch {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, invoice_id, offer_id, conversion_id, revision, sign, posting_day,
+    billable_day)
+) {clustered};
+
+CREATE TABLE payments (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  payment_id {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  units {int} NOT NULL,
+  source {text} NOT NULL,
+  rail {text} NOT NULL,
+  paid_day {int} NOT NULL,
+  reference {text} NOT NULL,
+  recorded_at {int} NOT NULL,
+  recorded_by {text} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, payment_id)
+) {clustered};
+
+CREATE INDEX payments_by_invoice ON payments (network_id, kind, party_id, invoice_id);
+
+CREATE TABLE invoice_history (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  version {int} NOT NULL,
+  happened_at {int} NOT NULL,
+  actor {text} NOT NULL,
+  action {text} NOT NULL,
+  status {text} NOT NULL,
+  billed_units {int} NOT NULL,
+  paid_units {int} NOT NULL,
+  details {text} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, invoice_id, version)
+) {clustered};
+
+-- Double entry: the postings of one entry_id sum to zero. Positive is debit, negative is credit.
+CREATE TABLE postings (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  entry_id {int} NOT NULL,
+  posting_no {int} NOT NULL,
+  currency {text} NOT NULL,
+  account {text} NOT NULL,
+  units {int} NOT NULL,
+  posting_day {int} NOT NULL,
+  event {text} NOT NULL,
+  invoice_id {int} NOT NULL,
+  document_no {int} NOT NULL,
+  recorded_at {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, entry_id, posting_no)
+) {clustered};
+
+CREATE TABLE api_keys (
+  network_id {int} NOT NULL,
+  key_id {int} NOT NULL,
+  name {text} NOT NULL,
+  role {text} NOT NULL,
+  party_id {int},
+  hash {text} NOT NULL,
+  created_at {int} NOT NULL,
+  revoked_at {int},
+  PRIMARY KEY (network_id, key_id)
+) {clustered};
+
+CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (hash);
+
+CREATE TABLE idempotency_keys (
+  network_id {int} NOT NULL,
+  key_id {int} NOT NULL,
+  route {text} NOT NULL,
+  idempotency_key {text} NOT NULL,
+  body_hash {text} NOT NULL,
+  created_at {int} NOT NULL,
+  status {int},
+  answer {text},
+  PRIMARY KEY (network_id, key_id, route, idempotency_key)
+) {clustered};
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);

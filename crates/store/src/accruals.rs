@@ -1,0 +1,509 @@
+//! Accruals and the books they make up: what is approved, and how far it is billed.
+
+use quittance_domain::accrual::{Book, Bucket, Cut, Tally};
+use quittance_domain::conversion::EntryPlace;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
+use quittance_domain::time::Day;
+
+use crate::conversions::{currency, day, day_number};
+use crate::error::Result;
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+/// In [`unbilled_sums`]: days of the invoice's own period.
+const CLASS_OWN: i64 = -1;
+/// In [`unbilled_sums`]: rows whose hold days are not over.
+const CLASS_HELD: i64 = -2;
+/// In [`unbilled_sums`]: rows of days after the run's last one.
+const CLASS_LATER: i64 = -3;
+
+macro_rules! unbilled_rows {
+    () => {
+        "FROM books b JOIN accruals a ON a.network_id = b.network_id AND a.kind = b.kind AND a.party_id = b.party_id \
+         AND a.currency = b.currency AND a.epoch >= b.low_epoch \
+         WHERE b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND a.invoice_id = 0 \
+         AND (a.epoch > b.cut_epoch OR a.posting_day > b.cut_through OR a.billable_day > b.cut_as_of)"
+    };
+}
+
+statements! {
+    BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+        WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
+        ORDER BY party_id, currency LIMIT $5 {lock}";
+    BOOKS_OF_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+        WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) AND party_id {in:6} \
+        ORDER BY party_id, currency LIMIT $5 {lock}";
+    READ_BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+        WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
+        ORDER BY party_id, currency LIMIT $5";
+    BOOKS_OF_PARTIES = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+        WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 ORDER BY party_id, currency";
+    LOCK_BOOK = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+        WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 {lock}";
+    SUMS = concat!("SELECT a.party_id, a.currency, \
+        CASE WHEN a.posting_day > $5 OR a.billable_day > $6 THEN 0 ELSE a.offer_id END, \
+        CASE WHEN a.posting_day > $5 THEN -3 WHEN a.billable_day > $6 THEN -2 \
+          WHEN a.posting_day < b.next_start THEN a.posting_day ELSE -1 END, \
+        CAST(SUM(a.units) AS BIGINT), CAST(SUM(a.conversions) AS BIGINT), MIN(a.posting_day), MIN(a.epoch) ",
+        unbilled_rows!(),
+        " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END GROUP BY 1, 2, 3, 4");
+    ROWS = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.origin_id, \
+        a.units, a.conversions ", unbilled_rows!(),
+        " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END ORDER BY 1, 2, 3, 4, 5, 6, 7");
+    OWNED = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions \
+        FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 \
+        AND epoch >= $5 AND epoch <= $6 AND invoice_id = $7 ORDER BY 3, 4, 5, 6, 7";
+    MARK = "UPDATE accruals SET invoice_id = $10 WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND currency = $4 AND epoch = $5 AND posting_day = $6 AND billable_day = $7 AND offer_id = $8 \
+        AND origin_id = $9 AND invoice_id = 0";
+    MARK_OF = "SELECT invoice_id FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND currency = $4 AND epoch = $5 AND posting_day = $6 AND billable_day = $7 AND offer_id = $8 \
+        AND origin_id = $9";
+    /// Every accrual row of some parties, with its mark: for `verify`.
+    ALL_ROWS = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions, \
+        invoice_id FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
+        ORDER BY 1, 2, 3, 4, 5, 6, 7";
+    LIST = "SELECT party_id, currency, posting_day, offer_id, CAST(SUM(units) AS BIGINT), \
+        CAST(SUM(conversions) AS BIGINT) FROM accruals WHERE network_id = $1 AND kind = $2 AND origin_id = 0 \
+        AND posting_day >= $3 AND posting_day <= $4 AND (party_id, currency, posting_day, offer_id) > ($5, $6, $7, $8) \
+        AND party_id >= $9 AND party_id <= $10 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT $11";
+}
+
+bulks! {
+    ADD = "accruals" [
+        "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "epoch" Int, "posting_day" Int,
+        "billable_day" Int, "offer_id" Int, "origin_id" Int, "units" Int, "conversions" Int, "invoice_id" Int
+    ] "ON CONFLICT (network_id, kind, party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id) \
+       DO UPDATE SET units = accruals.units + excluded.units, \
+       conversions = accruals.conversions + excluded.conversions";
+    ENSURE_BOOKS = "books" [
+        "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "cut_epoch" Int, "cut_through" Int,
+        "cut_as_of" Int, "low_epoch" Int, "next_start" Int
+    ] "ON CONFLICT (network_id, kind, party_id, currency) DO NOTHING";
+    SET_BOOKS = "books" [
+        "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "cut_epoch" Int, "cut_through" Int,
+        "cut_as_of" Int, "low_epoch" Int, "next_start" Int
+    ] "ON CONFLICT (network_id, kind, party_id, currency) DO UPDATE SET cut_epoch = excluded.cut_epoch, \
+       cut_through = excluded.cut_through, cut_as_of = excluded.cut_as_of, low_epoch = excluded.low_epoch, \
+       next_start = excluded.next_start";
+}
+
+/// How far a book is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookState {
+    /// The book.
+    pub book: Book,
+    /// The cut of its last normal run.
+    pub cut: Cut,
+    /// No unbilled row has an earlier epoch.
+    pub low_epoch: i64,
+    /// The day after its last non-void invoice ended.
+    pub next_start: Option<Day>,
+}
+
+/// The key of an accrual row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowKey {
+    /// Book, place and offer.
+    pub bucket: Bucket,
+    /// The invoice that gave the row back; `None` for what ingest put in.
+    pub origin: Option<InvoiceId>,
+}
+
+/// One accrual row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccrualRow {
+    /// Its key.
+    pub key: RowKey,
+    /// Its amount and count.
+    pub tally: Tally,
+}
+
+/// What an unbilled sum is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SumClass {
+    /// Days from the book's next start on, up to the run's last day.
+    Own,
+    /// One day before the book's next start.
+    Earlier(Day),
+    /// Held back by hold days.
+    Held,
+    /// Days after the run's last one.
+    Later,
+}
+
+/// A sum over unbilled rows of one book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnbilledSum {
+    /// The book.
+    pub book: Book,
+    /// The offer; meaningless for held and later rows.
+    pub offer_id: OfferId,
+    /// What the sum is of.
+    pub class: SumClass,
+    /// The sum.
+    pub tally: Tally,
+    /// The first day in it.
+    pub first_day: Day,
+    /// The first epoch in it.
+    pub first_epoch: i64,
+}
+
+fn place(row: &Row, column: usize) -> Result<EntryPlace> {
+    Ok(EntryPlace {
+        epoch: row.int(column)?,
+        posting_day: day(row.int(column + 1)?)?,
+        billable_day: day(row.int(column + 2)?)?,
+    })
+}
+
+fn accrual_row(kind: InvoiceKind, row: &Row) -> Result<AccrualRow> {
+    let book = Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? };
+    let bucket = Bucket { book, place: place(row, 2)?, offer_id: OfferId::new(row.int(5)?) };
+    let origin = Some(row.int(6)?).filter(|id| *id != 0).map(InvoiceId::new);
+    let tally = Tally { units: row.int(7)?, conversions: row.int(8)? };
+    Ok(AccrualRow { key: RowKey { bucket, origin }, tally })
+}
+
+fn book_state(kind: InvoiceKind, row: &Row) -> Result<BookState> {
+    Ok(BookState {
+        book: Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? },
+        cut: Cut { epoch: row.int(2)?, through: day(row.int(3)?)?, as_of: day(row.int(4)?)? },
+        low_epoch: row.int(5)?,
+        next_start: row.opt_int(6)?.map(day).transpose()?,
+    })
+}
+
+fn push_book(values: &mut Vec<Param<'_>>, network: NetworkId, state: &BookState) {
+    values.extend([
+        Param::Int(network.get()),
+        state.book.kind.as_str().into(),
+        state.book.party_id.into(),
+        state.book.currency.code().into(),
+        state.cut.epoch.into(),
+        day_number(state.cut.through).into(),
+        day_number(state.cut.as_of).into(),
+        state.low_epoch.into(),
+        state.next_start.map(day_number).into(),
+    ]);
+}
+
+/// Adds amounts and counts to accrual rows of the present epoch, and makes the books that they are the first of.
+///
+/// # Errors
+/// What the database says, also where a sum leaves the range of an amount.
+pub fn add(tx: &mut dyn Tx, network: NetworkId, rows: &[AccrualRow]) -> Result<()> {
+    let mut books: Vec<Book> = rows.iter().map(|row| row.key.bucket.book).collect();
+    books.sort_unstable();
+    books.dedup();
+    let mut values = Vec::with_capacity(books.len() * 9);
+    for book in books {
+        push_book(&mut values, network, &BookState { book, cut: Cut::NONE, low_epoch: 0, next_start: None });
+    }
+    tx.bulk(&ENSURE_BOOKS, &values)?;
+    let mut values = Vec::with_capacity(rows.len() * 12);
+    for AccrualRow { key: RowKey { bucket, origin }, tally } in rows {
+        values.extend([
+            Param::Int(network.get()),
+            bucket.book.kind.as_str().into(),
+            bucket.book.party_id.into(),
+            bucket.book.currency.code().into(),
+            bucket.place.epoch.into(),
+            day_number(bucket.place.posting_day).into(),
+            day_number(bucket.place.billable_day).into(),
+            bucket.offer_id.get().into(),
+            origin.map_or(0, InvoiceId::get).into(),
+            tally.units.into(),
+            tally.conversions.into(),
+            Param::Int(0),
+        ]);
+    }
+    tx.bulk(&ADD, &values)?;
+    Ok(())
+}
+
+/// The next books of a kind after one, in order, locked until the transaction ends; only those of `parties` where
+/// given.
+///
+/// # Errors
+/// What the database says.
+pub fn lock_books_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    after: (i64, &str),
+    parties: Option<&[i64]>,
+    limit: i64,
+) -> Result<Vec<BookState>> {
+    let mut params =
+        vec![network.get().into(), kind.as_str().into(), after.0.into(), after.1.into(), Param::Int(limit)];
+    let rows = match parties {
+        None => tx.query(BOOKS_AFTER, &params)?,
+        Some(parties) => {
+            params.push(Param::Ints(parties));
+            tx.query(BOOKS_OF_AFTER, &params)?
+        }
+    };
+    rows.iter().map(|row| book_state(kind, row)).collect()
+}
+
+/// The next books of a kind after one, in order, without a lock.
+///
+/// # Errors
+/// What the database says.
+pub fn books_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    after: (i64, &str),
+    limit: i64,
+) -> Result<Vec<BookState>> {
+    let params = [network.get().into(), kind.as_str().into(), after.0.into(), after.1.into(), Param::Int(limit)];
+    tx.query(READ_BOOKS_AFTER, &params)?.iter().map(|row| book_state(kind, row)).collect()
+}
+
+/// All books of a range of parties.
+///
+/// # Errors
+/// What the database says.
+pub fn books_of_parties(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+) -> Result<Vec<BookState>> {
+    let params = [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()];
+    tx.query(BOOKS_OF_PARTIES, &params)?.iter().map(|row| book_state(kind, row)).collect()
+}
+
+/// One book, locked until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub fn lock_book(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Option<BookState>> {
+    let params = [
+        network.get().into(),
+        book.kind.as_str().into(),
+        book.party_id.into(),
+        book.currency.code().into(),
+    ];
+    tx.query_one(LOCK_BOOK, &params)?.map(|row| book_state(book.kind, &row)).transpose()
+}
+
+/// Replaces the states of books.
+///
+/// # Errors
+/// What the database says.
+pub fn set_books(tx: &mut dyn Tx, network: NetworkId, states: &[BookState]) -> Result<()> {
+    let mut values = Vec::with_capacity(states.len() * 9);
+    states.iter().for_each(|state| push_book(&mut values, network, state));
+    tx.bulk(&SET_BOOKS, &values)?;
+    Ok(())
+}
+
+/// The unbilled sums of all books of some parties, as a run with this epoch, last day and as-of day sees them.
+///
+/// # Errors
+/// What the database says.
+pub fn unbilled_sums(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+    cut: Cut,
+) -> Result<Vec<UnbilledSum>> {
+    let params = [
+        network.get().into(),
+        kind.as_str().into(),
+        Param::Ints(parties),
+        cut.epoch.into(),
+        day_number(cut.through).into(),
+        day_number(cut.as_of).into(),
+    ];
+    let mut sums = Vec::new();
+    tx.query_each(SUMS, &params, &mut |row| {
+        let class = match row.int(3)? {
+            CLASS_OWN => SumClass::Own,
+            CLASS_HELD => SumClass::Held,
+            CLASS_LATER => SumClass::Later,
+            number => SumClass::Earlier(day(number)?),
+        };
+        sums.push(UnbilledSum {
+            book: Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? },
+            offer_id: OfferId::new(row.int(2)?),
+            class,
+            tally: Tally { units: row.int(4)?, conversions: row.int(5)? },
+            first_day: day(row.int(6)?)?,
+            first_epoch: row.int(7)?,
+        });
+        Ok(())
+    })?;
+    Ok(sums)
+}
+
+/// The unbilled rows of all books of some parties, as a run with this epoch sees them.
+///
+/// # Errors
+/// What the database says.
+pub fn unbilled_rows(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+    epoch: i64,
+) -> Result<Vec<AccrualRow>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), epoch.into()];
+    tx.query(ROWS, &params)?.iter().map(|row| accrual_row(kind, row)).collect()
+}
+
+fn row_key(network: NetworkId, RowKey { bucket, origin }: &RowKey) -> Vec<Param<'static>> {
+    vec![
+        network.get().into(),
+        bucket.book.kind.as_str().into(),
+        bucket.book.party_id.into(),
+        bucket.book.currency.code().into(),
+        bucket.place.epoch.into(),
+        day_number(bucket.place.posting_day).into(),
+        day_number(bucket.place.billable_day).into(),
+        bucket.offer_id.get().into(),
+        origin.map_or(0, InvoiceId::get).into(),
+    ]
+}
+
+/// The mark of a row: `None` where there is no such row, `Some(None)` where it has no mark.
+///
+/// # Errors
+/// What the database says.
+pub fn mark_of(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Option<Option<InvoiceId>>> {
+    let row = tx.query_one(MARK_OF, &row_key(network, key))?;
+    row.map(|row| Ok(Some(row.int(0)?).filter(|id| *id != 0).map(InvoiceId::new))).transpose()
+}
+
+/// Marks unbilled rows as taken by the invoice of a pick.
+///
+/// # Errors
+/// What the database says.
+pub fn mark(tx: &mut dyn Tx, network: NetworkId, invoice: InvoiceId, rows: &[AccrualRow]) -> Result<()> {
+    for row in rows {
+        let mut params = row_key(network, &row.key);
+        params.push(invoice.get().into());
+        if tx.execute(MARK, &params)? != 1 {
+            return Err(tx.conflict());
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a book in a range of epochs that carry this mark; `None`: no mark.
+///
+/// # Errors
+/// What the database says.
+pub fn rows_with_mark(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    book: Book,
+    epochs: (i64, i64),
+    mark: Option<InvoiceId>,
+) -> Result<Vec<AccrualRow>> {
+    let params = [
+        network.get().into(),
+        book.kind.as_str().into(),
+        book.party_id.into(),
+        book.currency.code().into(),
+        epochs.0.into(),
+        epochs.1.into(),
+        mark.map_or(0, InvoiceId::get).into(),
+    ];
+    tx.query(OWNED, &params)?.iter().map(|row| accrual_row(book.kind, row)).collect()
+}
+
+/// Every row of a range of parties with its mark, by book and place.
+///
+/// # Errors
+/// What the database says.
+pub fn all_rows(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+) -> Result<Vec<(AccrualRow, Option<InvoiceId>)>> {
+    let params = [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()];
+    let mut rows = Vec::new();
+    tx.query_each(ALL_ROWS, &params, &mut |row| {
+        let mark = Some(row.int(9)?).filter(|id| *id != 0).map(InvoiceId::new);
+        rows.push((accrual_row(kind, &row)?, mark));
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// What is accrued per book, day and offer, whether billed or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DayAccrual {
+    /// The party.
+    pub party_id: i64,
+    /// The currency.
+    pub currency: Currency,
+    /// The day in the books.
+    pub posting_day: Day,
+    /// The offer.
+    pub offer_id: i64,
+    /// Billing units.
+    pub units: i64,
+    /// Conversions.
+    pub conversions: i64,
+}
+
+/// Which accruals to list.
+#[derive(Debug, Clone, Copy)]
+pub struct AccrualFilter {
+    /// Payable or receivable.
+    pub kind: InvoiceKind,
+    /// Only this party.
+    pub party_id: Option<i64>,
+    /// The first day.
+    pub from: Day,
+    /// The last day.
+    pub through: Day,
+}
+
+/// A page of accruals in the order of party, currency, day and offer, after the last of the page before.
+///
+/// # Errors
+/// What the database says.
+pub fn list(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    filter: &AccrualFilter,
+    after: Option<DayAccrual>,
+    limit: i64,
+) -> Result<Vec<DayAccrual>> {
+    let code = after.map_or("", |last| last.currency.code());
+    let params = [
+        network.get().into(),
+        filter.kind.as_str().into(),
+        day_number(filter.from).into(),
+        day_number(filter.through).into(),
+        after.map_or(i64::MIN, |last| last.party_id).into(),
+        code.into(),
+        after.map_or(i64::MIN, |last| day_number(last.posting_day)).into(),
+        after.map_or(i64::MIN, |last| last.offer_id).into(),
+        filter.party_id.unwrap_or(i64::MIN).into(),
+        filter.party_id.unwrap_or(i64::MAX).into(),
+        Param::Int(limit),
+    ];
+    let rows = tx.query(LIST, &params)?;
+    rows.iter()
+        .map(|row| {
+            Ok(DayAccrual {
+                party_id: row.int(0)?,
+                currency: currency(row.text(1)?)?,
+                posting_day: day(row.int(2)?)?,
+                offer_id: row.int(3)?,
+                units: row.int(4)?,
+                conversions: row.int(5)?,
+            })
+        })
+        .collect()
+}

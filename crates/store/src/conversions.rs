@@ -1,0 +1,320 @@
+//! Conversions: their last received states and the superseded ones.
+
+use quittance_domain::conversion::{Conversion, ConversionStatus, EntryPlace, KnownConversion, TEXT_NAMES, Texts};
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{AdvertiserId, AffiliateId, NetworkId, OfferId};
+use quittance_domain::money::Money;
+use quittance_domain::time::{Day, Timestamp};
+
+use crate::error::{Error, Result};
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+/// How many columns a conversion's state has.
+const STATE_COLUMNS: usize = 17 + TEXT_NAMES.len();
+
+macro_rules! state_columns {
+    () => {
+        "network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id, occurred_at, \
+         payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day, \
+         received_at, updated_at, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment"
+    };
+}
+
+statements! {
+    KNOWN = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id {in:2}");
+    ONE = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id = $2");
+    REVISIONS = concat!("SELECT ", state_columns!(), ", end_epoch, end_posting_day, end_billable_day, entry_kept \
+        FROM conversion_revisions WHERE network_id = $1 AND conversion_id = $2 ORDER BY revision");
+    /// The entries behind one accrual row: those put in there, and those taken out there.
+    ENTRIES_OF_BUCKET = "SELECT conversion_id, revision, 1, payout_units, occurred_at FROM conversions \
+        WHERE network_id = $1 AND affiliate_id = $2 AND epoch = $3 AND posting_day = $4 AND billable_day = $5 \
+        AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' \
+        UNION ALL SELECT conversion_id, revision, 1, payout_units, occurred_at FROM conversion_revisions \
+        WHERE network_id = $1 AND affiliate_id = $2 AND epoch = $3 AND posting_day = $4 AND billable_day = $5 \
+        AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' AND entry_kept = 0 \
+        UNION ALL SELECT conversion_id, revision, -1, -payout_units, occurred_at FROM conversion_revisions \
+        WHERE network_id = $1 AND affiliate_id = $2 AND end_epoch = $3 AND end_posting_day = $4 \
+        AND end_billable_day = $5 AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' \
+        AND entry_kept = 0 ORDER BY 5, 1, 2, 3 DESC";
+    REMEMBER_UPDATE = "UPDATE conversions SET updated_at = $3 WHERE network_id = $1 AND conversion_id = $2 \
+        AND (updated_at IS NULL OR updated_at < $3)";
+    COUNT = "SELECT COUNT(*) FROM conversions WHERE network_id = $1";
+}
+
+bulks! {
+    CREATE = "conversions" [
+        "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
+        "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
+        "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
+        "received_at" Int, "updated_at" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
+    ] "";
+    // The guard on the revision makes a change that crossed another one visible: its row is not counted.
+    REVISE = "conversions" [
+        "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
+        "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
+        "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
+        "received_at" Int, "updated_at" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
+    ] "ON CONFLICT (network_id, conversion_id) DO UPDATE SET revision = excluded.revision, \
+       status = excluded.status, affiliate_id = excluded.affiliate_id, offer_id = excluded.offer_id, \
+       advertiser_id = excluded.advertiser_id, occurred_at = excluded.occurred_at, \
+       payout_units = excluded.payout_units, payout_currency = excluded.payout_currency, \
+       revenue_units = excluded.revenue_units, revenue_currency = excluded.revenue_currency, \
+       epoch = excluded.epoch, posting_day = excluded.posting_day, billable_day = excluded.billable_day, \
+       received_at = excluded.received_at, updated_at = excluded.updated_at, sale_amount = excluded.sale_amount, \
+       goal = excluded.goal, click_id = excluded.click_id, country = excluded.country, sub1 = excluded.sub1, \
+       sub2 = excluded.sub2, sub3 = excluded.sub3, sub4 = excluded.sub4, sub5 = excluded.sub5, \
+       comment = excluded.comment WHERE conversions.revision < excluded.revision";
+    SUPERSEDE = "conversion_revisions" [
+        "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
+        "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
+        "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
+        "received_at" Int, "updated_at" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text,
+        "end_epoch" Int, "end_posting_day" Int, "end_billable_day" Int, "entry_kept" Int
+    ] "";
+}
+
+/// A state of a conversion as a row holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The conversion, its revision and where its entry counts.
+    pub known: KnownConversion,
+    /// When Quittance received it.
+    pub received_at: Timestamp,
+}
+
+/// A state that another one has replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superseded {
+    /// The state as it was.
+    pub state: State,
+    /// Where its entry was taken out again.
+    pub end: EntryPlace,
+    /// The next state stands for the same entry: it was not taken out.
+    pub entry_kept: bool,
+}
+
+/// One entry of the log in a payable book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The conversion.
+    pub conversion_id: String,
+    /// Which of its states put the entry in or took it out.
+    pub revision: i64,
+    /// 1: put in; -1: taken out.
+    pub sign: i64,
+    /// The amount in billing units, negative where it was taken out.
+    pub units: i64,
+    /// When the conversion happened.
+    pub occurred_at: Timestamp,
+}
+
+/// A day from its number.
+///
+/// # Errors
+/// [`Error::Corrupt`] where it is no day.
+pub(crate) fn day(number: i64) -> Result<Day> {
+    let number = i32::try_from(number).map_err(|_| Error::Corrupt(format!("{number} is no day")))?;
+    Ok(Day::from_number(number))
+}
+
+/// A currency from its code.
+///
+/// # Errors
+/// [`Error::Corrupt`] where it is none.
+pub(crate) fn currency(code: &str) -> Result<Currency> {
+    Currency::parse(code).map_err(|error| Error::Corrupt(error.to_string()))
+}
+
+pub(crate) fn day_number(day: Day) -> i64 {
+    i64::from(day.number())
+}
+
+fn state(row: &Row) -> Result<State> {
+    let status = row.text(3)?;
+    let mut texts = Texts::default();
+    for (i, text) in texts.iter_mut().enumerate() {
+        *text = row.opt_text(17 + i)?.map(Into::into);
+    }
+    let conversion = Conversion {
+        conversion_id: row.text(1)?.into(),
+        status: ConversionStatus::parse(status).ok_or_else(|| Error::Corrupt(format!("status {status}")))?,
+        affiliate_id: AffiliateId::new(row.int(4)?),
+        offer_id: OfferId::new(row.int(5)?),
+        advertiser_id: row.opt_int(6)?.map(AdvertiserId::new),
+        occurred_at: Timestamp::from_micros(row.int(7)?),
+        payout: Money::new(row.int(8)?, currency(row.text(9)?)?),
+        revenue: Money::new(row.int(10)?, currency(row.text(11)?)?),
+        updated_at: row.opt_int(16)?.map(Timestamp::from_micros),
+        texts,
+    };
+    let place = EntryPlace {
+        epoch: row.int(12)?,
+        posting_day: day(row.int(13)?)?,
+        billable_day: day(row.int(14)?)?,
+    };
+    let known = KnownConversion { conversion, revision: row.int(2)?, place };
+    Ok(State { known, received_at: Timestamp::from_micros(row.int(15)?) })
+}
+
+fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State) {
+    let KnownConversion { conversion: c, revision, place } = &state.known;
+    values.extend([
+        network.get().into(),
+        Param::Text(&c.conversion_id),
+        (*revision).into(),
+        c.status.as_str().into(),
+        c.affiliate_id.get().into(),
+        c.offer_id.get().into(),
+        c.advertiser_id.map(AdvertiserId::get).into(),
+        c.occurred_at.micros().into(),
+        c.payout.units().into(),
+        c.payout.currency().code().into(),
+        c.revenue.units().into(),
+        c.revenue.currency().code().into(),
+        place.epoch.into(),
+        day_number(place.posting_day).into(),
+        day_number(place.billable_day).into(),
+        state.received_at.micros().into(),
+        c.updated_at.map(Timestamp::micros).into(),
+    ]);
+    values.extend(c.texts.iter().map(|text| Param::from(text.as_deref())));
+}
+
+/// The conversions of these ids that are known, in no order.
+///
+/// # Errors
+/// What the database says.
+pub fn known(tx: &mut dyn Tx, network: NetworkId, ids: &[&str]) -> Result<Vec<State>> {
+    let mut states = Vec::new();
+    tx.query_each(KNOWN, &[network.get().into(), Param::Texts(ids)], &mut |row| {
+        states.push(state(&row)?);
+        Ok(())
+    })?;
+    Ok(states)
+}
+
+/// One conversion.
+///
+/// # Errors
+/// What the database says.
+pub fn one(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<Option<State>> {
+    tx.query_one(ONE, &[network.get().into(), id.into()])?.as_ref().map(state).transpose()
+}
+
+/// The superseded states of one conversion, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn revisions(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<Vec<Superseded>> {
+    let rows = tx.query(REVISIONS, &[network.get().into(), id.into()])?;
+    rows.iter()
+        .map(|row| {
+            let end = EntryPlace {
+                epoch: row.int(STATE_COLUMNS)?,
+                posting_day: day(row.int(STATE_COLUMNS + 1)?)?,
+                billable_day: day(row.int(STATE_COLUMNS + 2)?)?,
+            };
+            Ok(Superseded { state: state(row)?, end, entry_kept: row.flag(STATE_COLUMNS + 3)? })
+        })
+        .collect()
+}
+
+/// Inserts conversions of unknown ids.
+///
+/// # Errors
+/// What the database says; on PostgreSQL the closure runs again where another transaction inserted one of them.
+pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[State]) -> Result<()> {
+    let mut values = Vec::with_capacity(states.len() * STATE_COLUMNS);
+    states.iter().for_each(|state| push_state(&mut values, network, state));
+    tx.bulk(&CREATE, &values)?;
+    Ok(())
+}
+
+/// Replaces the states of known conversions by newer revisions.
+///
+/// # Errors
+/// What the database says; the closure runs again where another transaction changed one of them meanwhile.
+pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[State]) -> Result<()> {
+    let mut values = Vec::with_capacity(states.len() * STATE_COLUMNS);
+    states.iter().for_each(|state| push_state(&mut values, network, state));
+    let changed = tx.bulk(&REVISE, &values)?;
+    if changed != states.len() as u64 {
+        return Err(tx.conflict());
+    }
+    Ok(())
+}
+
+/// Appends superseded states to the log.
+///
+/// # Errors
+/// What the database says; on PostgreSQL the closure runs again where another transaction superseded the same state.
+pub fn supersede(tx: &mut dyn Tx, network: NetworkId, superseded: &[Superseded]) -> Result<()> {
+    let mut values = Vec::with_capacity(superseded.len() * (STATE_COLUMNS + 4));
+    for old in superseded {
+        push_state(&mut values, network, &old.state);
+        values.extend([
+            Param::Int(old.end.epoch),
+            day_number(old.end.posting_day).into(),
+            day_number(old.end.billable_day).into(),
+            old.entry_kept.into(),
+        ]);
+    }
+    tx.bulk(&SUPERSEDE, &values)?;
+    Ok(())
+}
+
+/// Remembers a newer time of update of a conversion that is otherwise unchanged.
+///
+/// # Errors
+/// What the database says.
+pub fn remember_update(tx: &mut dyn Tx, network: NetworkId, id: &str, updated_at: Timestamp) -> Result<()> {
+    tx.execute(REMEMBER_UPDATE, &[network.get().into(), id.into(), updated_at.micros().into()])?;
+    Ok(())
+}
+
+/// The entries behind one accrual row of an affiliate, in the order of their happening.
+///
+/// # Errors
+/// What the database says.
+pub fn entries_of_bucket(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    affiliate: AffiliateId,
+    currency: Currency,
+    place: EntryPlace,
+    offer: OfferId,
+) -> Result<Vec<LogEntry>> {
+    let params = [
+        network.get().into(),
+        affiliate.get().into(),
+        place.epoch.into(),
+        day_number(place.posting_day).into(),
+        day_number(place.billable_day).into(),
+        offer.get().into(),
+        currency.code().into(),
+    ];
+    tx.query(ENTRIES_OF_BUCKET, &params)?
+        .iter()
+        .map(|row| {
+            Ok(LogEntry {
+                conversion_id: row.string(0)?,
+                revision: row.int(1)?,
+                sign: row.int(2)?,
+                units: row.int(3)?,
+                occurred_at: Timestamp::from_micros(row.int(4)?),
+            })
+        })
+        .collect()
+}
+
+/// How many conversions the network has.
+///
+/// # Errors
+/// What the database says.
+pub fn count(tx: &mut dyn Tx, network: NetworkId) -> Result<i64> {
+    tx.query_one(COUNT, &[network.get().into()])?.map_or(Ok(0), |row| row.int(0))
+}

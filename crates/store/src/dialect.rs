@@ -1,0 +1,85 @@
+//! Every difference between the two databases' SQL, each a named token that the drivers expand.
+//!
+//! A statement is written once. Where the databases differ it holds a token in braces; text without braces is the
+//! same on both.
+
+use std::borrow::Cow;
+
+use crate::tx::{Bulk, Kind};
+
+/// Which database a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The embedded SQLite.
+    Sqlite,
+    /// PostgreSQL 14 or later.
+    Postgres,
+}
+
+impl Dialect {
+    /// The text of one token.
+    ///
+    /// `{int}` and `{text}` are column types; `{table}` ends a table definition (`{clustered}` one that lives in its
+    /// primary key); `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares with the list in `$n`.
+    fn token(self, token: &str) -> Cow<'static, str> {
+        let sqlite = self == Dialect::Sqlite;
+        match token {
+            "int" if sqlite => "INTEGER".into(),
+            "int" => "BIGINT".into(),
+            "text" if sqlite => "TEXT".into(),
+            "text" => "TEXT COLLATE \"C\"".into(),
+            "table" if sqlite => "STRICT".into(),
+            "clustered" if sqlite => "STRICT, WITHOUT ROWID".into(),
+            // One writer at a time holds SQLite's only lock, so reading already locks.
+            "lock" if !sqlite => "FOR UPDATE".into(),
+            "share" if !sqlite => "FOR SHARE".into(),
+            _ => match token.strip_prefix("in:") {
+                Some(n) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
+                Some(n) => format!("= ANY(${n})").into(),
+                None => "".into(),
+            },
+        }
+    }
+
+    /// A statement with its tokens expanded.
+    #[must_use]
+    pub fn expand(self, sql: &str) -> Cow<'_, str> {
+        if !sql.contains('{') {
+            return Cow::Borrowed(sql);
+        }
+        let mut out = String::with_capacity(sql.len() + 32);
+        let mut rest = sql;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push_str(before);
+            let (token, tail) = after.split_once('}').unwrap_or((after, ""));
+            out.push_str(&self.token(token));
+            rest = tail;
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
+    }
+
+    /// The text of a bulk statement: one row for SQLite, arrays of columns for PostgreSQL.
+    #[must_use]
+    pub fn bulk(self, bulk: &Bulk) -> String {
+        let names: Vec<&str> = bulk.columns.iter().map(|(name, _)| *name).collect();
+        let holders = bulk.columns.iter().enumerate().map(|(i, (_, kind))| match (self, kind) {
+            (Dialect::Sqlite, _) => format!("${}", i + 1),
+            (Dialect::Postgres, Kind::Int) => format!("${}::BIGINT[]", i + 1),
+            (Dialect::Postgres, Kind::Text) => format!("${}::TEXT[]", i + 1),
+        });
+        let holders = holders.collect::<Vec<_>>().join(", ");
+        let source = match self {
+            Dialect::Sqlite => format!("VALUES ({holders})"),
+            Dialect::Postgres => format!("SELECT * FROM unnest({holders})"),
+        };
+        format!("INSERT INTO {} ({}) {source} {}", bulk.table, names.join(", "), bulk.on_conflict)
+    }
+
+    /// The text of a `COPY` of a bulk statement's rows, for PostgreSQL.
+    #[must_use]
+    pub fn copy(bulk: &Bulk) -> String {
+        let names: Vec<&str> = bulk.columns.iter().map(|(name, _)| *name).collect();
+        format!("COPY {} ({}) FROM STDIN BINARY", bulk.table, names.join(", "))
+    }
+}

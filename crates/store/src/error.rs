@@ -1,0 +1,66 @@
+//! What can go wrong in the store, said so that a caller can act on it.
+
+/// The result of a store operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of the database or of what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL is none that the store understands.
+    #[error("database URL {0:?} is not understood: use sqlite://FILE, sqlite:///ABSOLUTE/FILE or postgres://…")]
+    Url(String),
+    /// The database cannot be opened or reached. Nothing was done.
+    #[error("cannot open the database: {0}")]
+    Open(String),
+    /// Another process holds the database longer than the store waits. Nothing was done.
+    #[error("the database is busy: another process holds its lock; try again when it has finished")]
+    Busy,
+    /// The database, its file or its file system refuses writes. Nothing was done.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
+    /// The disk or a quota is full. Nothing of this transaction was kept.
+    #[error("the database's disk is full: {0}")]
+    Full(String),
+    /// The schema was made by a later version of the program. Nothing was done.
+    #[error("the database has schema version {found}, this program knows versions up to {known}: use a newer quittance")]
+    Newer {
+        /// The version found in the database.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// The schema is older than the program's, and migrations did not run.
+    #[error("the database has schema version {found}, this program needs {known}: run `quittance migrate`")]
+    Older {
+        /// The version found in the database.
+        found: i64,
+        /// The version this program needs.
+        known: i64,
+    },
+    /// The connection was lost before the commit was sent. Nothing of this transaction was kept.
+    #[error("the connection to the database was lost, nothing was changed: {0}")]
+    Lost(String),
+    /// The connection was lost during the commit: it may or may not have happened. Repeating is safe.
+    #[error("the connection to the database was lost during the commit; repeat the command, it does nothing twice: {0}")]
+    CommitUnknown(String),
+    /// Other transactions kept changing the same rows. Nothing was done.
+    #[error("other work kept changing the same rows; try again")]
+    Contention,
+    /// A constraint of the schema was broken. A defect of the program, or rows changed by hand.
+    #[error("a constraint of the database was broken: {0}")]
+    Constraint(String),
+    /// A stored value is not of the form the schema promises.
+    #[error("a stored value is not as expected: {0}")]
+    Corrupt(String),
+    /// Anything else that a database says.
+    #[error("the database failed: {0}")]
+    Database(String),
+}
+
+impl Error {
+    /// Whether the operation certainly did not happen.
+    #[must_use]
+    pub fn is_definitive(&self) -> bool {
+        !matches!(self, Error::CommitUnknown(_))
+    }
+}

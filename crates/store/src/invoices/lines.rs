@@ -1,0 +1,168 @@
+//! The lines of invoices, and what rounding has left.
+
+use quittance_domain::accrual::{Book, Tally};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
+use quittance_domain::period::Period;
+use quittance_domain::time::Timestamp;
+
+use super::{party_range, Place, key};
+use crate::conversions::{currency, day, day_number};
+use crate::error::{Error, Result};
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+statements! {
+    LINES = "SELECT invoice_id, line_no, line_type, offer_id, period_start, period_end, conversions, taken_units, units, comment, \
+        created_at FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
+        ORDER BY line_no";
+    LINES_OF_PARTIES = "SELECT invoice_id, line_no, line_type, offer_id, period_start, period_end, conversions, taken_units, units, comment, created_at \
+        FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
+        ORDER BY invoice_id, line_no";
+    DELETE_LINE = "DELETE FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND invoice_id = $4 AND line_no = $5";
+    UPDATE_LINE = "UPDATE invoice_lines SET conversions = $6, taken_units = $7, units = $8 WHERE network_id = $1 \
+        AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND line_no = $5";
+    /// What rounding has left in the books of some parties; an invoice whose lines are all exact is not read.
+    REMAINDERS = "SELECT l.party_id, i.currency, CAST(SUM(l.taken_units - l.units) AS BIGINT) FROM invoice_lines l \
+        JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind AND i.party_id = l.party_id \
+        AND i.invoice_id = l.invoice_id WHERE l.network_id = $1 AND l.kind = $2 AND l.party_id {in:3} \
+        AND l.line_type IN ('conversions', 'rounding') AND l.taken_units <> l.units AND i.status <> 'void' \
+        GROUP BY l.party_id, i.currency";
+}
+
+bulks! {
+    INSERT_LINES = "invoice_lines" [
+        "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "line_no" Int, "line_type" Text,
+        "offer_id" Int, "period_start" Int, "period_end" Int, "conversions" Int, "taken_units" Int, "units" Int,
+        "comment" Text, "created_at" Int
+    ] "";
+}
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its number within the invoice.
+    pub line_no: i64,
+    /// `conversions`, `correction` or `rounding`.
+    pub line_type: &'static str,
+    /// The offer of a `conversions` line.
+    pub offer_id: Option<OfferId>,
+    /// The invoice's period, or the earlier one that it corrects.
+    pub period: Period,
+    /// The exact sum of the conversions.
+    pub taken: Tally,
+    /// What is billed, in billing units: whole minor units.
+    pub units: i64,
+    /// The comment of a correction.
+    pub comment: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// The types of lines that this version makes.
+pub const LINE_TYPES: [&str; 3] = ["conversions", "correction", "rounding"];
+
+pub(super) fn push_line<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, place: Place, line: &'a Line) {
+    values.extend(key(network, place));
+    values.extend([
+        Param::Int(line.line_no),
+        line.line_type.into(),
+        line.offer_id.map(OfferId::get).into(),
+        day_number(line.period.start).into(),
+        day_number(line.period.end).into(),
+        line.taken.conversions.into(),
+        line.taken.units.into(),
+        line.units.into(),
+        (&line.comment).into(),
+        line.created_at.micros().into(),
+    ]);
+}
+
+/// The lines of an invoice in order.
+///
+/// # Errors
+/// What the database says.
+pub fn lines(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<Line>> {
+    tx.query(LINES, &key(network, place))?.iter().map(line).collect()
+}
+
+/// Appends a line.
+///
+/// # Errors
+/// What the database says.
+pub fn add_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line: &Line) -> Result<()> {
+    let mut values = Vec::new();
+    push_line(&mut values, network, place, line);
+    tx.bulk(&INSERT_LINES, &values)?;
+    Ok(())
+}
+
+/// Removes a line; answers whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub fn delete_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line_no: i64) -> Result<bool> {
+    let [a, b, c, d] = key(network, place);
+    Ok(tx.execute(DELETE_LINE, &[a, b, c, d, line_no.into()])? == 1)
+}
+
+/// Replaces what a `conversions` line took.
+///
+/// # Errors
+/// What the database says.
+pub fn update_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line: &Line) -> Result<()> {
+    let [a, b, c, d] = key(network, place);
+    let taken = line.taken;
+    let params =
+        [a, b, c, d, line.line_no.into(), taken.conversions.into(), taken.units.into(), line.units.into()];
+    tx.execute(UPDATE_LINE, &params)?;
+    Ok(())
+}
+
+/// What rounding has left in the books of some parties, in billing units. A book that is not named has nothing left.
+///
+/// # Errors
+/// What the database says.
+pub fn remainders(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+) -> Result<Vec<(Book, i64)>> {
+    let rows = tx.query(REMAINDERS, &[network.get().into(), kind.as_str().into(), Param::Ints(parties)])?;
+    rows.iter()
+        .map(|row| {
+            let book = Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? };
+            Ok((book, row.int(2)?))
+        })
+        .collect()
+}
+
+fn line(row: &Row) -> Result<Line> {
+    let line_type = row.text(2)?;
+    let known = LINE_TYPES.into_iter().find(|known| *known == line_type);
+    Ok(Line {
+        line_no: row.int(1)?,
+        line_type: known.ok_or_else(|| Error::Corrupt(format!("line type {line_type}")))?,
+        offer_id: row.opt_int(3)?.map(OfferId::new),
+        period: Period { start: day(row.int(4)?)?, end: day(row.int(5)?)? },
+        taken: Tally { conversions: row.int(6)?, units: row.int(7)? },
+        units: row.int(8)?,
+        comment: row.string(9)?,
+        created_at: Timestamp::from_micros(row.int(10)?),
+    })
+}
+
+/// The lines of all invoices of a range of parties, with the invoice, in order.
+///
+/// # Errors
+/// What the database says.
+pub fn lines_of_parties(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+) -> Result<Vec<(InvoiceId, Line)>> {
+    let rows = tx.query(LINES_OF_PARTIES, &party_range(network, kind, parties))?;
+    rows.iter().map(|row| Ok((InvoiceId::new(row.int(0)?), line(row)?))).collect()
+}

@@ -1,0 +1,423 @@
+//! Invoices with their lines, payments, take-offs and history.
+
+pub(crate) mod history;
+pub(crate) mod lines;
+pub(crate) mod payments;
+pub(crate) mod take_offs;
+
+use quittance_domain::accrual::{Book, Cut};
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
+use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::period::Period;
+use quittance_domain::time::{Day, Timestamp};
+
+pub use self::history::{HistoryRow, history, history_of_parties};
+pub use self::lines::{
+    LINE_TYPES, Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line,
+};
+pub use self::payments::{Payment, add_payment, credit, payments, payments_of_parties};
+pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
+use crate::conversions::{currency, day, day_number};
+use crate::error::{Error, Result};
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+macro_rules! invoice_columns {
+    () => {
+        "SELECT i.kind, i.party_id, i.invoice_id, i.number, i.currency, i.status, i.period_start, i.period_end, \
+         i.due_day, i.payment_terms_days, i.hidden, i.public_notes, i.internal_notes, i.party_name, i.party_email, \
+         i.run_id, i.cut_epoch, i.cut_through, i.cut_as_of, i.from_epoch, i.from_through, i.from_as_of, i.low_epoch, \
+         i.void_epoch, i.void_reason, i.void_text, i.next_line, i.version, i.created_at, i.created_by, i.updated_at, \
+         COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l WHERE l.network_id = i.network_id \
+           AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id), 0), \
+         COALESCE((SELECT CAST(SUM(p.units) AS BIGINT) FROM payments p WHERE p.network_id = i.network_id \
+           AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id), 0) FROM invoices i "
+    };
+}
+
+statements! {
+    ONE = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id = $2");
+    OF_PARTIES = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id >= $3 \
+        AND i.party_id <= $4 ORDER BY i.invoice_id");
+    LOCK_ONE = "SELECT invoice_id FROM invoices WHERE network_id = $1 AND invoice_id = $2 {lock}";
+    LIST = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id > $2 \
+        AND ($3 = '' OR i.kind = $3) AND ($4 = '' OR i.status = $4) AND ($5 = '' OR i.currency = $5) \
+        AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
+    LIST_OF_PARTY = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $3 AND i.party_id = $9 \
+        AND i.invoice_id > $2 AND ($4 = '' OR i.status = $4) AND ($5 = '' OR i.currency = $5) \
+        AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
+    PERIODS = "SELECT period_start, period_end FROM invoices WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND currency = $4 AND status <> 'void' ORDER BY period_start, invoice_id";
+    UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
+        internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
+        updated_at = $16 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
+}
+
+bulks! {
+    INSERT = "invoices" [
+        "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "number" Int, "currency" Text,
+        "status" Text, "period_start" Int, "period_end" Int, "due_day" Int, "payment_terms_days" Int, "hidden" Int,
+        "public_notes" Text, "internal_notes" Text, "party_name" Text, "party_email" Text, "run_id" Int,
+        "cut_epoch" Int, "cut_through" Int, "cut_as_of" Int, "from_epoch" Int, "from_through" Int, "from_as_of" Int,
+        "low_epoch" Int, "void_epoch" Int, "void_reason" Text, "void_text" Text, "next_line" Int, "version" Int,
+        "created_at" Int, "created_by" Text, "updated_at" Int
+    ] "";
+}
+
+/// How an invoice took what it bills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Took {
+    /// A normal run: everything inside `to` and outside `from`, in rows from `low_epoch` on.
+    Sweep {
+        /// The book's cut before.
+        from: Cut,
+        /// The book's cut since.
+        to: Cut,
+        /// The first epoch in which a row was unbilled.
+        low_epoch: i64,
+    },
+    /// A pick: the accrual rows that carry the invoice's mark.
+    Pick,
+}
+
+/// Why and when an invoice was voided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voided {
+    /// The epoch in which what it took was given back.
+    pub epoch: i64,
+    /// The reason's word.
+    pub reason: String,
+    /// The reason's text.
+    pub text: String,
+}
+
+/// An invoice as its row holds it, with the sums of its lines and payments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoice {
+    /// The book.
+    pub book: Book,
+    /// The id.
+    pub invoice_id: InvoiceId,
+    /// The gap-free number.
+    pub number: InvoiceNumber,
+    /// Where it stands.
+    pub status: InvoiceStatus,
+    /// The period, both days inclusive.
+    pub period: Period,
+    /// When payment is due.
+    pub due_day: Day,
+    /// Payment terms, where the party has some.
+    pub payment_terms_days: Option<i64>,
+    /// The party does not see it.
+    pub hidden: bool,
+    /// Notes that the party sees.
+    pub public_notes: String,
+    /// Notes that it does not.
+    pub internal_notes: String,
+    /// The party's name at issue.
+    pub party_name: String,
+    /// The party's address at issue.
+    pub party_email: Option<String>,
+    /// The run that issued it.
+    pub run_id: RunId,
+    /// How it took what it bills.
+    pub took: Took,
+    /// Where it is void: since when and why.
+    pub voided: Option<Voided>,
+    /// The number of the next line; numbers of removed lines are not used again.
+    pub next_line: i64,
+    /// Counted from 1; each change adds 1.
+    pub version: i64,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: String,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// The sum of its lines, in billing units.
+    pub billed_units: i64,
+    /// The sum of its payments, in billing units.
+    pub paid_units: i64,
+}
+
+/// Where an invoice is kept: its id and the key of its party's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Payable or receivable.
+    pub kind: InvoiceKind,
+    /// The party.
+    pub party_id: i64,
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+}
+
+impl Invoice {
+    /// Where it is kept.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { kind: self.book.kind, party_id: self.book.party_id, invoice_id: self.invoice_id }
+    }
+
+    /// The currency.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.book.currency
+    }
+}
+
+fn key(network: NetworkId, place: Place) -> [Param<'static>; 4] {
+    [network.get().into(), place.kind.as_str().into(), place.party_id.into(), place.invoice_id.get().into()]
+}
+
+fn party_range(network: NetworkId, kind: InvoiceKind, parties: (i64, i64)) -> [Param<'static>; 4] {
+    [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()]
+}
+
+fn cut(row: &Row, column: usize) -> Result<Option<Cut>> {
+    let Some(epoch) = row.opt_int(column)? else { return Ok(None) };
+    Ok(Some(Cut { epoch, through: day(row.int(column + 1)?)?, as_of: day(row.int(column + 2)?)? }))
+}
+
+fn status(text: &str) -> Result<InvoiceStatus> {
+    InvoiceStatus::parse(text).ok_or_else(|| Error::Corrupt(format!("invoice status {text}")))
+}
+
+fn invoice(row: &Row) -> Result<Invoice> {
+    let kind = row.text(0)?;
+    let kind = InvoiceKind::parse(kind).ok_or_else(|| Error::Corrupt(format!("kind {kind}")))?;
+    let took = match (cut(row, 16)?, cut(row, 19)?) {
+        (Some(to), Some(from)) => Took::Sweep { from, to, low_epoch: row.opt_int(22)?.unwrap_or(0) },
+        _ => Took::Pick,
+    };
+    let voided = match row.opt_int(23)? {
+        Some(epoch) => Some(Voided {
+            epoch,
+            reason: row.opt_string(24)?.unwrap_or_default(),
+            text: row.opt_string(25)?.unwrap_or_default(),
+        }),
+        None => None,
+    };
+    Ok(Invoice {
+        book: Book { kind, party_id: row.int(1)?, currency: currency(row.text(4)?)? },
+        invoice_id: InvoiceId::new(row.int(2)?),
+        number: InvoiceNumber::new(row.int(3)?),
+        status: status(row.text(5)?)?,
+        period: Period { start: day(row.int(6)?)?, end: day(row.int(7)?)? },
+        due_day: day(row.int(8)?)?,
+        payment_terms_days: row.opt_int(9)?,
+        hidden: row.flag(10)?,
+        public_notes: row.string(11)?,
+        internal_notes: row.string(12)?,
+        party_name: row.string(13)?,
+        party_email: row.opt_string(14)?,
+        run_id: RunId::new(row.int(15)?),
+        took,
+        voided,
+        next_line: row.int(26)?,
+        version: row.int(27)?,
+        created_at: Timestamp::from_micros(row.int(28)?),
+        created_by: row.string(29)?,
+        updated_at: Timestamp::from_micros(row.int(30)?),
+        billed_units: row.int(31)?,
+        paid_units: row.int(32)?,
+    })
+}
+
+fn push_invoice<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, i: &'a Invoice) {
+    let cuts: [Param<'a>; 7] = match &i.took {
+        Took::Sweep { from, to, low_epoch } => [
+            to.epoch.into(),
+            day_number(to.through).into(),
+            day_number(to.as_of).into(),
+            from.epoch.into(),
+            day_number(from.through).into(),
+            day_number(from.as_of).into(),
+            (*low_epoch).into(),
+        ],
+        Took::Pick => [Param::Null; 7],
+    };
+    values.extend(key(network, i.place()));
+    values.extend([
+        Param::Int(i.number.get()),
+        i.book.currency.code().into(),
+        i.status.as_str().into(),
+        day_number(i.period.start).into(),
+        day_number(i.period.end).into(),
+        day_number(i.due_day).into(),
+        i.payment_terms_days.into(),
+        i.hidden.into(),
+        (&i.public_notes).into(),
+        (&i.internal_notes).into(),
+        (&i.party_name).into(),
+        i.party_email.as_ref().into(),
+        i.run_id.get().into(),
+    ]);
+    values.extend(cuts);
+    values.extend([
+        Param::from(i.voided.as_ref().map(|v| v.epoch)),
+        i.voided.as_ref().map(|v| &v.reason).into(),
+        i.voided.as_ref().map(|v| &v.text).into(),
+        i.next_line.into(),
+        i.version.into(),
+        i.created_at.micros().into(),
+        (&i.created_by).into(),
+        i.updated_at.micros().into(),
+    ]);
+}
+
+/// An invoice with its lines and the first row of its history, as it is issued.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The invoice.
+    pub invoice: Invoice,
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// Its history so far.
+    pub history: Vec<HistoryRow>,
+}
+
+/// Writes new invoices with their lines and history.
+///
+/// # Errors
+/// What the database says.
+pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<()> {
+    let (mut invoices, mut all_lines, mut all_history) = (Vec::new(), Vec::new(), Vec::new());
+    for new in issued {
+        push_invoice(&mut invoices, network, &new.invoice);
+        new.lines.iter().for_each(|line| lines::push_line(&mut all_lines, network, new.invoice.place(), line));
+        new.history.iter().for_each(|row| history::push_history(&mut all_history, network, new.invoice.place(), row));
+    }
+    tx.bulk(&INSERT, &invoices)?;
+    tx.bulk(&lines::INSERT_LINES, &all_lines)?;
+    tx.bulk(&history::INSERT_HISTORY, &all_history)?;
+    Ok(())
+}
+
+/// One invoice.
+///
+/// # Errors
+/// What the database says.
+pub fn one(tx: &mut dyn Tx, network: NetworkId, id: InvoiceId) -> Result<Option<Invoice>> {
+    tx.query_one(ONE, &[network.get().into(), id.get().into()])?.as_ref().map(invoice).transpose()
+}
+
+/// One invoice, locked until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub fn lock(tx: &mut dyn Tx, network: NetworkId, id: InvoiceId) -> Result<Option<Invoice>> {
+    tx.query(LOCK_ONE, &[network.get().into(), id.get().into()])?;
+    one(tx, network, id)
+}
+
+/// Which invoices to list. `None` everywhere: all.
+#[derive(Debug, Clone, Default)]
+pub struct InvoiceFilter {
+    /// Payable or receivable.
+    pub kind: Option<InvoiceKind>,
+    /// Of this party; needs `kind`.
+    pub party_id: Option<i64>,
+    /// In this status.
+    pub status: Option<InvoiceStatus>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+    /// Issued by this run.
+    pub run_id: Option<RunId>,
+    /// Only those that the party sees.
+    pub visible_only: bool,
+}
+
+/// A page of invoices in the order of their ids, after an id.
+///
+/// # Errors
+/// What the database says.
+pub fn list(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    filter: &InvoiceFilter,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Invoice>> {
+    let kind = match (filter.kind, filter.party_id) {
+        (None, Some(_)) => InvoiceKind::Payable.as_str(),
+        (kind, _) => kind.map_or("", InvoiceKind::as_str),
+    };
+    let mut params = vec![
+        network.get().into(),
+        after.into(),
+        kind.into(),
+        filter.status.map_or("", InvoiceStatus::as_str).into(),
+        filter.currency.map_or("", |c| c.code()).into(),
+        filter.run_id.map_or(0, RunId::get).into(),
+        filter.visible_only.into(),
+        Param::Int(limit),
+    ];
+    let rows = match filter.party_id {
+        None => tx.query(LIST, &params)?,
+        Some(party_id) => {
+            params.push(party_id.into());
+            tx.query(LIST_OF_PARTY, &params)?
+        }
+    };
+    rows.iter().map(invoice).collect()
+}
+
+/// The periods of the non-void invoices of a book, by start.
+///
+/// # Errors
+/// What the database says.
+pub fn periods(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Vec<Period>> {
+    let params =
+        [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
+    let period = |row: &Row| Ok(Period { start: day(row.int(0)?)?, end: day(row.int(1)?)? });
+    tx.query(PERIODS, &params)?.iter().map(period).collect()
+}
+
+/// Writes a changed invoice and the row of history that says what changed. `invoice.version` is the new one.
+///
+/// # Errors
+/// What the database says; the closure runs again where another transaction changed the invoice meanwhile.
+pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &HistoryRow) -> Result<()> {
+    let [a, b, c, d] = key(network, invoice.place());
+    let voided = invoice.voided.as_ref();
+    let params = [
+        a,
+        b,
+        c,
+        d,
+        invoice.status.as_str().into(),
+        day_number(invoice.due_day).into(),
+        invoice.payment_terms_days.into(),
+        invoice.hidden.into(),
+        (&invoice.public_notes).into(),
+        (&invoice.internal_notes).into(),
+        voided.map(|v| v.epoch).into(),
+        voided.map(|v| &v.reason).into(),
+        voided.map(|v| &v.text).into(),
+        invoice.next_line.into(),
+        invoice.version.into(),
+        invoice.updated_at.micros().into(),
+    ];
+    if tx.execute(UPDATE, &params)? != 1 {
+        return Err(tx.conflict());
+    }
+    let mut values = Vec::new();
+    history::push_history(&mut values, network, invoice.place(), row);
+    tx.bulk(&history::INSERT_HISTORY, &values)?;
+    Ok(())
+}
+
+
+/// All invoices of a range of parties, in the order of their ids.
+///
+/// # Errors
+/// What the database says.
+pub fn of_parties(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+) -> Result<Vec<Invoice>> {
+    tx.query(OF_PARTIES, &party_range(network, kind, parties))?.iter().map(invoice).collect()
+}

@@ -1,0 +1,135 @@
+//! The store: SQL written once, two thin drivers under it, and transactions that are closures.
+//!
+//! Business code gives [`Store::read`] and [`Store::write`] a synchronous closure over a [`Tx`]. The closure may run
+//! more than once (PostgreSQL asks for that after a conflict), so time, ids and randomness are taken before it and it
+//! has no effect but through the transaction. Nothing here knows HTTP or decides anything about billing.
+//!
+//! To add a query: write it into the module of its table with the `statements!` macro, in the common SQL that
+//! [`dialect`] describes, and map its rows beside it. The catalogue test then prepares it on both databases.
+
+pub mod accruals;
+pub mod audit;
+pub mod conversions;
+pub mod dialect;
+mod error;
+pub mod idempotency;
+pub mod invoices;
+pub mod keys;
+pub mod ledger;
+mod migrations;
+pub mod networks;
+pub mod parties;
+mod postgres;
+pub mod runs;
+mod sqlite;
+mod statements;
+mod tx;
+
+use std::path::Path;
+
+pub use crate::error::{Error, Result};
+pub use crate::migrations::SCHEMA_VERSION;
+pub use crate::statements::catalogue;
+pub use crate::tx::{Bulk, Kind, Param, Row, Tx, Value};
+
+/// How many connections to a PostgreSQL server are opened at most.
+pub const CONNECTIONS_MAX: usize = 16;
+
+/// An open database.
+pub struct Store {
+    backend: Backend,
+}
+
+enum Backend {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Store {
+    /// Opens `sqlite://FILE` (made where it is missing) or `postgres://…`. Does not migrate.
+    ///
+    /// # Errors
+    /// [`Error::Url`], [`Error::Open`], or what the database says.
+    pub fn open(url: &str) -> Result<Store> {
+        let backend = if let Some(path) = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
+            Backend::Sqlite(sqlite::Sqlite::open(Path::new(path))?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Backend::Postgres(postgres::Postgres::open(url, CONNECTIONS_MAX)?)
+        } else {
+            return Err(Error::Url(without_password(url)));
+        };
+        Ok(Store { backend })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> dialect::Dialect {
+        match &self.backend {
+            Backend::Sqlite(_) => dialect::Dialect::Sqlite,
+            Backend::Postgres(_) => dialect::Dialect::Postgres,
+        }
+    }
+
+    /// Brings the schema to this program's version. Safe when several processes do it at once.
+    ///
+    /// # Errors
+    /// [`Error::Newer`] where a later program made the schema; else what the database says.
+    pub fn migrate(&self) -> Result<()> {
+        migrations::migrate(self)
+    }
+
+    /// Whether the database answers and has this program's schema.
+    ///
+    /// # Errors
+    /// [`Error::Older`], [`Error::Newer`], or what the database says.
+    pub fn check(&self) -> Result<()> {
+        migrations::check(self)
+    }
+
+    /// Runs a closure in one transaction and returns when it is durable.
+    ///
+    /// # Errors
+    /// The closure's (then nothing was kept), or the database's.
+    pub fn write<T, E: From<Error>>(
+        &self,
+        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.write(closure),
+            Backend::Postgres(postgres) => postgres.write(closure),
+        }
+    }
+
+    /// Runs a closure over one consistent state that it cannot change.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(closure),
+            Backend::Postgres(postgres) => postgres.read(closure),
+        }
+    }
+
+    /// Runs plain SQL outside the common rules: for tests that corrupt a database, and for measurements.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn run_sql(&self, sql: &str) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.batch(sql),
+            Backend::Postgres(postgres) => postgres.batch(sql),
+        }
+    }
+}
+
+/// A URL fit to be shown: what stands before an `@` is left out.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,77 @@
+//! The schema's versions, applied in order on start.
+
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::tx::Tx;
+use crate::{Param, Store};
+
+/// Every version's statements, the first at index 0. A published one is never edited; a change is a new one.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
+
+/// The schema version that this program reads and writes.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (version {int} NOT NULL PRIMARY KEY) {table}";
+const EXISTS_SQLITE: &str = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_versions'";
+const EXISTS_POSTGRES: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'schema_versions' \
+     AND table_schema = current_schema()";
+const VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM schema_versions";
+const RECORD: &str = "INSERT INTO schema_versions (version) VALUES ($1)";
+/// Held until the migration commits, so that of several processes that start at once one migrates and the others
+/// find its work done. The number means nothing but "Quittance's schema".
+const LOCK_POSTGRES: &str = "SELECT CAST(pg_advisory_xact_lock(5178849) AS TEXT)";
+
+fn version(store: &Store, tx: &mut dyn Tx) -> Result<i64> {
+    let exists = match store.dialect() {
+        Dialect::Sqlite => EXISTS_SQLITE,
+        Dialect::Postgres => EXISTS_POSTGRES,
+    };
+    let found = tx.query_one(exists, &[])?.map_or(Ok(0), |row| row.int(0))?;
+    if found == 0 {
+        return Ok(0);
+    }
+    tx.query_one(VERSION, &[])?.map_or(Ok(0), |row| row.int(0))
+}
+
+fn newer(found: i64) -> Result<()> {
+    if found > SCHEMA_VERSION { Err(Error::Newer { found, known: SCHEMA_VERSION }) } else { Ok(()) }
+}
+
+pub(crate) fn migrate(store: &Store) -> Result<()> {
+    // Most starts find nothing to do, and must not wait for a writer then.
+    let found = store.read(|tx| version(store, tx))?;
+    newer(found)?;
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    store.write(|tx| {
+        if store.dialect() == Dialect::Postgres {
+            tx.query(LOCK_POSTGRES, &[])?;
+        }
+        tx.execute(CREATE, &[])?;
+        let found = version(store, tx)?;
+        newer(found)?;
+        for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
+            for statement in statements(migration) {
+                tx.execute(statement, &[])?;
+            }
+            tx.execute(RECORD, &[Param::Int(index as i64 + 1)])?;
+        }
+        Ok(())
+    })
+}
+
+/// The statements of a migration: they end with a semicolon at the end of a line.
+fn statements(migration: &'static str) -> impl Iterator<Item = &'static str> {
+    let blank = |text: &str| text.lines().all(|line| line.trim().is_empty() || line.starts_with("--"));
+    migration.split(";\n").filter(move |statement| !blank(statement))
+}
+
+pub(crate) fn check(store: &Store) -> Result<()> {
+    let found = store.read(|tx| version(store, tx))?;
+    newer(found)?;
+    if found < SCHEMA_VERSION {
+        return Err(Error::Older { found, known: SCHEMA_VERSION });
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Networks, their settings, and the counters that give ids and numbers.
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceKind, NetworkId};
+use quittance_domain::time::Timestamp;
+
+use crate::conversions::currency;
+use crate::error::{Error, Result};
+use crate::statements::statements;
+use crate::tx::{Row, Tx};
+
+/// The epoch of a new network. Cuts of books that nothing was billed of have the epoch before it.
+const FIRST_EPOCH: i64 = 1;
+
+/// The counter of invoice ids, for [`next`].
+pub const COUNTER_INVOICE_ID: &str = "invoice_id";
+/// The counter of key ids, for [`next`].
+pub const COUNTER_KEY_ID: &str = "key_id";
+
+statements! {
+    NEW_ID = "SELECT COALESCE(MAX(network_id), 0) + 1 FROM networks";
+    INSERT = "INSERT INTO networks (network_id, name, time_zone, currency, epoch, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    LIST = "SELECT network_id, name, time_zone, currency, epoch FROM networks ORDER BY network_id";
+    BY_NAME = "SELECT network_id, name, time_zone, currency, epoch FROM networks WHERE name = $1";
+    BY_ID = "SELECT network_id, name, time_zone, currency, epoch FROM networks WHERE network_id = $1";
+    SET_TIME_ZONE = "UPDATE networks SET time_zone = $2 WHERE network_id = $1";
+    LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock}";
+    CURRENT_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1";
+    SHARED_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1 {share}";
+    RAISE_EPOCH = "UPDATE networks SET epoch = epoch + 1 WHERE network_id = $1";
+    SETTINGS = "SELECT name, value FROM settings WHERE network_id = $1 ORDER BY name";
+    PUT_SETTING = "INSERT INTO settings (network_id, name, value) VALUES ($1, $2, $3) \
+        ON CONFLICT (network_id, name) DO UPDATE SET value = excluded.value";
+    REMOVE_SETTING = "DELETE FROM settings WHERE network_id = $1 AND name = $2";
+    COUNTER = "SELECT next_value FROM counters WHERE network_id = $1 AND name = $2";
+    START_COUNTER = "INSERT INTO counters (network_id, name, next_value) VALUES ($1, $2, $3) \
+        ON CONFLICT (network_id, name) DO NOTHING";
+    ADVANCE_COUNTER = "UPDATE counters SET next_value = next_value + $3 WHERE network_id = $1 AND name = $2";
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its id.
+    pub network_id: NetworkId,
+    /// Its name, which no other network of the database has.
+    pub name: String,
+    /// The name of the zone of its days.
+    pub time_zone: String,
+    /// Its base currency.
+    pub currency: Currency,
+    /// The epoch that ingest writes to at present.
+    pub epoch: i64,
+}
+
+fn network(row: &Row) -> Result<Network> {
+    Ok(Network {
+        network_id: NetworkId::new(row.int(0)?),
+        name: row.string(1)?,
+        time_zone: row.string(2)?,
+        currency: currency(row.text(3)?)?,
+        epoch: row.int(4)?,
+    })
+}
+
+/// The counter of the numbers of one kind of invoice, for [`next`].
+#[must_use]
+pub const fn invoice_number_counter(kind: InvoiceKind) -> &'static str {
+    match kind {
+        InvoiceKind::Payable => "invoice_number payable",
+        InvoiceKind::Receivable => "invoice_number receivable",
+    }
+}
+
+/// Makes a network. The caller has looked whether the name is free.
+///
+/// # Errors
+/// What the database says; the closure runs again where another transaction made one at the same time.
+pub fn insert(
+    tx: &mut dyn Tx,
+    name: &str,
+    time_zone: &str,
+    currency: Currency,
+    now: Timestamp,
+) -> Result<Network> {
+    let id = tx.query_one(NEW_ID, &[])?.map_or(Ok(1), |row| row.int(0))?;
+    let params = [
+        id.into(),
+        name.into(),
+        time_zone.into(),
+        currency.code().into(),
+        FIRST_EPOCH.into(),
+        now.micros().into(),
+    ];
+    if tx.execute(INSERT, &params)? == 0 {
+        return Err(tx.conflict());
+    }
+    Ok(Network {
+        network_id: NetworkId::new(id),
+        name: name.to_owned(),
+        time_zone: time_zone.to_owned(),
+        currency,
+        epoch: FIRST_EPOCH,
+    })
+}
+
+/// All networks, by id.
+///
+/// # Errors
+/// What the database says.
+pub fn list(tx: &mut dyn Tx) -> Result<Vec<Network>> {
+    tx.query(LIST, &[])?.iter().map(network).collect()
+}
+
+/// The network of a name.
+///
+/// # Errors
+/// What the database says.
+pub fn by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<Network>> {
+    tx.query_one(BY_NAME, &[name.into()])?.as_ref().map(network).transpose()
+}
+
+/// The network of an id.
+///
+/// # Errors
+/// What the database says.
+pub fn by_id(tx: &mut dyn Tx, id: NetworkId) -> Result<Option<Network>> {
+    tx.query_one(BY_ID, &[id.get().into()])?.as_ref().map(network).transpose()
+}
+
+/// Changes the zone of a network's days, for what is ingested from now on. Waits for ingests that are under way.
+///
+/// # Errors
+/// What the database says.
+pub fn set_time_zone(tx: &mut dyn Tx, id: NetworkId, time_zone: &str) -> Result<()> {
+    tx.execute(SET_TIME_ZONE, &[id.get().into(), time_zone.into()])?;
+    Ok(())
+}
+
+/// Locks a network until the transaction ends: who changes its settings or imports its file takes turns.
+///
+/// # Errors
+/// [`Error::Corrupt`] where there is no such network; what the database says.
+pub fn lock(tx: &mut dyn Tx, id: NetworkId) -> Result<()> {
+    number(tx, LOCK, id).map(|_| ())
+}
+
+fn number(tx: &mut dyn Tx, sql: &'static str, id: NetworkId) -> Result<i64> {
+    let row = tx.query_one(sql, &[id.get().into()])?;
+    row.ok_or_else(|| Error::Corrupt(format!("there is no network {id}")))?.int(0)
+}
+
+/// The epoch that ingest writes to, as of this transaction's view.
+///
+/// # Errors
+/// [`Error::Corrupt`] where there is no such network; what the database says.
+pub fn current_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
+    number(tx, CURRENT_EPOCH, id)
+}
+
+/// The epoch to write to. It stays the present one until this transaction ends: a run that wants to raise it waits.
+///
+/// # Errors
+/// [`Error::Corrupt`] where there is no such network; what the database says.
+pub fn shared_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
+    number(tx, SHARED_EPOCH, id)
+}
+
+/// Begins the next epoch and answers the one that ended: once this is committed, everything up to it is complete.
+///
+/// # Errors
+/// [`Error::Corrupt`] where there is no such network; what the database says.
+pub fn raise_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
+    tx.execute(RAISE_EPOCH, &[id.get().into()])?;
+    Ok(current_epoch(tx, id)? - 1)
+}
+
+/// The settings that were set, by name.
+///
+/// # Errors
+/// What the database says.
+pub fn settings(tx: &mut dyn Tx, id: NetworkId) -> Result<Vec<(String, String)>> {
+    let rows = tx.query(SETTINGS, &[id.get().into()])?;
+    rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect()
+}
+
+/// Sets a setting; with `None`, sets it back to its default.
+///
+/// # Errors
+/// What the database says.
+pub fn put_setting(tx: &mut dyn Tx, id: NetworkId, name: &str, value: Option<&str>) -> Result<()> {
+    match value {
+        Some(value) => tx.execute(PUT_SETTING, &[id.get().into(), name.into(), value.into()])?,
+        None => tx.execute(REMOVE_SETTING, &[id.get().into(), name.into()])?,
+    };
+    Ok(())
+}
+
+/// The value that a counter gives next; `None` where it has given none yet.
+///
+/// # Errors
+/// What the database says.
+pub fn counter(tx: &mut dyn Tx, id: NetworkId, name: &str) -> Result<Option<i64>> {
+    tx.query_one(COUNTER, &[id.get().into(), name.into()])?.map(|row| row.int(0)).transpose()
+}
+
+/// Takes `how_many` consecutive values of a counter and answers the first. A new counter starts at `first`. Other
+/// transactions that want values wait until this one ends; when it is given up, the values are given again, so that
+/// there are no gaps.
+///
+/// # Errors
+/// What the database says.
+pub fn next(tx: &mut dyn Tx, id: NetworkId, name: &str, first: i64, how_many: i64) -> Result<i64> {
+    let advance = [id.get().into(), name.into(), how_many.into()];
+    if tx.execute(ADVANCE_COUNTER, &advance)? == 0 {
+        // Where another transaction starts it as well, this waits for that one and then finds its row.
+        tx.execute(START_COUNTER, &[id.get().into(), name.into(), first.into()])?;
+        tx.execute(ADVANCE_COUNTER, &advance)?;
+    }
+    let next = counter(tx, id, name)?;
+    next.map(|next| next - how_many).ok_or_else(|| Error::Corrupt(format!("there is no counter {name}")))
+}

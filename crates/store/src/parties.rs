@@ -1,0 +1,193 @@
+//! Parties, and what they refer to: payment methods and systems, managers, currencies, offers.
+
+pub(crate) mod methods;
+pub(crate) mod offers;
+pub(crate) mod reference;
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{NetworkId, PartyKind};
+use quittance_domain::time::Timestamp;
+
+pub use self::methods::{PaymentMethod, methods_of, replace_methods};
+pub use self::offers::{Offer, ensure_offers, offers, offers_by_ids, upsert_offers};
+pub use self::reference::{
+    Manager, PaymentSystem, currencies, managers, systems, upsert_currencies, upsert_managers, upsert_systems,
+};
+use crate::conversions::currency;
+use crate::error::{Error, Result};
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+macro_rules! party_columns {
+    () => {
+        "kind, party_id, name, email, status, manager_id, currency, billing_cycle, payment_terms_days, \
+         minimum_units, on_hold, hidden_default, later_rules"
+    };
+}
+
+statements! {
+    BY_IDS = concat!("SELECT ", party_columns!(), " FROM parties \
+        WHERE network_id = $1 AND kind = $2 AND party_id {in:3} ORDER BY party_id");
+    PAGE = concat!("SELECT ", party_columns!(), " FROM parties \
+        WHERE network_id = $1 AND kind = $2 AND party_id > $3 ORDER BY party_id LIMIT $4");
+}
+
+bulks! {
+    UPSERT = "parties" [
+        "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
+        "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
+        "hidden_default" Int, "later_rules" Text, "created_at" Int
+    ] "ON CONFLICT (network_id, kind, party_id) DO UPDATE SET name = excluded.name, email = excluded.email, \
+       status = excluded.status, manager_id = excluded.manager_id, currency = excluded.currency, \
+       billing_cycle = excluded.billing_cycle, payment_terms_days = excluded.payment_terms_days, \
+       minimum_units = excluded.minimum_units, on_hold = excluded.on_hold, \
+       hidden_default = excluded.hidden_default, later_rules = excluded.later_rules";
+    ENSURE = "parties" [
+        "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
+        "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
+        "hidden_default" Int, "later_rules" Text, "created_at" Int
+    ] "ON CONFLICT (network_id, kind, party_id) DO NOTHING";
+}
+
+/// An affiliate or an advertiser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// Which side it is on.
+    pub kind: PartyKind,
+    /// Its number on that side.
+    pub party_id: i64,
+    /// Its name.
+    pub name: String,
+    /// Where its invoices are announced.
+    pub email: Option<String>,
+    /// `active`, `pending`, `inactive` or `suspended`.
+    pub status: String,
+    /// The account manager who looks after it.
+    pub manager_id: Option<i64>,
+    /// What its amounts are in where nothing else says so.
+    pub currency: Currency,
+    /// The title of its billing cycle; `None` is manual.
+    pub billing_cycle: Option<String>,
+    /// Days from the end of a period to the due date; `None` leaves it to the cycle.
+    pub payment_terms_days: Option<i64>,
+    /// The least amount that is invoiced, in billing units of `currency`.
+    pub minimum_units: Option<i64>,
+    /// It is not billed.
+    pub on_hold: bool,
+    /// Its new invoices are hidden from it.
+    pub hidden_default: bool,
+    /// What was set of rules that this version does not act on: a JSON object.
+    pub later_rules: String,
+}
+
+impl Party {
+    /// A party of which nothing is known but its id, with a network's defaults.
+    #[must_use]
+    pub fn unnamed(kind: PartyKind, party_id: i64, currency: Currency) -> Party {
+        let title = match kind {
+            PartyKind::Affiliate => "Affiliate",
+            PartyKind::Advertiser => "Advertiser",
+        };
+        Party {
+            kind,
+            party_id,
+            name: format!("{title} {party_id}"),
+            email: None,
+            status: "active".to_owned(),
+            manager_id: None,
+            currency,
+            billing_cycle: None,
+            payment_terms_days: None,
+            minimum_units: None,
+            on_hold: false,
+            hidden_default: false,
+            later_rules: "{}".to_owned(),
+        }
+    }
+}
+
+fn party(row: &Row) -> Result<Party> {
+    let kind = row.text(0)?;
+    Ok(Party {
+        kind: PartyKind::parse(kind).ok_or_else(|| Error::Corrupt(format!("kind of party {kind}")))?,
+        party_id: row.int(1)?,
+        name: row.string(2)?,
+        email: row.opt_string(3)?,
+        status: row.string(4)?,
+        manager_id: row.opt_int(5)?,
+        currency: currency(row.text(6)?)?,
+        billing_cycle: row.opt_string(7)?,
+        payment_terms_days: row.opt_int(8)?,
+        minimum_units: row.opt_int(9)?,
+        on_hold: row.flag(10)?,
+        hidden_default: row.flag(11)?,
+        later_rules: row.string(12)?,
+    })
+}
+
+fn push<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, party: &'a Party, now: Timestamp) {
+    values.extend([
+        network.get().into(),
+        party.kind.as_str().into(),
+        party.party_id.into(),
+        Param::from(&party.name),
+        party.email.as_deref().into(),
+        (&party.status).into(),
+        party.manager_id.into(),
+        party.currency.code().into(),
+        party.billing_cycle.as_deref().into(),
+        party.payment_terms_days.into(),
+        party.minimum_units.into(),
+        party.on_hold.into(),
+        party.hidden_default.into(),
+        (&party.later_rules).into(),
+        now.micros().into(),
+    ]);
+}
+
+/// The parties of these ids that there are, by id.
+///
+/// # Errors
+/// What the database says.
+pub fn by_ids(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, ids: &[i64]) -> Result<Vec<Party>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(ids)];
+    tx.query(BY_IDS, &params)?.iter().map(party).collect()
+}
+
+/// A page of parties of one kind, by id: at most `limit` with an id above `after`. The first page is after `i64::MIN`.
+///
+/// # Errors
+/// What the database says.
+pub fn all(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, after: i64, limit: i64) -> Result<Vec<Party>> {
+    let params = [network.get().into(), kind.as_str().into(), after.into(), limit.into()];
+    tx.query(PAGE, &params)?.iter().map(party).collect()
+}
+
+/// Writes parties: new ones are made, known ones replaced. No id comes twice.
+///
+/// # Errors
+/// What the database says.
+pub fn upsert(tx: &mut dyn Tx, network: NetworkId, parties: &[Party], now: Timestamp) -> Result<()> {
+    let mut values = Vec::new();
+    parties.iter().for_each(|party| push(&mut values, network, party, now));
+    tx.bulk(&UPSERT, &values)?;
+    Ok(())
+}
+
+/// Makes parties of these ids where there are none, with a network's defaults. Answers how many were made.
+///
+/// # Errors
+/// What the database says.
+pub fn ensure_parties(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: PartyKind,
+    ids: &[i64],
+    currency: Currency,
+    now: Timestamp,
+) -> Result<u64> {
+    let parties: Vec<Party> = ids.iter().map(|id| Party::unnamed(kind, *id, currency)).collect();
+    let mut values = Vec::new();
+    parties.iter().for_each(|party| push(&mut values, network, party, now));
+    tx.bulk(&ENSURE, &values)
+}

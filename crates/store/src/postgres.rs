@@ -1,0 +1,402 @@
+//! The PostgreSQL driver: a bounded pool of connections, prepared statements, closures run again after a conflict.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use postgres::binary_copy::BinaryCopyInWriter;
+use postgres::error::SqlState;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::private::BytesMut;
+use postgres::types::{IsNull, ToSql, Type};
+use postgres::{Client, Config, NoTls, Statement};
+
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::tx::{Bulk, Kind, Param, Row, Tx, Value};
+
+/// How often a closure is run again after a conflict before the caller is told.
+const ATTEMPTS_MAX: u32 = 12;
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_millis(400);
+
+/// A database on a PostgreSQL server.
+pub(crate) struct Postgres {
+    config: Config,
+    idle: Mutex<Pool>,
+    returned: Condvar,
+}
+
+struct Pool {
+    connections: Vec<Connection>,
+    /// How many more may be opened.
+    free: usize,
+}
+
+struct Connection {
+    client: Client,
+    statements: HashMap<String, Statement>,
+}
+
+type Boxed = Box<dyn std::error::Error + Sync + Send>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the server says, with the detail that `Display` leaves out.
+fn message(error: &postgres::Error) -> String {
+    match (error.as_db_error(), error.source()) {
+        (Some(said), _) => said.message().to_owned(),
+        (None, Some(source)) => format!("{error}: {source}"),
+        (None, None) => error.to_string(),
+    }
+}
+
+fn failure(error: &postgres::Error) -> Error {
+    let text = message(error);
+    if error.is_closed() {
+        return Error::Lost(text);
+    }
+    let Some(code) = error.code() else {
+        return if error.source().is_some_and(|source| source.is::<std::io::Error>()) {
+            Error::Lost(text)
+        } else {
+            Error::Database(text)
+        };
+    };
+    match code.code() {
+        "40001" | "40P01" => Error::Contention,
+        "53100" => Error::Full(text),
+        "25006" => Error::ReadOnly(text),
+        "55P03" | "53300" => Error::Busy,
+        code if code.starts_with("57P") || code.starts_with("08") => Error::Lost(text),
+        code if code.starts_with("23") => Error::Constraint(text),
+        _ => Error::Database(text),
+    }
+}
+
+impl Postgres {
+    /// Reaches the server once, so that a wrong address or password is told at the start.
+    ///
+    /// # Errors
+    /// [`Error::Open`] with what the server or the network says.
+    pub(crate) fn open(url: &str, connections_max: usize) -> Result<Postgres> {
+        let mut config: Config = url.parse().map_err(|e: postgres::Error| Error::Open(message(&e)))?;
+        config.application_name("quittance");
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        let pool = Pool { connections: Vec::new(), free: connections_max };
+        let this = Postgres { config, idle: Mutex::new(pool), returned: Condvar::new() };
+        let connection = this.take()?;
+        this.give_back(Some(connection));
+        Ok(this)
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        let client = self.config.connect(NoTls).map_err(|e| match failure(&e) {
+            Error::Busy => Error::Busy,
+            _ => Error::Open(message(&e)),
+        })?;
+        Ok(Connection { client, statements: HashMap::new() })
+    }
+
+    /// An idle connection, a new one, or the next that somebody returns.
+    fn take(&self) -> Result<Connection> {
+        let mut pool = lock(&self.idle);
+        loop {
+            if let Some(connection) = pool.connections.pop() {
+                if connection.client.is_closed() {
+                    pool.free += 1;
+                    continue;
+                }
+                return Ok(connection);
+            }
+            if pool.free > 0 {
+                pool.free -= 1;
+                drop(pool);
+                return self.connect().inspect_err(|_| self.give_back(None));
+            }
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn give_back(&self, connection: Option<Connection>) {
+        let mut pool = lock(&self.idle);
+        match connection.filter(|c| !c.client.is_closed()) {
+            Some(connection) => pool.connections.push(connection),
+            None => pool.free += 1,
+        }
+        self.returned.notify_one();
+    }
+
+    fn with<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let mut lease = Lease { pool: self, connection: Some(self.take()?) };
+        match lease.connection.as_mut() {
+            Some(connection) => work(connection),
+            None => Err(Error::Busy.into()),
+        }
+    }
+
+    /// Runs a closure in a READ COMMITTED transaction, again after a serialization failure, a deadlock or a
+    /// [`Tx::conflict`].
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn write<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        for attempt in 1..=ATTEMPTS_MAX {
+            let outcome = self.with(|connection| attempt_write(connection, &mut closure))?;
+            if let Some(answer) = outcome {
+                return Ok(answer);
+            }
+            std::thread::sleep(PAUSE_MAX.min(Duration::from_millis(2 << attempt)));
+        }
+        Err(Error::Contention.into())
+    }
+
+    /// Runs a closure over one consistent, read-only state.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn read<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.with(|connection| {
+            begin(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+            let answer = closure(&mut PostgresTx { connection, again: false });
+            rollback(connection);
+            answer
+        })
+    }
+
+    /// Runs statements one after another, as one transaction of the server's own.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) fn batch(&self, sql: &str) -> Result<()> {
+        self.with(|c| c.client.batch_execute(&Dialect::Postgres.expand(sql)).map_err(|e| failure(&e)))
+    }
+}
+
+/// A connection that goes back to the pool whatever happens, also when a closure panics.
+struct Lease<'a> {
+    pool: &'a Postgres,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && std::thread::panicking()
+        {
+            rollback(connection);
+        }
+        self.pool.give_back(self.connection.take());
+    }
+}
+
+fn begin(connection: &mut Connection, sql: &str) -> Result<()> {
+    connection.client.batch_execute(sql).map_err(|e| failure(&e))
+}
+
+fn rollback(connection: &mut Connection) {
+    // When even this fails the connection is closed, and the pool drops it.
+    let _ = connection.client.batch_execute("ROLLBACK");
+}
+
+/// One attempt; `None` when it must be made again.
+fn attempt_write<T, E: From<Error>>(
+    connection: &mut Connection,
+    closure: &mut impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+) -> std::result::Result<Option<T>, E> {
+    begin(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
+    let mut tx = PostgresTx { connection, again: false };
+    let answer = closure(&mut tx);
+    let again = tx.again;
+    match answer {
+        Ok(answer) if !again => match connection.client.batch_execute("COMMIT") {
+            Ok(()) => Ok(Some(answer)),
+            Err(error) => match failure(&error) {
+                Error::Contention => Ok(None),
+                Error::Lost(text) => Err(Error::CommitUnknown(text).into()),
+                other => Err(other.into()),
+            },
+        },
+        _ if again => {
+            rollback(connection);
+            Ok(None)
+        }
+        Err(error) => {
+            rollback(connection);
+            Err(error)
+        }
+        Ok(_) => Ok(None),
+    }
+}
+
+struct PostgresTx<'a> {
+    connection: &'a mut Connection,
+    /// Whether the whole closure must be run again.
+    again: bool,
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Boxed> {
+        match self {
+            Param::Null => Ok(IsNull::Yes),
+            Param::Int(value) if *ty == Type::INT4 => i32::try_from(*value)?.to_sql(ty, out),
+            Param::Int(value) => value.to_sql(ty, out),
+            Param::Text(value) => value.to_sql(ty, out),
+            Param::Ints(values) => values.to_sql(ty, out),
+            Param::Texts(values) => values.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    postgres::types::to_sql_checked!();
+}
+
+impl PostgresTx<'_> {
+    fn fail(&mut self, error: &postgres::Error) -> Error {
+        let failure = failure(error);
+        self.again |= matches!(failure, Error::Contention);
+        failure
+    }
+
+    fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        if let Some(statement) = self.connection.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let prepared = self.connection.client.prepare(&Dialect::Postgres.expand(sql));
+        let statement = prepared.map_err(|e| self.fail(&e))?;
+        self.connection.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// `COPY`, the fastest way in, where no row can be there already.
+    fn copy(&mut self, bulk: &Bulk, values: &[Param<'_>]) -> Result<u64> {
+        let types: Vec<Type> = bulk
+            .columns
+            .iter()
+            .map(|(_, kind)| if *kind == Kind::Int { Type::INT8 } else { Type::TEXT })
+            .collect();
+        let copied = (|| {
+            let writer = self.connection.client.copy_in(&Dialect::copy(bulk))?;
+            let mut writer = BinaryCopyInWriter::new(writer, &types);
+            let mut row: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(types.len());
+            for values in values.chunks_exact(types.len()) {
+                row.clear();
+                row.extend(values.iter().map(|value| value as &(dyn ToSql + Sync)));
+                writer.write(&row)?;
+            }
+            writer.finish()
+        })();
+        copied.map_err(|error| {
+            // Somebody else inserted the same row between our look and our copy.
+            self.again |= error.code() == Some(&SqlState::UNIQUE_VIOLATION);
+            self.fail(&error)
+        })
+    }
+}
+
+/// The values of one column of many rows.
+enum Column<'a> {
+    Ints(Vec<Option<i64>>),
+    Texts(Vec<Option<&'a str>>),
+}
+
+fn columns<'a>(bulk: &Bulk, values: &[Param<'a>]) -> Vec<Column<'a>> {
+    let width = bulk.columns.len();
+    let column = |i: usize, kind: &Kind| {
+        let cells = values.chunks_exact(width).map(|row| row[i]);
+        match kind {
+            Kind::Int => Column::Ints(cells.map(|c| if let Param::Int(v) = c { Some(v) } else { None }).collect()),
+            Kind::Text => {
+                Column::Texts(cells.map(|c| if let Param::Text(v) = c { Some(v) } else { None }).collect())
+            }
+        }
+    };
+    bulk.columns.iter().enumerate().map(|(i, (_, kind))| column(i, kind)).collect()
+}
+
+fn value(row: &postgres::Row, i: usize) -> Result<Value> {
+    let ty = row.columns()[i].type_();
+    let read = if *ty == Type::INT8 {
+        row.try_get::<_, Option<i64>>(i).map(|v| v.map_or(Value::Null, Value::Int))
+    } else if *ty == Type::INT4 {
+        row.try_get::<_, Option<i32>>(i).map(|v| v.map_or(Value::Null, |v| Value::Int(v.into())))
+    } else {
+        row.try_get::<_, Option<String>>(i).map(|v| v.map_or(Value::Null, Value::Text))
+    };
+    read.map_err(|error| Error::Corrupt(format!("column {i} of type {ty}: {error}")))
+}
+
+impl Tx for PostgresTx<'_> {
+    fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        let statement = self.prepare(sql)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        let done = self.connection.client.execute(&statement, &params);
+        done.map_err(|e| self.fail(&e))
+    }
+
+    fn query_each(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+        each: &mut dyn FnMut(Row) -> Result<()>,
+    ) -> Result<()> {
+        let statement = self.prepare(sql)?;
+        let mut inner = Ok(());
+        let outcome = (|| {
+            let params = params.iter().map(|p| p as &dyn ToSql);
+            let mut rows = self.connection.client.query_raw(&statement, params.collect::<Vec<_>>())?;
+            while let Some(row) = rows.next()? {
+                let values = (0..row.len()).map(|i| value(&row, i)).collect::<Result<_>>();
+                inner = values.and_then(|values| each(Row(values)));
+                if inner.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })();
+        outcome.map_err(|e: postgres::Error| self.fail(&e))?;
+        inner
+    }
+
+    fn bulk(&mut self, bulk: &'static Bulk, values: &[Param<'_>]) -> Result<u64> {
+        if values.is_empty() {
+            return Ok(0);
+        }
+        if bulk.on_conflict.is_empty() {
+            return self.copy(bulk, values);
+        }
+        let statement = self.prepare(&Dialect::Postgres.bulk(bulk))?;
+        let columns = columns(bulk, values);
+        let params: Vec<&(dyn ToSql + Sync)> = columns
+            .iter()
+            .map(|column| match column {
+                Column::Ints(values) => values as &(dyn ToSql + Sync),
+                Column::Texts(values) => values as &(dyn ToSql + Sync),
+            })
+            .collect();
+        let done = self.connection.client.execute(&statement, &params);
+        done.map_err(|e| self.fail(&e))
+    }
+
+    fn conflict(&mut self) -> Error {
+        self.again = true;
+        Error::Contention
+    }
+}

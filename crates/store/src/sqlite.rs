@@ -1,0 +1,325 @@
+//! The SQLite driver: one write connection whose commits callers share, and read-only connections beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
+
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::tx::{Bulk, Param, Row, Tx, Value};
+
+/// How long a writer waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How many callers share one commit at most, so that none waits for a long queue.
+const SHARED_COMMIT_MAX: usize = 512;
+/// How many statements a connection keeps prepared.
+const STATEMENT_CACHE: usize = 256;
+/// How many idle read connections are kept.
+const IDLE_READERS_MAX: usize = 16;
+
+/// An embedded database in a file.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    waiting: AtomicUsize,
+    readers: Mutex<Vec<Connection>>,
+}
+
+struct Writer {
+    connection: Connection,
+    batch: Option<Arc<Batch>>,
+    callers: usize,
+}
+
+/// One commit that several callers wait for.
+#[derive(Default)]
+struct Batch {
+    outcome: Mutex<Option<std::result::Result<(), String>>>,
+    done: Condvar,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic in a caller's closure must not close the database for the others: the transaction it left is rolled
+    // back by the next writer.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The error for what SQLite says.
+fn failure(error: rusqlite::Error) -> Error {
+    let text = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
+        Some(ErrorCode::ReadOnly) => Error::ReadOnly(text),
+        Some(ErrorCode::DiskFull) => Error::Full(text),
+        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::PermissionDenied) => Error::Open(text),
+        Some(ErrorCode::ConstraintViolation) => Error::Constraint(text),
+        Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt(text),
+        _ => Error::Database(text),
+    }
+}
+
+fn configure(connection: &Connection, writer: bool) -> Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failure)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    rusqlite::vtab::array::load_module(connection).map_err(failure)?;
+    let settings = if writer {
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536;"
+    } else {
+        "PRAGMA query_only = ON; PRAGMA cache_size = -16384;"
+    };
+    connection.execute_batch(settings).map_err(failure)
+}
+
+impl Sqlite {
+    /// Opens the file, making it where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Open`] where the file cannot be opened or is no database.
+    pub(crate) fn open(path: &Path) -> Result<Sqlite> {
+        let named = |error: Error| match error {
+            Error::Open(text) => Error::Open(format!("{}: {text}", path.display())),
+            Error::ReadOnly(text) => Error::ReadOnly(format!("{}: {text}", path.display())),
+            other => other,
+        };
+        let connection = Connection::open(path).map_err(failure).map_err(named)?;
+        configure(&connection, true).map_err(named)?;
+        Ok(Sqlite {
+            path: path.to_owned(),
+            writer: Mutex::new(Writer { connection, batch: None, callers: 0 }),
+            waiting: AtomicUsize::new(0),
+            readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Runs a closure in a savepoint of a transaction that may hold other callers' closures too, and returns when
+    /// the transaction is durable.
+    ///
+    /// The last caller of those that are waiting commits for all of them: one disk flush serves them together.
+    ///
+    /// # Errors
+    /// The closure's, or the database's: then nothing of this closure was kept.
+    pub(crate) fn write<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let mut writer = lock(&self.writer);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        let batch = writer.join()?;
+        let answer = writer.attempt(&mut closure);
+        // Whoever is counted as waiting will come through this lock and commit, so leaving it to them is safe.
+        if self.waiting.load(Ordering::SeqCst) > 0 && writer.callers < SHARED_COMMIT_MAX {
+            drop(writer);
+            batch.wait()?;
+        } else {
+            writer.commit()?;
+        }
+        answer
+    }
+
+    /// Runs a closure over one consistent, read-only state.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn read<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let idle = lock(&self.readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.reader()?,
+        };
+        connection.execute_batch("BEGIN").map_err(failure)?;
+        let answer = closure(&mut SqliteTx { connection: &connection });
+        if connection.execute_batch("ROLLBACK").is_ok() {
+            let mut readers = lock(&self.readers);
+            if readers.len() < IDLE_READERS_MAX {
+                readers.push(connection);
+            }
+        }
+        answer
+    }
+
+    fn reader(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)
+            .or_else(|_| {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(&self.path, flags)
+            })
+            .map_err(failure)?;
+        configure(&connection, false)?;
+        Ok(connection)
+    }
+
+    /// Runs statements that are no part of a transaction of the common kind: migrations.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) fn batch(&self, sql: &str) -> Result<()> {
+        lock(&self.writer).connection.execute_batch(&Dialect::Sqlite.expand(sql)).map_err(failure)
+    }
+}
+
+impl Writer {
+    /// The open transaction, or a new one.
+    fn join(&mut self) -> Result<Arc<Batch>> {
+        if let Some(batch) = &self.batch {
+            return Ok(Arc::clone(batch));
+        }
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK").map_err(failure)?;
+        }
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failure)?;
+        self.callers = 0;
+        let batch = Arc::new(Batch::default());
+        self.batch = Some(Arc::clone(&batch));
+        Ok(batch)
+    }
+
+    fn attempt<T, E: From<Error>>(
+        &mut self,
+        closure: &mut impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.callers += 1;
+        self.connection.execute_batch("SAVEPOINT caller").map_err(failure)?;
+        let answer = closure(&mut SqliteTx { connection: &self.connection });
+        let end = if answer.is_ok() { "RELEASE caller" } else { "ROLLBACK TO caller; RELEASE caller" };
+        match self.connection.execute_batch(end) {
+            Ok(()) => answer,
+            // The database rolled everything back by itself (a full disk does that): the commit will say so to all.
+            Err(error) => answer.and(Err(failure(error).into())),
+        }
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        let outcome = self.connection.execute_batch("COMMIT").map_err(failure);
+        if outcome.is_err() && !self.connection.is_autocommit() {
+            // What could not be committed must not linger in front of the next caller.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        if let Some(batch) = self.batch.take() {
+            *lock(&batch.outcome) = Some(outcome.as_ref().map(|()| ()).map_err(ToString::to_string));
+            batch.done.notify_all();
+        }
+        outcome
+    }
+}
+
+impl Batch {
+    fn wait(&self) -> Result<()> {
+        let mut outcome = lock(&self.outcome);
+        loop {
+            match &*outcome {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(text)) => return Err(Error::Database(text.clone())),
+                None => outcome = self.done.wait(outcome).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+struct SqliteTx<'a> {
+    connection: &'a Connection,
+}
+
+struct Bound<'a>(&'a Param<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Param::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Param::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+            Param::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Param::Ints(values) => {
+                array(values.iter().map(|v| SqlValue::Integer(*v)).collect())
+            }
+            Param::Texts(values) => array(values.iter().map(|v| SqlValue::Text((*v).to_owned())).collect()),
+        })
+    }
+}
+
+/// A list for the `rarray` table function, which knows it by the name of its type.
+fn array(values: Vec<SqlValue>) -> ToSqlOutput<'static> {
+    ToSqlOutput::from_rc(std::rc::Rc::new(values), c"rarray")
+}
+
+/// Which parameter each placeholder of a statement takes: SQLite counts placeholders in order of appearance, the
+/// common SQL by the number in the name.
+fn placeholders(statement: &CachedStatement<'_>, given: usize) -> Result<Vec<usize>> {
+    (1..=statement.parameter_count())
+        .map(|i| {
+            statement
+                .parameter_name(i)
+                .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
+                .filter(|n| (1..=given).contains(n))
+                .ok_or_else(|| Error::Database(format!("placeholder {i} has no value")))
+        })
+        .collect()
+}
+
+impl SqliteTx<'_> {
+    fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
+        self.connection.prepare_cached(&Dialect::Sqlite.expand(sql)).map_err(failure)
+    }
+
+    fn bind(&self, sql: &str, params: &[Param<'_>]) -> Result<CachedStatement<'_>> {
+        let mut statement = self.prepare(sql)?;
+        for (i, n) in placeholders(&statement, params.len())?.into_iter().enumerate() {
+            statement.raw_bind_parameter(i + 1, Bound(&params[n - 1])).map_err(failure)?;
+        }
+        Ok(statement)
+    }
+}
+
+impl Tx for SqliteTx<'_> {
+    fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        let changed = self.bind(sql, params)?.raw_execute().map_err(failure)?;
+        Ok(changed as u64)
+    }
+
+    fn query_each(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+        each: &mut dyn FnMut(Row) -> Result<()>,
+    ) -> Result<()> {
+        let mut statement = self.bind(sql, params)?;
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(failure)? {
+            let values = (0..columns).map(|i| match row.get_ref(i).map_err(failure)? {
+                ValueRef::Null => Ok(Value::Null),
+                ValueRef::Integer(value) => Ok(Value::Int(value)),
+                ValueRef::Text(bytes) => String::from_utf8(bytes.to_vec())
+                    .map(Value::Text)
+                    .map_err(|_| Error::Corrupt(format!("column {i} is not UTF-8"))),
+                other => Err(Error::Corrupt(format!("column {i} is a {:?}", other.data_type()))),
+            });
+            each(Row(values.collect::<Result<_>>()?))?;
+        }
+        Ok(())
+    }
+
+    fn bulk(&mut self, bulk: &'static Bulk, values: &[Param<'_>]) -> Result<u64> {
+        let mut statement = self.prepare(&Dialect::Sqlite.bulk(bulk))?;
+        let mut changed = 0;
+        for row in values.chunks_exact(bulk.columns.len()) {
+            for (i, value) in row.iter().enumerate() {
+                statement.raw_bind_parameter(i + 1, Bound(value)).map_err(failure)?;
+            }
+            changed += statement.raw_execute().map_err(failure)?;
+        }
+        Ok(changed as u64)
+    }
+
+    fn conflict(&mut self) -> Error {
+        // One writer at a time: nobody can have changed what was read.
+        Error::Contention
+    }
+}

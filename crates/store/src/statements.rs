@@ -1,0 +1,70 @@
+//! Every statement of the store is declared through one macro, so that a test can prepare each on both databases.
+
+use crate::dialect::Dialect;
+use crate::{accruals, audit, conversions, idempotency, invoices, keys, ledger, networks, parties, runs};
+
+/// Declares statements as constants and lists them in `STATEMENTS`.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        /// Every statement of this module, with its name.
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use statements;
+
+/// Declares bulk statements and lists them in `BULKS`.
+macro_rules! bulks {
+    ($($name:ident = $table:literal [$($column:literal $kind:ident),* $(,)?] $conflict:expr;)*) => {
+        $(pub(super) static $name: crate::tx::Bulk = crate::tx::Bulk {
+            table: $table,
+            columns: &[$(($column, crate::tx::Kind::$kind)),*],
+            on_conflict: $conflict,
+        };)*
+        /// Every bulk statement of this module.
+        pub(crate) static BULKS: &[&crate::tx::Bulk] = &[$(&$name),*];
+    };
+}
+pub(crate) use bulks;
+
+/// Every statement of the store with its name and its text for one database.
+#[must_use]
+pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
+    let plain = [
+        accruals::STATEMENTS,
+        conversions::STATEMENTS,
+        idempotency::STATEMENTS,
+        invoices::STATEMENTS,
+        invoices::history::STATEMENTS,
+        invoices::lines::STATEMENTS,
+        invoices::payments::STATEMENTS,
+        invoices::take_offs::STATEMENTS,
+        audit::STATEMENTS,
+        keys::STATEMENTS,
+        ledger::STATEMENTS,
+        networks::STATEMENTS,
+        parties::STATEMENTS,
+        parties::methods::STATEMENTS,
+        parties::offers::STATEMENTS,
+        parties::reference::STATEMENTS,
+        runs::STATEMENTS,
+    ];
+    let bulks = [
+        accruals::BULKS,
+        conversions::BULKS,
+        invoices::BULKS,
+        invoices::history::BULKS,
+        invoices::lines::BULKS,
+        invoices::payments::BULKS,
+        invoices::take_offs::BULKS,
+        ledger::BULKS,
+        parties::BULKS,
+        parties::methods::BULKS,
+        parties::offers::BULKS,
+        parties::reference::BULKS,
+        runs::BULKS,
+    ];
+    let plain = plain.into_iter().flatten().map(|(name, sql)| (*name, dialect.expand(sql).into_owned()));
+    let bulks = bulks.into_iter().flatten().map(|bulk| (bulk.table, dialect.bulk(bulk)));
+    plain.chain(bulks).collect()
+}
