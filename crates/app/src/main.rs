@@ -1,2 +1,31 @@
-//! placeholder
-fn main() {}
+//! `quittance`: the command line, the configuration and the place where everything is put together.
+//!
+//! To add a command: a file in `commands/` with its arguments and its `run`, and an arm of it in `cli.rs`.
+
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod context;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::failure::Exit;
+
+fn main() -> ExitCode {
+    // Wrong arguments end the process here, with status 2.
+    let cli = Cli::parse();
+    let exit = run(&cli).unwrap_or_else(|error| failure::report(&error));
+    ExitCode::from(exit.status())
+}
+
+fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    let config = config::load(&cli.global)?;
+    cli.command.run(&Context { config, json: cli.global.json })
+}

@@ -99,7 +99,11 @@ enum Target {
 impl Target {
     fn find(tx: &mut dyn Tx, chosen: Option<&str>, file: &NetworkFile, problems: &mut Problems) -> Result<Target> {
         let network = match file.network.name.as_deref() {
-            None => networks::find(tx, chosen)?,
+            None => match networks::find(tx, chosen) {
+                // What is wrong with the file may be why no network was found.
+                Err(_) if !problems.0.is_empty() => return Ok(Target::Wrong),
+                found => found?,
+            },
             Some(name) => match table::by_name(tx, name)? {
                 None => return Ok(Target::new(name, file, problems)),
                 Some(network) => network,

@@ -31,7 +31,7 @@ impl Network {
         let now = Timestamp::from_micros(0);
         let usd = Currency::parse("USD").expect("a currency");
         let zone = Zone::parse("UTC").expect("a zone");
-        let network = engine.create_network(now, "test", "UTC", "USD").expect("a network");
+        let network = engine.create_network(now, "test", &zone, usd).expect("a network");
         let call = Call { network: network.network_id, actor: "test".into(), now };
         let affiliates: Vec<i64> = (1..=AFFILIATES).collect();
         let offers: Vec<i64> = (1..=OFFERS).collect();
@@ -50,7 +50,7 @@ impl Network {
                 parties::upsert_offers(tx, id, &offers)
             })
             .expect("parties and offers");
-        engine.set_network(&call, &[("require_payment_method".into(), "false".into())]).expect("a setting");
+        engine.set_network(&call, &[("require_payment_method", "false")]).expect("a setting");
         Network { engine, call, zone }
     }
 

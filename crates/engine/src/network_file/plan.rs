@@ -180,7 +180,11 @@ pub(super) fn required(
     problems: &mut Problems,
 ) -> String {
     given.cloned().or(before).unwrap_or_else(|| {
-        problems.add(format!("{place}.{key}"), "is missing: the entry is new and needs it");
+        let place = format!("{place}.{key}");
+        // It may be there and wrong, which was said already.
+        if problems.0.iter().all(|problem| problem.place != place) {
+            problems.add(place, "is missing: the entry is new and needs it");
+        }
         String::new()
     })
 }

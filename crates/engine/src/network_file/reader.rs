@@ -1,5 +1,6 @@
 //! Reads the tables of a network file: each key once, each wrong value named with its place, unknown keys found.
 
+use std::cmp::Ordering;
 use std::fmt::Display;
 
 use quittance_domain::currency::Currency;
@@ -11,6 +12,8 @@ use crate::settings::meant;
 
 /// The longest text of the file, in characters.
 const TEXT_CHARS_MAX: usize = 255;
+/// How much that is wrong is told at once.
+const PROBLEMS_MAX: usize = 1_000;
 /// The longest part of a wrong text that a message repeats.
 const SHOWN_CHARS_MAX: usize = 60;
 
@@ -35,7 +38,14 @@ pub(super) struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {
     pub(super) fn add(&mut self, place: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Problem { place: place.into(), detail: detail.into() });
+        match self.0.len().cmp(&PROBLEMS_MAX) {
+            Ordering::Less => self.0.push(Problem { place: place.into(), detail: detail.into() }),
+            Ordering::Equal => {
+                let detail = "there is more that is wrong: mend this first".to_owned();
+                self.0.push(Problem { place: String::new(), detail });
+            }
+            Ordering::Greater => {}
+        }
     }
 }
 

@@ -1,0 +1,3 @@
+//! The native interface, `/billing/v1`.
+
+pub mod wire;

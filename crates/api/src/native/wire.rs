@@ -1,0 +1,113 @@
+//! The native interface's JSON, shared with the command line: amounts are decimal strings beside their currency, days
+//! and instants ISO 8601.
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::InvoiceKind;
+use quittance_domain::money::Money;
+use quittance_engine::invoices::{HistoryRow, Invoice, InvoiceConversion, Line, Payment};
+use serde_json::{Value, json};
+
+/// Billing units as a decimal.
+#[must_use]
+pub fn amount(units: i64, currency: Currency) -> String {
+    Money::new(units, currency).to_decimal()
+}
+
+/// An invoice.
+#[must_use]
+pub fn invoice(invoice: &Invoice) -> Value {
+    let currency = invoice.book.currency;
+    let party = match invoice.book.kind {
+        InvoiceKind::Payable => "affiliate_id",
+        InvoiceKind::Receivable => "advertiser_id",
+    };
+    let balance = invoice.billed_units.saturating_sub(invoice.paid_units);
+    let mut json = json!({
+        "id": invoice.invoice_id.get(),
+        "number": invoice.number.get(),
+        "kind": invoice.book.kind.as_str(),
+        "status": invoice.status.as_str(),
+        "currency": currency.code(),
+        "billed": amount(invoice.billed_units, currency),
+        "paid": amount(invoice.paid_units, currency),
+        "balance": amount(balance, currency),
+        "period": { "start": invoice.period.start.to_string(), "end": invoice.period.end.to_string() },
+        "due_date": invoice.due_day.to_string(),
+        "payment_terms": invoice.payment_terms_days,
+        "hidden": invoice.hidden,
+        "public_notes": invoice.public_notes,
+        "internal_notes": invoice.internal_notes,
+        "party": { "name": invoice.party_name, "email": invoice.party_email },
+        "run_id": invoice.run_id.get(),
+        "void": invoice.voided.as_ref().map(|v| json!({ "reason": v.reason, "text": v.text })),
+        "version": invoice.version,
+        "created_at": invoice.created_at.to_string(),
+        "created_by": invoice.created_by,
+        "updated_at": invoice.updated_at.to_string(),
+    });
+    json[party] = invoice.book.party_id.into();
+    json
+}
+
+/// A line of an invoice in a currency.
+#[must_use]
+pub fn line(line: &Line, currency: Currency) -> Value {
+    json!({
+        "line": line.line_no,
+        "type": line.line_type,
+        "offer_id": line.offer_id.map(|id| id.get()),
+        "period": { "start": line.period.start.to_string(), "end": line.period.end.to_string() },
+        "conversions": line.taken.conversions,
+        "exact": amount(line.taken.units, currency),
+        "amount": amount(line.units, currency),
+        "currency": currency.code(),
+        "comment": line.comment,
+    })
+}
+
+/// A payment of an invoice in a currency.
+#[must_use]
+pub fn payment(payment: &Payment, currency: Currency) -> Value {
+    json!({
+        "id": payment.payment_id.get(),
+        "amount": amount(payment.units, currency),
+        "currency": currency.code(),
+        "source": payment.source,
+        "rail": payment.rail,
+        "date": payment.paid_day.to_string(),
+        "reference": payment.reference,
+        "recorded_at": payment.recorded_at.to_string(),
+        "recorded_by": payment.recorded_by,
+    })
+}
+
+/// A row of the history of an invoice in a currency.
+#[must_use]
+pub fn history(row: &HistoryRow, currency: Currency) -> Value {
+    json!({
+        "version": row.version,
+        "at": row.happened_at.to_string(),
+        "by": row.actor,
+        "action": row.action,
+        "status": row.status.as_str(),
+        "billed": amount(row.billed_units, currency),
+        "paid": amount(row.paid_units, currency),
+        "details": serde_json::from_str::<Value>(&row.details).unwrap_or_default(),
+    })
+}
+
+/// An entry of a conversion on an invoice in a currency.
+#[must_use]
+pub fn conversion(entry: &InvoiceConversion, currency: Currency) -> Value {
+    json!({
+        "conversion_id": entry.conversion_id,
+        "revision": entry.revision,
+        "reversal": entry.sign < 0,
+        "offer_id": entry.offer_id,
+        "line": entry.line_no,
+        "day": entry.posting_day.to_string(),
+        "occurred_at": entry.occurred_at.to_string(),
+        "amount": amount(entry.units, currency),
+        "currency": currency.code(),
+    })
+}

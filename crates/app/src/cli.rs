@@ -1,0 +1,117 @@
+//! The command line: the arguments that all commands share, and the commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::bill::Bill;
+use crate::commands::demo::Demo;
+use crate::commands::import_conversions::ImportConversions;
+use crate::commands::import_network::ImportNetwork;
+use crate::commands::invoice::InvoiceCommand;
+use crate::commands::invoices::Invoices;
+use crate::commands::keys::KeysCommand;
+use crate::commands::migrate::Migrate;
+use crate::commands::network::NetworkCommand;
+use crate::commands::verify::Verify;
+use crate::context::Context;
+use crate::failure::Exit;
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done; 1 the request failed or a row was rejected (why is on standard error, one line a cause);
+2 wrong usage.
+
+A configuration file has the keys `database` and `network`. The environment goes before it, flags go before both.";
+
+/// Quittance, a billing engine for affiliate networks: from approved conversions to settled invoices, every cent
+/// accounted for.
+#[derive(Debug, Parser)]
+#[command(name = "quittance", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// What all commands take.
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The arguments that all commands take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub(crate) struct GlobalArgs {
+    /// The database: sqlite://FILE, sqlite:///ABSOLUTE/FILE or postgres://… [default: sqlite://quittance.db].
+    ///
+    /// An SQLite file is made on first use. PostgreSQL must be 14 or later.
+    #[arg(long, global = true, value_name = "URL", env = "QUITTANCE_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+
+    /// The network, where the database has several [default: the only one].
+    #[arg(long, global = true, value_name = "NAME", env = "QUITTANCE_NETWORK", hide_env_values = true)]
+    pub(crate) network: Option<String>,
+
+    /// The configuration file [default: quittance.toml in the current folder, where there is one].
+    #[arg(long, global = true, value_name = "FILE", env = "QUITTANCE_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Answers in JSON, for scripts.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Makes a sample network with a month of conversions, bills it, shows it and serves it.
+    Demo(Demo),
+    /// Makes networks, lists them, shows and sets their settings.
+    #[command(subcommand)]
+    Network(NetworkCommand),
+    /// Imports files: conversions, or a network's parties, offers and payment systems.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Runs billing: invoices for what is unbilled up to a day.
+    Bill(Bill),
+    /// Lists invoices.
+    Invoices(Invoices),
+    /// Shows an invoice, approves it, corrects it, voids it, records its payment.
+    #[command(subcommand)]
+    Invoice(InvoiceCommand),
+    /// Checks every invariant of the books.
+    Verify(Verify),
+    /// Makes, lists and revokes the keys that open the interfaces.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Brings the database's schema up to date. Every command does that first, too.
+    Migrate(Migrate),
+}
+
+/// What can be imported.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Imports parties, offers, managers, payment systems, currencies and settings from one TOML or JSON file.
+    Network(ImportNetwork),
+    /// Imports conversions from CSV, JSON Lines or JSON files, plain or compressed by gzip or zstd.
+    Conversions(ImportConversions),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        match self {
+            Command::Network(command) => command.run(context),
+            Command::Import(ImportCommand::Network(command)) => command.run(context),
+            Command::Import(ImportCommand::Conversions(command)) => command.run(context),
+            Command::Demo(command) => command.run(context),
+            Command::Bill(command) => command.run(context),
+            Command::Invoices(command) => command.run(context),
+            Command::Invoice(command) => command.run(context),
+            Command::Verify(command) => command.run(context),
+            Command::Keys(command) => command.run(context),
+            Command::Migrate(command) => command.run(context),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `quittance import conversions`.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::ProgressBar;
+use quittance_engine::{Call, Engine};
+use quittance_engine::ingest::{ImportEvent, ImportOptions, IngestCounts};
+use quittance_engine::records::{Field, Format, Raw, RawRow, nearest};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::failure::{Exit, complain, note, warn};
+use crate::output::{bytes_bar, grouped};
+
+/// How many rejected rows are named on standard error; the file beside the input has all.
+const REJECTED_SHOWN: u64 = 10;
+
+/// An import of conversions.
+#[derive(Debug, Args)]
+pub(crate) struct ImportConversions {
+    /// The files; `-` reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The format [default: told by the first character].
+    #[arg(long, value_parser = ["csv", "jsonl", "json"])]
+    format: Option<String>,
+    /// A column that is a field under another name.
+    #[arg(long = "map", value_name = "COLUMN=FIELD")]
+    mapped: Vec<String>,
+    /// Creates unknown affiliates and offers.
+    #[arg(long)]
+    create_missing: bool,
+}
+
+impl ImportConversions {
+    /// Does it.
+    ///
+    /// # Errors
+    /// A file cannot be read, or what the engine says. A rejected row is no error but an exit status.
+    pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        run(context, self)
+    }
+}
+
+fn run(context: &Context, args: &ImportConversions) -> anyhow::Result<Exit> {
+    let engine = context.engine()?;
+    let call = context.call(&engine)?;
+    let options = ImportOptions {
+        format: args.format.as_deref().and_then(Format::parse),
+        renamed: args.mapped.iter().map(|text| renamed(text)).collect::<anyhow::Result<_>>()?,
+        create_missing: args.create_missing.then_some(true),
+    };
+    let mut counts = IngestCounts::default();
+    let mut failed = false;
+    for file in &args.files {
+        let (of_file, failure) = import(&engine, &call, file, &options)?;
+        counts.add(of_file);
+        if let Some(failure) = failure {
+            complain(&format!("{}: {failure}", file.display()));
+            failed = true;
+        }
+    }
+    context.answer(&json_counts(&counts), || text(&counts))?;
+    Ok(if failed || counts.rejected > 0 { Exit::Failed } else { Exit::Done })
+}
+
+fn renamed(text: &str) -> anyhow::Result<(String, Field)> {
+    let (column, name) = text.split_once('=').with_context(|| format!("--map: {text:?} is no COLUMN=FIELD"))?;
+    let hint = || nearest(name, Field::names()).map_or(String::new(), |near| format!("; is {near} meant?"));
+    let field = Field::named(name).with_context(|| format!("--map: {name:?} is no field{}", hint()))?;
+    Ok((column.to_owned(), field))
+}
+
+/// The shape that scripts read.
+pub(crate) fn json_counts(counts: &IngestCounts) -> Value {
+    json!({
+        "created": counts.created,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "stale": counts.stale,
+        "rejected": counts.rejected,
+    })
+}
+
+fn text(counts: &IngestCounts) -> String {
+    format!(
+        "{} records: {} created, {} updated, {} unchanged, {} stale, {} rejected\n",
+        grouped(counts.total()),
+        grouped(counts.created),
+        grouped(counts.updated),
+        grouped(counts.unchanged),
+        grouped(counts.stale),
+        grouped(counts.rejected),
+    )
+}
+
+fn import(
+    engine: &Engine,
+    call: &Call,
+    file: &Path,
+    options: &ImportOptions,
+) -> anyhow::Result<(IngestCounts, Option<quittance_engine::Error>)> {
+    let standard_input = file == Path::new("-");
+    let (input, total): (Box<dyn Read + Send>, Option<u64>) = if standard_input {
+        (Box::new(std::io::stdin()), None)
+    } else {
+        let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let length = opened.metadata().ok().map(|metadata| metadata.len());
+        (Box::new(opened), length)
+    };
+    let bar = bytes_bar(total);
+    let mut rejected = Rejected::beside(if standard_input { Path::new("stdin") } else { file });
+    let counted = Counted { inner: input, bar: bar.clone() };
+    let outcome = engine.import(call, counted, options, &mut |event| match event {
+        ImportEvent::Header(cells) => rejected.header = cells,
+        ImportEvent::UnknownColumns(columns) => {
+            for (column, near) in columns {
+                let hint = near.map_or(String::new(), |near| format!("; is {near} meant?"));
+                warn(&format!("{}: no field claims the column {column:?}{hint}", file.display()));
+            }
+        }
+        ImportEvent::Rejected { row, rejection } => {
+            rejected.add(&row, &rejection.detail);
+            if rejected.count <= REJECTED_SHOWN {
+                let text = format!("{} line {}: {}", file.display(), rejection.position, rejection.detail);
+                bar.suspend(|| complain(&text));
+            }
+        }
+        ImportEvent::Progress(counts) => bar.set_message(format!("{} records", grouped(counts.total()))),
+    });
+    bar.finish_and_clear();
+    rejected.close()?;
+    Ok((outcome.counts, outcome.failure))
+}
+
+/// Moves the progress bar as the input is read.
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    bar: ProgressBar,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bar.inc(read as u64);
+        Ok(read)
+    }
+}
+
+/// The file of rejected rows beside the input. It is made with the first one; that of an import before is removed.
+struct Rejected {
+    path: PathBuf,
+    header: csv::ByteRecord,
+    writer: Option<csv::Writer<BufWriter<File>>>,
+    failure: Option<csv::Error>,
+    count: u64,
+}
+
+impl Rejected {
+    fn beside(input: &Path) -> Rejected {
+        let mut path = input.as_os_str().to_owned();
+        path.push(".rejected.csv");
+        let path = PathBuf::from(path);
+        // What an earlier import left would be taken for this one's.
+        let _ = std::fs::remove_file(&path);
+        Rejected { path, header: csv::ByteRecord::new(), writer: None, failure: None, count: 0 }
+    }
+
+    fn add(&mut self, row: &RawRow, reason: &str) {
+        self.count += 1;
+        if self.failure.is_none() {
+            self.failure = self.write(row, reason).err();
+        }
+    }
+
+    fn write(&mut self, row: &RawRow, reason: &str) -> Result<(), csv::Error> {
+        let mut cells = match &row.raw {
+            Raw::Csv(cells) => cells.clone(),
+            Raw::Json(text) => csv::ByteRecord::from(vec![text.as_bytes()]),
+        };
+        if self.writer.is_none() {
+            let file = BufWriter::new(File::create(&self.path)?);
+            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
+            let mut header = self.header.clone();
+            if matches!(row.raw, Raw::Json(_)) {
+                header = csv::ByteRecord::from(vec!["record"]);
+            }
+            header.push_field(b"line");
+            header.push_field(b"reason");
+            writer.write_byte_record(&header)?;
+            self.writer = Some(writer);
+        }
+        cells.push_field(row.line.to_string().as_bytes());
+        cells.push_field(reason.as_bytes());
+        match &mut self.writer {
+            Some(writer) => writer.write_byte_record(&cells),
+            None => Ok(()),
+        }
+    }
+
+    fn close(mut self) -> anyhow::Result<()> {
+        if let Some(error) = self.failure.take() {
+            return Err(error).with_context(|| format!("{} cannot be written", self.path.display()));
+        }
+        if let Some(writer) = self.writer.take() {
+            let mut file = writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?;
+            file.flush()?;
+            note(&format!("{} rejected rows are in {}", grouped(self.count), self.path.display()));
+        }
+        Ok(())
+    }
+}

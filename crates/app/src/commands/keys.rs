@@ -1,0 +1,170 @@
+//! `quittance keys`: making, listing and revoking access keys.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use quittance_domain::ids::KeyId;
+use quittance_domain::time::Timestamp;
+use quittance_engine::keys::{Key, NewKey, Role};
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::context::Context;
+use crate::failure::{Exit, Usage};
+use crate::output::{self, Side, Table};
+
+/// What can be done with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Makes a key and prints it: this once, since only its hash is kept.
+    Create(Create),
+    /// Lists the keys, also revoked ones.
+    List,
+    /// Revokes a key at once and for good.
+    Revoke(Revoke),
+}
+
+/// A key to make.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// What its holder may do.
+    ///
+    /// admin: everything. finance: all billing, no keys. manager: the parties that this manager looks after. viewer:
+    /// reads. affiliate, advertiser: own visible documents only. tracker: sends conversions only.
+    #[arg(long, value_name = "ROLE", value_parser = roles())]
+    role: Role,
+    /// The affiliate that the key is for; with the role affiliate.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["advertiser", "manager"])]
+    affiliate: Option<i64>,
+    /// The advertiser that the key is for; with the role advertiser.
+    #[arg(long, value_name = "ID", conflicts_with = "manager")]
+    advertiser: Option<i64>,
+    /// The manager that the key is for; with the role manager.
+    #[arg(long, value_name = "ID")]
+    manager: Option<i64>,
+    /// What the key is for; shown in lists and in the history of invoices.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    name: String,
+}
+
+/// A key to revoke.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// Its id.
+    id: i64,
+}
+
+fn roles() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str))
+        .try_map(|text| Role::parse(&text).ok_or_else(|| format!("{text} is no role")))
+}
+
+impl KeysCommand {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        match self {
+            KeysCommand::Create(command) => create(context, command)?,
+            KeysCommand::List => list(context)?,
+            KeysCommand::Revoke(command) => revoke(context, command)?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Create {
+    /// The id that goes with the role, and no other.
+    fn party(&self) -> Result<Option<i64>, Usage> {
+        let given = [
+            (Role::Affiliate, self.affiliate),
+            (Role::Advertiser, self.advertiser),
+            (Role::Manager, self.manager),
+        ];
+        for (role, id) in given {
+            match id {
+                Some(_) if role != self.role => {
+                    return Err(Usage(format!("--{role} goes with --role {role}, not with --role {}", self.role)));
+                }
+                None if role == self.role => return Err(Usage(format!("--role {role} needs --{role} ID"))),
+                _ => {}
+            }
+        }
+        Ok(given.into_iter().find_map(|(_, id)| id))
+    }
+}
+
+fn create(context: &Context, command: &Create) -> anyhow::Result<()> {
+    let party = command.party()?;
+    let engine = context.engine()?;
+    let call = context.call(&engine)?;
+    let secret = clock::secret()?;
+    let new = NewKey { role: command.role, party, name: command.name.clone() };
+    let id = engine.create_key(&call, &new, &secret)?;
+    if context.json {
+        let mut answer = json!({ "id": id.get(), "key": secret, "role": command.role.as_str() });
+        add_party(&mut answer, command.role, party);
+        return output::json(&answer);
+    }
+    output::line(&secret)?;
+    crate::failure::note(&format!("key {id} with the role {}; keep it, it is not shown again", command.role));
+    Ok(())
+}
+
+fn list(context: &Context) -> anyhow::Result<()> {
+    let engine = context.engine()?;
+    let keys = engine.keys(&context.call(&engine)?)?;
+    if context.json {
+        let keys: Vec<Value> = keys.iter().map(to_json).collect();
+        return output::json(&json!({ "keys": keys }));
+    }
+    let columns = [
+        ("id", Side::Right),
+        ("role", Side::Left),
+        ("of", Side::Right),
+        ("name", Side::Left),
+        ("created", Side::Left),
+        ("revoked", Side::Left),
+    ];
+    let mut table = Table::new(&columns);
+    let seconds = |at: Timestamp| Timestamp::from_micros(at.micros() - at.micros().rem_euclid(1_000_000)).to_string();
+    for key in keys {
+        table.row([
+            key.id.to_string(),
+            key.role.to_string(),
+            key.party_id.map_or_else(String::new, |id| id.to_string()),
+            key.name,
+            seconds(key.created_at),
+            key.revoked_at.map_or_else(String::new, seconds),
+        ]);
+    }
+    table.print()
+}
+
+fn revoke(context: &Context, command: &Revoke) -> anyhow::Result<()> {
+    let engine = context.engine()?;
+    engine.revoke_key(&context.call(&engine)?, KeyId::new(command.id))?;
+    if context.json {
+        return output::json(&json!({ "id": command.id, "revoked": true }));
+    }
+    output::line(&format!("revoked key {}", command.id))
+}
+
+fn to_json(key: &Key) -> Value {
+    let mut answer = json!({
+        "id": key.id.get(),
+        "role": key.role.as_str(),
+        "name": key.name,
+        "created_at": key.created_at.to_string(),
+        "revoked_at": key.revoked_at.map(|at| at.to_string()),
+    });
+    add_party(&mut answer, key.role, key.party_id);
+    answer
+}
+
+/// Whom a key stands for: `affiliate_id`, `advertiser_id` or `manager_id`.
+fn add_party(answer: &mut Value, role: Role, party: Option<i64>) {
+    if let (Some(id), Value::Object(answer)) = (party, answer) {
+        answer.insert(format!("{role}_id"), id.into());
+    }
+}

@@ -1,0 +1,20 @@
+//! One file per command: its arguments, what it does by the engine, what it prints.
+
+pub(crate) mod bill;
+pub(crate) mod demo;
+pub(crate) mod import_conversions;
+pub(crate) mod invoice;
+pub(crate) mod invoices;
+pub(crate) mod verify;
+pub(crate) mod import_network;
+pub(crate) mod keys;
+pub(crate) mod migrate;
+pub(crate) mod network;
+
+use anyhow::Context as _;
+use quittance_domain::time::Day;
+
+/// A day from a flag.
+fn day(flag: &str, text: &str) -> anyhow::Result<Day> {
+    Day::parse(text).with_context(|| format!("--{flag}"))
+}

@@ -1,0 +1,123 @@
+//! The configuration: `quittance.toml`, over it the environment, over that the flags.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use quittance_engine::records::nearest;
+use quittance_engine::settings::meant;
+
+use crate::cli::GlobalArgs;
+use crate::failure::Usage;
+
+/// The file that is read where none is named.
+const DEFAULT_FILE: &str = "quittance.toml";
+/// The database that is used where none is named.
+const DEFAULT_DATABASE: &str = "sqlite://quittance.db";
+/// The keys of the file.
+const KEYS: [&str; 2] = ["database", "network"];
+/// The variables of the environment. Clap reads them, together with the flags.
+const VARIABLES: [&str; 3] = ["QUITTANCE_CONFIG", "QUITTANCE_DATABASE_URL", "QUITTANCE_NETWORK"];
+
+/// The configuration of one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// The URL of the database.
+    pub(crate) database: String,
+    /// The name of the network that commands are about.
+    pub(crate) network: Option<String>,
+}
+
+/// What the file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct File {
+    database: Option<String>,
+    network: Option<String>,
+}
+
+/// Puts the configuration together.
+///
+/// # Errors
+/// The file cannot be read or has a wrong key or value; a variable of the environment is misspelt.
+pub(crate) fn load(args: &GlobalArgs) -> anyhow::Result<Config> {
+    check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    let file = match &args.config {
+        Some(path) => read(path)?,
+        None if Path::new(DEFAULT_FILE).exists() => read(&PathBuf::from(DEFAULT_FILE))?,
+        None => File::default(),
+    };
+    // An empty variable is as good as none: that is how many deployments leave one out.
+    let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    Ok(Config {
+        database: given(&args.database).or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+        network: given(&args.network).or(file.network),
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {shown}"))?;
+    parse(&text).map_err(|detail| Usage(format!("{shown}: {detail}")).into())
+}
+
+fn parse(text: &str) -> Result<File, String> {
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())?;
+    let mut file = File::default();
+    for (key, value) in table {
+        let slot = match key.as_str() {
+            "database" => &mut file.database,
+            "network" => &mut file.network,
+            _ => return Err(format!("there is no key {key:?}: {}", meant(&key, &KEYS))),
+        };
+        match value {
+            toml::Value::String(text) if !text.is_empty() => *slot = Some(text),
+            _ => return Err(format!("{key}: a text in quotes is expected, not empty")),
+        }
+    }
+    Ok(file)
+}
+
+/// Refuses variables that are one of ours but for a letter or two. Others that begin alike are left alone:
+/// container platforms make such for their own purposes.
+fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Usage> {
+    let unknown = names.filter(|name| name.starts_with("QUITTANCE_") && !VARIABLES.contains(&name.as_str()));
+    for name in unknown {
+        let near = VARIABLES.iter().map(|known| known.to_lowercase()).collect::<Vec<_>>();
+        if let Some(near) = nearest(&name, near.iter().map(String::as_str)) {
+            let detail = format!("the environment has {name}: did you mean {}?", near.to_uppercase());
+            return Err(Usage(detail));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_read() {
+        let file = parse("database = \"sqlite:///var/lib/q.db\"\nnetwork = \"Main\"\n").unwrap();
+        assert_eq!(file.database.as_deref(), Some("sqlite:///var/lib/q.db"));
+        assert_eq!(file.network.as_deref(), Some("Main"));
+        assert_eq!(parse("").unwrap(), File::default());
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        assert_eq!(parse("databse = \"x\"").unwrap_err(), "there is no key \"databse\": did you mean database?");
+        assert!(parse("colour = 1").unwrap_err().contains("known are database, network"));
+        assert!(parse("database = 1").unwrap_err().starts_with("database: a text in quotes"));
+        assert!(parse("database = ").is_err());
+    }
+
+    #[test]
+    fn misspelt_variables_are_refused_and_foreign_ones_left_alone() {
+        let check = |name: &str| check_variables(std::iter::once(name.to_owned())).map_err(|error| error.to_string());
+        let refused = check("QUITTANCE_DATABSE_URL").unwrap_err();
+        assert!(refused.ends_with("did you mean QUITTANCE_DATABASE_URL?"), "{refused}");
+        for fine in ["QUITTANCE_DATABASE_URL", "QUITTANCE_PORT_8080_TCP", "QUITTANCE_SERVICE_HOST", "PATH"] {
+            check(fine).unwrap();
+        }
+    }
+}

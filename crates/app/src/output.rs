@@ -1,0 +1,156 @@
+//! What commands print on standard output: lines, aligned tables, JSON.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+/// Prints a line.
+///
+/// # Errors
+/// Standard output is closed.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(())
+}
+
+/// Prints a JSON document on one line.
+///
+/// # Errors
+/// Standard output is closed.
+pub(crate) fn json(value: &Value) -> anyhow::Result<()> {
+    line(&value.to_string())
+}
+
+/// Which side of its column a cell is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Texts.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table with a header, as wide as its cells.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    columns: Vec<(&'static str, Side)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table of these columns, without rows.
+    pub(crate) fn new(columns: &[(&'static str, Side)]) -> Table {
+        Table { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; it has a cell for each column.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Prints it.
+    ///
+    /// # Errors
+    /// Standard output is closed.
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(self.to_text().as_bytes())?;
+        Ok(())
+    }
+
+    /// Whether it has no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn to_text(&self) -> String {
+        let header: Vec<String> = self.columns.iter().map(|(name, _)| name.to_uppercase()).collect();
+        let mut widths = vec![0; self.columns.len()];
+        for row in std::iter::once(&header).chain(&self.rows) {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut text = String::new();
+        for row in std::iter::once(&header).chain(&self.rows) {
+            let mut line = String::new();
+            for ((cell, width), (_, side)) in row.iter().zip(&widths).zip(&self.columns) {
+                match side {
+                    Side::Left => line.push_str(&format!("{cell:<width$}  ")),
+                    Side::Right => line.push_str(&format!("{cell:>width$}  ")),
+                }
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+/// A number with groups of three digits: `50,000`.
+pub(crate) fn grouped(number: impl std::fmt::Display) -> String {
+    let text = number.to_string();
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
+    let mut out = String::from(sign);
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
+/// A progress bar over bytes on a terminal; nothing elsewhere.
+pub(crate) fn bytes_bar(total: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = "{bar:40.cyan/blue} {bytes}/{total_bytes} {bytes_per_sec} {msg}";
+    match total {
+        Some(total) => ProgressBar::new(total).with_style(bar_style(style)),
+        None => ProgressBar::new_spinner().with_style(bar_style("{spinner} {bytes} {bytes_per_sec} {msg}")),
+    }
+}
+
+fn bar_style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A spinner with a message on a terminal; nothing elsewhere.
+pub(crate) fn spinner() -> ProgressBar {
+    if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_cells() {
+        let mut table = Table::new(&[("id", Side::Right), ("name", Side::Left), ("amount", Side::Right)]);
+        table.row(["7".to_owned(), "Zoë".to_owned(), "1.00".to_owned()]);
+        table.row(["12345".to_owned(), String::new(), "12345.00".to_owned()]);
+        let expected = "   ID  NAME    AMOUNT\n    7  Zoë       1.00\n12345        12345.00\n";
+        assert_eq!(table.to_text(), expected);
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        for (plain, shown) in [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1234567.50", "-1,234,567.50")] {
+            assert_eq!(grouped(plain), shown);
+        }
+    }
+}
