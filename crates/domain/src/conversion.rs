@@ -178,10 +178,8 @@ impl DefaultAmount {
                 let divisor = 100 * 10_i128.pow((*decimals).min(12));
                 let product = i128::from(sale.units()) * i128::from(*digits);
                 let rounded = (2 * product + product.signum() * divisor) / (2 * divisor);
-                let units = i64::try_from(rounded).map_err(|_| RecordError::TooLarge {
-                    field: "payout",
-                    value: rounded.to_string(),
-                })?;
+                let units = i64::try_from(rounded)
+                    .map_err(|_| RecordError::TooLarge { field: "payout", value: rounded.to_string() })?;
                 Ok(Money::new(units, currency))
             }
         }
@@ -255,7 +253,7 @@ pub enum Received {
     /// Older than what is known.
     Stale,
     /// A new state of a known conversion.
-    Revised(Conversion),
+    Revised(Box<Conversion>),
 }
 
 fn amount(field: &'static str, text: &str, currency: Currency) -> Result<Money, RecordError> {
@@ -355,7 +353,7 @@ pub fn next_state(known: &Conversion, record: &ConversionRecord) -> Result<Recei
             Received::Unchanged { updated_at: record.updated_at.filter(|_| next.updated_at != known.updated_at) }
         }
         (false, true) => Received::Stale,
-        (false, false) => Received::Revised(next),
+        (false, false) => Received::Revised(Box::new(next)),
     })
 }
 

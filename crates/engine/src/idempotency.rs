@@ -9,8 +9,8 @@ use quittance_domain::time::Timestamp;
 pub use quittance_store::idempotency::Scope;
 use quittance_store::{Tx, idempotency as table};
 
-use crate::error::{Error, Result};
 use crate::Engine;
+use crate::error::{Error, Result};
 
 /// How long an answer is kept: 24 hours.
 pub const KEPT_MICROS: i64 = 24 * HOUR;
@@ -60,7 +60,9 @@ pub fn begin(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp
         return Ok(fresh);
     }
     // Gone again: its claim was released after our try. The closure runs again and claims it.
-    let Some(kept) = table::lock(tx, scope)? else { return Err(tx.conflict().into()) };
+    let Some(kept) = table::lock(tx, scope)? else {
+        return Err(tx.conflict().into());
+    };
     let age_micros = now.micros().saturating_sub(kept.created_at.micros());
     if age_micros >= KEPT_MICROS || (kept.answer.is_none() && age_micros >= ABANDONED_MICROS) {
         table::renew(tx, scope, body_hash, now)?;

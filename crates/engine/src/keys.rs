@@ -36,15 +36,8 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 7] = [
-        Role::Admin,
-        Role::Finance,
-        Role::Manager,
-        Role::Viewer,
-        Role::Affiliate,
-        Role::Advertiser,
-        Role::Tracker,
-    ];
+    pub const ALL: [Role; 7] =
+        [Role::Admin, Role::Finance, Role::Manager, Role::Viewer, Role::Affiliate, Role::Advertiser, Role::Tracker];
 
     /// The word that is stored and shown.
     #[must_use]

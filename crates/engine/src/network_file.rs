@@ -132,7 +132,9 @@ impl Target {
         let zone = zone.and_then(|zone| Zone::parse(zone).ok());
         let currency = currency.and_then(|code| Currency::parse(code).ok());
         // What is wrong with these two was found with the settings.
-        let (Some(zone), Some(currency)) = (zone, currency) else { return Target::Wrong };
+        let (Some(zone), Some(currency)) = (zone, currency) else {
+            return Target::Wrong;
+        };
         NewNetwork::checked(name, &zone, currency).map(Target::New).unwrap_or_else(|error| {
             problems.add("network.name", error.to_string());
             Target::Wrong

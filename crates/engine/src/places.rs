@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use quittance_domain::conversion::EntryPlace;
 use quittance_domain::ids::{AffiliateId, InvoiceId, NetworkId, OfferId};
+use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, RowKey};
 use quittance_store::conversions::{self, LogEntry};
 use quittance_store::invoices::{self, Invoice, InvoiceFilter, TakeOff, Took};
-use quittance_store::Tx;
 
 use crate::error::{Error, Result};
 

@@ -1,6 +1,6 @@
 //! The settings of a network: which there are, their forms and defaults.
 //!
-//! To add one: a field of [`Settings`], its line in [`Settings::apply`] and in [`Settings::shown`], its name in
+//! To add one: a field of [`Settings`], its line in `Settings::apply` and in [`Settings::shown`], its name in
 //! [`NAMES`]. A setting whose rule is not built yet is refused there in every form that would ask for it: what is
 //! accepted is acted on.
 
@@ -117,7 +117,9 @@ impl Settings {
             "overpayment" => match value {
                 "refuse" => return Ok(Change::Nothing),
                 "credit" => return Err(later("overpayment=credit", "overpayments are refused")),
-                _ => return Err(wrong(name, format!("{value:?} is neither refuse nor credit"))),
+                _ => {
+                    return Err(wrong(name, format!("{value:?} is neither refuse nor credit")));
+                }
             },
             "carry_negatives" => {
                 if flag(name, value)? {

@@ -52,7 +52,7 @@ both_databases! {
         let network = Network::create(database.engine());
         let (engine, call) = (&network.engine, &network.call);
         let manager = Manager { manager_id: 8, name: "Dana".into(), email: None };
-        engine.store().write(|tx| upsert_managers(tx, call.network, &[manager.clone()])).unwrap();
+        engine.store().write(|tx| upsert_managers(tx, call.network, std::slice::from_ref(&manager))).unwrap();
         let kind = |key: NewKey| engine.create_key(call, &key, &secret(1)).map_err(|error| error.kind());
         for role in [Role::Affiliate, Role::Advertiser, Role::Manager] {
             assert_eq!(kind(new(role, None)), Err(ErrorKind::Invalid), "{role}");

@@ -129,7 +129,8 @@ CREATE TABLE conversions (
   PRIMARY KEY (network_id, conversion_id)
 ) {clustered};
 
-CREATE INDEX conversions_by_affiliate ON conversions (network_id, affiliate_id, epoch, posting_day);
+-- By day before affiliate: what is ingested together lies together, and an accrual row names all four.
+CREATE INDEX conversions_by_place ON conversions (network_id, epoch, posting_day, affiliate_id);
 
 -- Superseded states, one row a revision, never rewritten. Unless the next state kept the entry (only a text had
 -- changed), the entry was taken out again at (end_epoch, end_posting_day, end_billable_day).
@@ -168,10 +169,10 @@ CREATE TABLE conversion_revisions (
   PRIMARY KEY (network_id, conversion_id, revision)
 ) {clustered};
 
-CREATE INDEX conversion_revisions_by_affiliate
-  ON conversion_revisions (network_id, affiliate_id, epoch, posting_day);
+CREATE INDEX conversion_revisions_by_place
+  ON conversion_revisions (network_id, epoch, posting_day, affiliate_id);
 CREATE INDEX conversion_revisions_by_end
-  ON conversion_revisions (network_id, affiliate_id, end_epoch, end_posting_day);
+  ON conversion_revisions (network_id, end_epoch, end_posting_day, affiliate_id);
 
 -- The log as accounting sees it: one row an entry, with its sign.
 CREATE VIEW conversion_log AS

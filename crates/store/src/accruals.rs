@@ -282,12 +282,7 @@ pub fn books_of_parties(
 /// # Errors
 /// What the database says.
 pub fn lock_book(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Option<BookState>> {
-    let params = [
-        network.get().into(),
-        book.kind.as_str().into(),
-        book.party_id.into(),
-        book.currency.code().into(),
-    ];
+    let params = [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
     tx.query_one(LOCK_BOOK, &params)?.map(|row| book_state(book.kind, &row)).transpose()
 }
 

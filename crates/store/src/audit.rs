@@ -195,8 +195,7 @@ pub fn gaps(tx: &mut dyn Tx, network: NetworkId, numbers: &Numbers, limit: i64) 
 pub fn foreign(tx: &mut dyn Tx, network: NetworkId, limit: i64) -> Result<Vec<String>> {
     let rows = tx.query(FOREIGN, &[network.get().into(), Param::Int(limit)])?;
     let text = |row: &Row| {
-        let (place, kind, id, what, missing) =
-            (row.text(0)?, row.text(1)?, row.int(2)?, row.text(3)?, row.int(4)?);
+        let (place, kind, id, what, missing) = (row.text(0)?, row.text(1)?, row.int(2)?, row.text(3)?, row.int(4)?);
         Ok(format!("{place} {kind} {id}: {what} {missing} is not in this network"))
     };
     rows.iter().map(text).collect()
@@ -208,7 +207,9 @@ pub fn foreign(tx: &mut dyn Tx, network: NetworkId, limit: i64) -> Result<Vec<St
 /// What the database says.
 pub fn foreign_conversions(tx: &mut dyn Tx, network: NetworkId, limit: i64) -> Result<Vec<String>> {
     let rows = tx.query(FOREIGN_CONVERSIONS, &[network.get().into(), Param::Int(limit)])?;
-    rows.iter().map(|row| Ok(format!("conversion {:?}: its affiliate or offer is not in this network", row.text(0)?))).collect()
+    rows.iter()
+        .map(|row| Ok(format!("conversion {:?}: its affiliate or offer is not in this network", row.text(0)?)))
+        .collect()
 }
 
 /// Entries of the ledger that do not balance: one text an entry.

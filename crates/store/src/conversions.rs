@@ -13,6 +13,9 @@ use crate::tx::{Param, Row, Tx};
 /// How many columns a conversion's state has.
 const STATE_COLUMNS: usize = 17 + TEXT_NAMES.len();
 
+/// How many rows are bound at a time, so that a large batch is not held twice.
+const BULK_ROWS: usize = 5_000;
+
 macro_rules! state_columns {
     () => {
         "network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id, occurred_at, \
@@ -151,11 +154,7 @@ fn state(row: &Row) -> Result<State> {
         updated_at: row.opt_int(16)?.map(Timestamp::from_micros),
         texts,
     };
-    let place = EntryPlace {
-        epoch: row.int(12)?,
-        posting_day: day(row.int(13)?)?,
-        billable_day: day(row.int(14)?)?,
-    };
+    let place = EntryPlace { epoch: row.int(12)?, posting_day: day(row.int(13)?)?, billable_day: day(row.int(14)?)? };
     let known = KnownConversion { conversion, revision: row.int(2)?, place };
     Ok(State { known, received_at: Timestamp::from_micros(row.int(15)?) })
 }
@@ -228,9 +227,12 @@ pub fn revisions(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<Vec<Su
 /// # Errors
 /// What the database says; on PostgreSQL the closure runs again where another transaction inserted one of them.
 pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[State]) -> Result<()> {
-    let mut values = Vec::with_capacity(states.len() * STATE_COLUMNS);
-    states.iter().for_each(|state| push_state(&mut values, network, state));
-    tx.bulk(&CREATE, &values)?;
+    let mut values = Vec::with_capacity(states.len().min(BULK_ROWS) * STATE_COLUMNS);
+    for part in states.chunks(BULK_ROWS) {
+        values.clear();
+        part.iter().for_each(|state| push_state(&mut values, network, state));
+        tx.bulk(&CREATE, &values)?;
+    }
     Ok(())
 }
 

@@ -22,7 +22,9 @@ pub enum Error {
     #[error("the database's disk is full: {0}")]
     Full(String),
     /// The schema was made by a later version of the program. Nothing was done.
-    #[error("the database has schema version {found}, this program knows versions up to {known}: use a newer quittance")]
+    #[error(
+        "the database has schema version {found}, this program knows versions up to {known}: use a newer quittance"
+    )]
     Newer {
         /// The version found in the database.
         found: i64,
@@ -41,7 +43,9 @@ pub enum Error {
     #[error("the connection to the database was lost, nothing was changed: {0}")]
     Lost(String),
     /// The connection was lost during the commit: it may or may not have happened. Repeating is safe.
-    #[error("the connection to the database was lost during the commit; repeat the command, it does nothing twice: {0}")]
+    #[error(
+        "the connection to the database was lost during the commit; repeat the command, it does nothing twice: {0}"
+    )]
     CommitUnknown(String),
     /// Other transactions kept changing the same rows. Nothing was done.
     #[error("other work kept changing the same rows; try again")]

@@ -71,17 +71,17 @@ pub fn claim(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp
 /// # Errors
 /// What the database says.
 pub fn lock(tx: &mut dyn Tx, scope: &Scope<'_>) -> Result<Option<Kept>> {
-    let Some(row) = tx.query_one(LOCK_ONE, &scope.params())? else { return Ok(None) };
+    let Some(row) = tx.query_one(LOCK_ONE, &scope.params())? else {
+        return Ok(None);
+    };
     let answer = match (row.opt_int(2)?, row.opt_string(3)?) {
         (Some(status), Some(answer)) => Some((status, answer)),
         (None, None) => None,
-        _ => return Err(Error::Corrupt("a kept answer has no status, or no text".into())),
+        _ => {
+            return Err(Error::Corrupt("a kept answer has no status, or no text".into()));
+        }
     };
-    Ok(Some(Kept {
-        body_hash: row.string(0)?,
-        created_at: Timestamp::from_micros(row.int(1)?),
-        answer,
-    }))
+    Ok(Some(Kept { body_hash: row.string(0)?, created_at: Timestamp::from_micros(row.int(1)?), answer }))
 }
 
 /// Claims a scope anew whose last claim is over. The caller has locked it.
@@ -98,13 +98,7 @@ pub fn renew(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp
 ///
 /// # Errors
 /// What the database says.
-pub fn finish(
-    tx: &mut dyn Tx,
-    scope: &Scope<'_>,
-    claimed_at: Timestamp,
-    status: i64,
-    answer: &str,
-) -> Result<bool> {
+pub fn finish(tx: &mut dyn Tx, scope: &Scope<'_>, claimed_at: Timestamp, status: i64, answer: &str) -> Result<bool> {
     let [a, b, c, d] = scope.params();
     let changed = tx.execute(FINISH, &[a, b, c, d, claimed_at.micros().into(), status.into(), answer.into()])?;
     Ok(changed > 0)

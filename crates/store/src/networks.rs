@@ -77,22 +77,10 @@ pub const fn invoice_number_counter(kind: InvoiceKind) -> &'static str {
 ///
 /// # Errors
 /// What the database says; the closure runs again where another transaction made one at the same time.
-pub fn insert(
-    tx: &mut dyn Tx,
-    name: &str,
-    time_zone: &str,
-    currency: Currency,
-    now: Timestamp,
-) -> Result<Network> {
+pub fn insert(tx: &mut dyn Tx, name: &str, time_zone: &str, currency: Currency, now: Timestamp) -> Result<Network> {
     let id = tx.query_one(NEW_ID, &[])?.map_or(Ok(1), |row| row.int(0))?;
-    let params = [
-        id.into(),
-        name.into(),
-        time_zone.into(),
-        currency.code().into(),
-        FIRST_EPOCH.into(),
-        now.micros().into(),
-    ];
+    let params =
+        [id.into(), name.into(), time_zone.into(), currency.code().into(), FIRST_EPOCH.into(), now.micros().into()];
     if tx.execute(INSERT, &params)? == 0 {
         return Err(tx.conflict());
     }

@@ -287,11 +287,8 @@ impl PostgresTx<'_> {
 
     /// `COPY`, the fastest way in, where no row can be there already.
     fn copy(&mut self, bulk: &Bulk, values: &[Param<'_>]) -> Result<u64> {
-        let types: Vec<Type> = bulk
-            .columns
-            .iter()
-            .map(|(_, kind)| if *kind == Kind::Int { Type::INT8 } else { Type::TEXT })
-            .collect();
+        let types: Vec<Type> =
+            bulk.columns.iter().map(|(_, kind)| if *kind == Kind::Int { Type::INT8 } else { Type::TEXT }).collect();
         let copied = (|| {
             let writer = self.connection.client.copy_in(&Dialect::copy(bulk))?;
             let mut writer = BinaryCopyInWriter::new(writer, &types);
@@ -323,9 +320,7 @@ fn columns<'a>(bulk: &Bulk, values: &[Param<'a>]) -> Vec<Column<'a>> {
         let cells = values.chunks_exact(width).map(|row| row[i]);
         match kind {
             Kind::Int => Column::Ints(cells.map(|c| if let Param::Int(v) = c { Some(v) } else { None }).collect()),
-            Kind::Text => {
-                Column::Texts(cells.map(|c| if let Param::Text(v) = c { Some(v) } else { None }).collect())
-            }
+            Kind::Text => Column::Texts(cells.map(|c| if let Param::Text(v) = c { Some(v) } else { None }).collect()),
         }
     };
     bulk.columns.iter().enumerate().map(|(i, (_, kind))| column(i, kind)).collect()

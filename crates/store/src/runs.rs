@@ -140,12 +140,7 @@ pub fn lock(tx: &mut dyn Tx, network: NetworkId, run_id: RunId) -> Result<Option
 ///
 /// # Errors
 /// What the database says.
-pub fn unfinished(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    kind: InvoiceKind,
-    parameters: &str,
-) -> Result<Option<Run>> {
+pub fn unfinished(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parameters: &str) -> Result<Option<Run>> {
     let params = [network.get().into(), kind.as_str().into(), parameters.into()];
     tx.query_one(UNFINISHED, &params)?.as_ref().map(run).transpose()
 }

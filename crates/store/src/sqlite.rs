@@ -67,7 +67,8 @@ fn configure(connection: &Connection, writer: bool) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     rusqlite::vtab::array::load_module(connection).map_err(failure)?;
     let settings = if writer {
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -65536;"
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864;"
     } else {
         "PRAGMA query_only = ON; PRAGMA cache_size = -16384;"
     };
@@ -182,11 +183,22 @@ impl Writer {
         Ok(batch)
     }
 
+    /// Runs a caller's closure so that what it leaves after an error is undone, and nothing else.
     fn attempt<T, E: From<Error>>(
         &mut self,
         closure: &mut impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         self.callers += 1;
+        if self.callers == 1 {
+            // Whoever is first in a transaction needs no savepoint, which would copy each page that it changes: when it
+            // fails, the whole transaction is its own.
+            let answer = closure(&mut SqliteTx { connection: &self.connection });
+            if answer.is_err() {
+                self.connection.execute_batch("ROLLBACK; BEGIN IMMEDIATE").map_err(failure)?;
+                self.callers = 0;
+            }
+            return answer;
+        }
         self.connection.execute_batch("SAVEPOINT caller").map_err(failure)?;
         let answer = closure(&mut SqliteTx { connection: &self.connection });
         let end = if answer.is_ok() { "RELEASE caller" } else { "ROLLBACK TO caller; RELEASE caller" };
@@ -204,7 +216,7 @@ impl Writer {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
         if let Some(batch) = self.batch.take() {
-            *lock(&batch.outcome) = Some(outcome.as_ref().map(|()| ()).map_err(ToString::to_string));
+            *lock(&batch.outcome) = Some(outcome.as_ref().copied().map_err(ToString::to_string));
             batch.done.notify_all();
         }
         outcome
@@ -236,9 +248,7 @@ impl ToSql for Bound<'_> {
             Param::Null => ToSqlOutput::Borrowed(ValueRef::Null),
             Param::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
             Param::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
-            Param::Ints(values) => {
-                array(values.iter().map(|v| SqlValue::Integer(*v)).collect())
-            }
+            Param::Ints(values) => array(values.iter().map(|v| SqlValue::Integer(*v)).collect()),
             Param::Texts(values) => array(values.iter().map(|v| SqlValue::Text((*v).to_owned())).collect()),
         })
     }

@@ -1,9 +1,9 @@
 //! A small network for the tests: a few affiliates and offers, and conversions made of a line of text.
 
+use quittance_domain::conversion::{ConversionRecord, ConversionStatus};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AffiliateId, OfferId, PartyKind};
 use quittance_domain::time::{Day, Timestamp, Zone, parse_instant};
-use quittance_domain::conversion::{ConversionRecord, ConversionStatus};
 use quittance_engine::ingest::{IngestReport, Positioned};
 use quittance_engine::{Call, Engine};
 use quittance_store::parties;
@@ -73,7 +73,15 @@ impl Network {
 
     /// A record.
     #[must_use]
-    pub fn record(&self, id: &str, affiliate: i64, offer: i64, status: &str, day: &str, payout: &str) -> ConversionRecord {
+    pub fn record(
+        &self,
+        id: &str,
+        affiliate: i64,
+        offer: i64,
+        status: &str,
+        day: &str,
+        payout: &str,
+    ) -> ConversionRecord {
         ConversionRecord {
             conversion_id: id.into(),
             affiliate_id: Some(AffiliateId::new(affiliate)),

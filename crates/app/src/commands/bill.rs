@@ -6,10 +6,10 @@ use quittance_engine::billing::{Parties, RunReport, RunRequest};
 use serde_json::{Map, Value, json};
 
 use super::day;
-use clap::Args;
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
 use crate::output::{Side, Table, grouped, spinner};
+use clap::Args;
 
 /// A billing run.
 #[derive(Debug, Args)]
@@ -121,7 +121,8 @@ pub(crate) fn text(report: &RunReport) -> String {
         return out;
     }
     out += &format!("\n{} left for a later run:\n\n", grouped(report.skipped.len()));
-    let columns = [("affiliate", Side::Right), ("currency", Side::Left), ("amount", Side::Right), ("reason", Side::Left)];
+    let columns =
+        [("affiliate", Side::Right), ("currency", Side::Left), ("amount", Side::Right), ("reason", Side::Left)];
     let mut skipped = Table::new(&columns);
     for skip in report.skipped.iter().take(SKIPPED_SHOWN) {
         let amount = Money::new(skip.units, skip.currency).to_decimal();

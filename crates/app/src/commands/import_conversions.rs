@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::ProgressBar;
-use quittance_engine::{Call, Engine};
 use quittance_engine::ingest::{ImportEvent, ImportOptions, IngestCounts};
 use quittance_engine::records::{Field, Format, Raw, RawRow, nearest};
+use quittance_engine::{Call, Engine};
 use serde_json::{Value, json};
 
 use crate::context::Context;

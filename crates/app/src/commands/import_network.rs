@@ -111,12 +111,8 @@ fn print(context: &Context, report: &NetworkFileReport) -> anyhow::Result<()> {
     }
     let made = if report.network_created { "made network" } else { "network" };
     output::line(&format!("{made} {}: {}", network.network_id, network.name))?;
-    let columns = [
-        ("imported", Side::Left),
-        ("created", Side::Right),
-        ("updated", Side::Right),
-        ("unchanged", Side::Right),
-    ];
+    let columns =
+        [("imported", Side::Left), ("created", Side::Right), ("updated", Side::Right), ("unchanged", Side::Right)];
     let mut table = Table::new(&columns);
     for (key, counts) in &report.counts {
         let numbers = [counts.created, counts.updated, counts.unchanged].map(|number| number.to_string());

@@ -6,8 +6,8 @@ use quittance_api::native::wire;
 use quittance_domain::ids::{InvoiceId, OfferId};
 use quittance_domain::invoice::VoidReason;
 use quittance_domain::money::Money;
-use quittance_engine::{Call, Engine};
 use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceEdit, PaymentRequest, TakeOffRequest};
+use quittance_engine::{Call, Engine};
 use serde_json::json;
 
 use super::day;
@@ -221,8 +221,12 @@ impl Acting<'_> {
         let lines = engine.invoice_lines(call, id)?;
         let payments = engine.invoice_payments(call, id)?;
         let history = engine.invoice_history(call, id)?;
-        let query = ConversionQuery { limit: if with_conversions { CONVERSIONS_SHOWN } else { 0 }, ..ConversionQuery::default() };
-        let conversions = if with_conversions { engine.invoice_conversions(call, id, &query)?.conversions } else { Vec::new() };
+        let query = ConversionQuery {
+            limit: if with_conversions { CONVERSIONS_SHOWN } else { 0 },
+            ..ConversionQuery::default()
+        };
+        let conversions =
+            if with_conversions { engine.invoice_conversions(call, id, &query)?.conversions } else { Vec::new() };
         let currency = invoice.book.currency;
         let json = json!({
             "invoice": wire::invoice(&invoice),
@@ -233,7 +237,8 @@ impl Acting<'_> {
         });
         let amount = |units: i64| grouped(Money::new(units, currency).to_decimal());
         self.context.answer(&json, || {
-            let mut out = format!("Invoice {} (number {})\n\n{}", id, invoice.number, table(std::slice::from_ref(&invoice)));
+            let mut out =
+                format!("Invoice {} (number {})\n\n{}", id, invoice.number, table(std::slice::from_ref(&invoice)));
             let mut table = Table::new(&[
                 ("line", Side::Right),
                 ("type", Side::Left),
@@ -258,10 +263,22 @@ impl Acting<'_> {
             }
             out += &format!("\n{table}");
             if !payments.is_empty() {
-                let columns = [("payment", Side::Right), ("day", Side::Left), ("rail", Side::Left), ("amount", Side::Right), ("reference", Side::Left)];
+                let columns = [
+                    ("payment", Side::Right),
+                    ("day", Side::Left),
+                    ("rail", Side::Left),
+                    ("amount", Side::Right),
+                    ("reference", Side::Left),
+                ];
                 let mut table = Table::new(&columns);
                 for p in &payments {
-                    table.row([p.payment_id.to_string(), p.paid_day.to_string(), p.rail.clone(), amount(p.units), p.reference.clone()]);
+                    table.row([
+                        p.payment_id.to_string(),
+                        p.paid_day.to_string(),
+                        p.rail.clone(),
+                        amount(p.units),
+                        p.reference.clone(),
+                    ]);
                 }
                 out += &format!("\n{table}");
             }
@@ -271,11 +288,23 @@ impl Acting<'_> {
             }
             out += &format!("\n{table}");
             if with_conversions {
-                let columns = [("conversion", Side::Left), ("happened", Side::Left), ("offer", Side::Right), ("line", Side::Right), ("amount", Side::Right)];
+                let columns = [
+                    ("conversion", Side::Left),
+                    ("happened", Side::Left),
+                    ("offer", Side::Right),
+                    ("line", Side::Right),
+                    ("amount", Side::Right),
+                ];
                 let mut table = Table::new(&columns);
                 for c in &conversions {
                     let line = c.line_no.map(|no| no.to_string()).unwrap_or_default();
-                    table.row([c.conversion_id.clone(), c.occurred_at.to_string(), c.offer_id.to_string(), line, amount(c.units)]);
+                    table.row([
+                        c.conversion_id.clone(),
+                        c.occurred_at.to_string(),
+                        c.offer_id.to_string(),
+                        line,
+                        amount(c.units),
+                    ]);
                 }
                 out += &format!("\n{table}");
             }

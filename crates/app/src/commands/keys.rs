@@ -76,17 +76,16 @@ impl KeysCommand {
 impl Create {
     /// The id that goes with the role, and no other.
     fn party(&self) -> Result<Option<i64>, Usage> {
-        let given = [
-            (Role::Affiliate, self.affiliate),
-            (Role::Advertiser, self.advertiser),
-            (Role::Manager, self.manager),
-        ];
+        let given =
+            [(Role::Affiliate, self.affiliate), (Role::Advertiser, self.advertiser), (Role::Manager, self.manager)];
         for (role, id) in given {
             match id {
                 Some(_) if role != self.role => {
                     return Err(Usage(format!("--{role} goes with --role {role}, not with --role {}", self.role)));
                 }
-                None if role == self.role => return Err(Usage(format!("--role {role} needs --{role} ID"))),
+                None if role == self.role => {
+                    return Err(Usage(format!("--role {role} needs --{role} ID")));
+                }
                 _ => {}
             }
         }

@@ -3,13 +3,13 @@
 pub(crate) mod bill;
 pub(crate) mod demo;
 pub(crate) mod import_conversions;
+pub(crate) mod import_network;
 pub(crate) mod invoice;
 pub(crate) mod invoices;
-pub(crate) mod verify;
-pub(crate) mod import_network;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod verify;
 
 use anyhow::Context as _;
 use quittance_domain::time::Day;

@@ -6,9 +6,7 @@ use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::money::Money;
-use quittance_domain::planner::{
-    Conditions, Plan, PlannedInvoice, Situation, SkipReason, Unbilled, plan,
-};
+use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Unbilled, plan};
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, BookState, SumClass, UnbilledSum};
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
@@ -111,13 +109,7 @@ fn is_pick(request: &RunRequest, cut: Cut, state: &BookState) -> bool {
 }
 
 /// The normal run: everything inside the cut.
-fn sweep(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    cut: Cut,
-    state: &BookState,
-    sums: &[UnbilledSum],
-) -> Result<Taking> {
+fn sweep(tx: &mut dyn Tx, network: NetworkId, cut: Cut, state: &BookState, sums: &[UnbilledSum]) -> Result<Taking> {
     let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
     let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
     let billed_periods = if earlier { invoices::periods(tx, network, state.book)? } else { Vec::new() };

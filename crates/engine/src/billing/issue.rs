@@ -81,11 +81,7 @@ fn build(
     let plan = &decided.invoice;
     let took = match decided.picked {
         Some(_) => Took::Pick,
-        None => Took::Sweep {
-            from: decided.book.cut,
-            to: decided.book_after.cut,
-            low_epoch: decided.book.low_epoch,
-        },
+        None => Took::Sweep { from: decided.book.cut, to: decided.book_after.cut, low_epoch: decided.book.low_epoch },
     };
     let terms = party.and_then(|party| party.payment_terms_days);
     let cycle = party.and_then(|party| BillingCycle::parse(party.billing_cycle.as_deref()?).ok());

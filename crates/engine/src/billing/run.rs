@@ -39,12 +39,7 @@ impl Engine {
     ///
     /// # Errors
     /// The request is not valid, or what the store says; what was issued before stays issued, and a repeat continues.
-    pub fn bill(
-        &self,
-        call: &Call,
-        request: &RunRequest,
-        progress: &mut dyn FnMut(&RunReport),
-    ) -> Result<RunReport> {
+    pub fn bill(&self, call: &Call, request: &RunRequest, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
         let work = self.work(call, request)?;
         let run_id = self.store.write(|tx| work.start(tx))?;
         self.drive(&work, run_id, progress)

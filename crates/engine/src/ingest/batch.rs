@@ -141,7 +141,7 @@ impl Work<'_> {
                 IngestCounts { unchanged: 1, ..none }
             }
             Received::Revised(conversion) => {
-                self.revise(conversion)?;
+                self.revise(*conversion)?;
                 IngestCounts { updated: 1, ..none }
             }
         }))
@@ -166,7 +166,10 @@ impl Work<'_> {
         let status_only = record.affiliate_id.is_none() && record.offer_id.is_none() && record.occurred_at.is_none();
         if status_only {
             let id = &record.conversion_id;
-            return Err(("conversion_id", format!("conversion_id: there is no conversion {id:?} whose status to change")));
+            return Err((
+                "conversion_id",
+                format!("conversion_id: there is no conversion {id:?} whose status to change"),
+            ));
         }
         let missing = |field: &'static str| (field, format!("{field} is missing"));
         let affiliate = record.affiliate_id.ok_or_else(|| missing("affiliate_id"))?;
@@ -187,8 +190,7 @@ impl Work<'_> {
         let place = self.place(&conversion);
         self.fold.entry(&conversion, place, Sign::Plus)?;
         let id = conversion.conversion_id.clone();
-        let state =
-            State { known: KnownConversion { conversion, revision: 1, place }, received_at: self.context.now };
+        let state = State { known: KnownConversion { conversion, revision: 1, place }, received_at: self.context.now };
         self.slots.insert(id, Slot { known_before: false, state, changed: true, touched: None });
         Ok(())
     }

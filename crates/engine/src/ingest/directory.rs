@@ -45,12 +45,7 @@ impl Unknown {
 
 impl Directory {
     pub(super) fn new(network_currency: Currency) -> Directory {
-        Directory {
-            network_currency,
-            affiliates: HashMap::new(),
-            advertisers: HashMap::new(),
-            offers: HashMap::new(),
-        }
+        Directory { network_currency, affiliates: HashMap::new(), advertisers: HashMap::new(), offers: HashMap::new() }
     }
 
     pub(super) fn network_currency(&self) -> Currency {

@@ -11,7 +11,7 @@ use quittance_store::parties;
 
 use super::batch::{self, Context};
 use super::directory::{Directory, Unknown};
-use super::{BATCH_RECORDS_MAX, IngestCounts, IngestReport, Positioned, Rejection};
+use super::{BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection};
 use crate::error::{Error, Result};
 use crate::records::{self, Columns, Field, Format, InputError, RawRow, RowParser};
 use crate::{Call, Engine};
@@ -73,12 +73,7 @@ impl Engine {
     /// # Errors
     /// More than [`BATCH_RECORDS_MAX`] records, or what the store says; then none was taken. A record that is wrong
     /// is no error: the report names it.
-    pub fn ingest(
-        &self,
-        call: &Call,
-        records: &[Positioned],
-        create_missing: Option<bool>,
-    ) -> Result<IngestReport> {
+    pub fn ingest(&self, call: &Call, records: &[Positioned], create_missing: Option<bool>) -> Result<IngestReport> {
         if records.len() > BATCH_RECORDS_MAX {
             let detail = format!("a batch has at most {BATCH_RECORDS_MAX} records, this one has {}", records.len());
             return Err(Error::invalid("", detail));
@@ -168,12 +163,8 @@ struct Session<'a> {
 impl Session<'_> {
     fn ingest(&mut self, records: &[Positioned]) -> Result<IngestReport> {
         self.look_up(records)?;
-        let context = Context {
-            network: self.call.network,
-            zone: &self.zone,
-            now: self.call.now,
-            directory: &self.directory,
-        };
+        let context =
+            Context { network: self.call.network, zone: &self.zone, now: self.call.now, directory: &self.directory };
         self.engine.store.write(|tx| batch::ingest(tx, &context, records))
     }
 
@@ -272,10 +263,10 @@ fn read_input(
                 let batch = &mut batches[writer];
                 let position = row.line;
                 batch.push((row, Positioned { position, record }));
-                if batch.len() < BATCH_RECORDS_MAX {
+                if batch.len() < IMPORT_BATCH_RECORDS {
                     return Ok(());
                 }
-                let full = std::mem::replace(batch, Vec::with_capacity(BATCH_RECORDS_MAX));
+                let full = std::mem::replace(batch, Vec::with_capacity(IMPORT_BATCH_RECORDS));
                 queues[writer].send(full).map_err(|_| stopped())
             }
         }

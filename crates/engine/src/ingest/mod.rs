@@ -8,8 +8,11 @@ use quittance_domain::conversion::ConversionRecord;
 
 pub use import::{ImportEvent, ImportOptions};
 
-/// How many records go into one transaction at most.
+/// How many records a caller may hand over in one batch.
 pub const BATCH_RECORDS_MAX: usize = 10_000;
+/// How many records of an import go into one transaction. Many of them touch the same pages of the accruals, so a large
+/// batch writes much less than several small ones; a few of them bound the memory.
+const IMPORT_BATCH_RECORDS: usize = 25_000;
 
 /// A record with its place in the input.
 #[derive(Debug, Clone)]

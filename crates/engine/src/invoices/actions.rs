@@ -117,11 +117,7 @@ impl Engine {
 }
 
 /// An amount that can be paid: a whole number of minor units, not zero.
-pub(super) fn whole_amount(
-    field: &str,
-    text: &str,
-    currency: quittance_domain::currency::Currency,
-) -> Result<Money> {
+pub(super) fn whole_amount(field: &str, text: &str, currency: quittance_domain::currency::Currency) -> Result<Money> {
     let name = field.trim_start_matches('/');
     let money = Money::parse(text, currency).map_err(|e| Error::invalid(field, format!("{name}: {e}")))?;
     if money.units() % currency.minor_unit_units() != 0 {
@@ -147,8 +143,7 @@ impl Change<'_> {
         let (at, by) = (self.at(), self.by());
         self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
         let epoch = give_back::give_back_all(self.tx, self.call.network, &self.invoice)?;
-        self.invoice.voided =
-            Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
+        self.invoice.voided = Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
         let billed = self.money(self.invoice.billed_units);
         self.book("void", 0, self.today, void_payable(billed))?;
         self.record("voided", &json!({ "reason": reason.as_str(), "text": text }))?;

@@ -84,12 +84,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is no such invoice, it is no payable one, or the cursor is none of this list.
-    pub fn invoice_conversions(
-        &self,
-        call: &Call,
-        id: InvoiceId,
-        query: &ConversionQuery,
-    ) -> Result<ConversionPage> {
+    pub fn invoice_conversions(&self, call: &Call, id: InvoiceId, query: &ConversionQuery) -> Result<ConversionPage> {
         let (start, skip) = query.after.as_deref().map_or(Ok((0, 0)), cursor)?;
         self.store.read(|tx| {
             let invoice = found(tx, call, id)?;
@@ -170,13 +165,7 @@ fn entries_of_superseded(tx: &mut dyn Tx, call: &Call, old: &Superseded) -> Resu
     Ok(put_in.into_iter().chain(taken_out).collect())
 }
 
-fn entry_view(
-    tx: &mut dyn Tx,
-    call: &Call,
-    state: &State,
-    place: EntryPlace,
-    sign: i64,
-) -> Result<Option<EntryView>> {
+fn entry_view(tx: &mut dyn Tx, call: &Call, state: &State, place: EntryPlace, sign: i64) -> Result<Option<EntryView>> {
     let conversion = &state.known.conversion;
     if conversion.status != ConversionStatus::Approved {
         return Ok(None);

@@ -37,13 +37,7 @@ impl Engine {
     /// # Errors
     /// There is no such invoice, a value is not valid, the invoice's status does not allow it, or its version is not
     /// `expected`.
-    pub fn edit(
-        &self,
-        call: &Call,
-        id: InvoiceId,
-        expected: Option<i64>,
-        edit: &InvoiceEdit,
-    ) -> Result<Invoice> {
+    pub fn edit(&self, call: &Call, id: InvoiceId, expected: Option<i64>, edit: &InvoiceEdit) -> Result<Invoice> {
         bounded("/public_notes", edit.public_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
         bounded("/internal_notes", edit.internal_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
         if let Some(days) = edit.payment_terms_days.filter(|days| !(0..=PAYMENT_TERMS_DAYS_MAX).contains(days)) {

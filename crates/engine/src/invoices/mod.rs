@@ -12,9 +12,7 @@ pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView
 pub use edit::InvoiceEdit;
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
-pub use quittance_store::invoices::{
-    HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Took, Voided,
-};
+pub use quittance_store::invoices::{HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Took, Voided};
 pub use quittance_store::ledger::StoredPosting;
 
 pub use crate::give_back::TakeOffRequest;

@@ -42,13 +42,7 @@ impl Engine {
     /// # Errors
     /// There is no such invoice, it is paid or void, the amount is none or more than the balance, the day is in the
     /// future, or its version is not `expected`.
-    pub fn pay(
-        &self,
-        call: &Call,
-        id: InvoiceId,
-        expected: Option<i64>,
-        request: &PaymentRequest,
-    ) -> Result<Invoice> {
+    pub fn pay(&self, call: &Call, id: InvoiceId, expected: Option<i64>, request: &PaymentRequest) -> Result<Invoice> {
         bounded("/reference", &request.reference, REFERENCE_CHARS_MAX)?;
         let rail_is_bad = |rail: &String| rail.is_empty() || !rail.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         if let Some(rail) = request.rail.as_ref().filter(|r| rail_is_bad(r) || r.len() > RAIL_CHARS_MAX) {

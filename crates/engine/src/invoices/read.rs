@@ -26,13 +26,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the store says.
-    pub fn invoices(
-        &self,
-        call: &Call,
-        filter: &InvoiceFilter,
-        after: i64,
-        limit: i64,
-    ) -> Result<Vec<Invoice>> {
+    pub fn invoices(&self, call: &Call, filter: &InvoiceFilter, after: i64, limit: i64) -> Result<Vec<Invoice>> {
         self.store.read(|tx| Ok(invoices::list(tx, call.network, filter, after, limit.min(PAGE_MAX))?))
     }
 

@@ -16,26 +16,11 @@ use super::reader::{
 use crate::settings::NAMES;
 
 /// The rails that there are.
+#[rustfmt::skip]
 const PAYMENT_TYPES: &[&str] = &[
-    "check",
-    "paypal",
-    "ach",
-    "wire",
-    "prepaid",
-    "direct_deposit",
-    "sepa",
-    "wise",
-    "payoneer",
-    "tipalti",
-    "veem",
-    "paxum",
-    "webmoney",
-    "skrill",
-    "capitalist",
-    "masspay",
-    "gift_card",
-    "crypto",
-    "other",
+    "check", "paypal", "ach", "wire", "prepaid", "direct_deposit", "sepa", "wise", "payoneer",
+    "tipalti", "veem", "paxum", "webmoney", "skrill", "capitalist", "masspay", "gift_card",
+    "crypto", "other",
 ];
 /// What a party can be.
 const STATUSES: &[&str] = &["active", "pending", "inactive", "suspended"];
@@ -137,7 +122,9 @@ impl NetworkFile {
     /// Reads the file; what is wrong in it is added to the problems.
     pub(super) fn read(file: &Value, problems: &mut Problems) -> NetworkFile {
         let mut read = NetworkFile::default();
-        let Some(mut table) = Table::open(file, String::new(), problems) else { return read };
+        let Some(mut table) = Table::open(file, String::new(), problems) else {
+            return read;
+        };
         if let Some(section) = table.table("network", problems) {
             read.network = read_network(section, problems);
         }
@@ -220,12 +207,7 @@ fn read_currency(table: &mut Table<'_>, problems: &mut Problems) -> Option<Curre
 }
 
 /// A minimum in its currency: an amount that is not below zero.
-pub(super) fn minimum_amount(
-    text: &str,
-    currency: Currency,
-    place: String,
-    problems: &mut Problems,
-) -> Option<Money> {
+pub(super) fn minimum_amount(text: &str, currency: Currency, place: String, problems: &mut Problems) -> Option<Money> {
     match Money::parse(text, currency) {
         Ok(money) if money.is_negative() => problems.add(place, format!("{} is below zero", shown(text))),
         Ok(money) => return Some(money),

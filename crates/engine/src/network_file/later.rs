@@ -27,9 +27,7 @@ impl LaterRules {
     /// Reads the rules from a party's table.
     pub(super) fn read(table: &mut Table<'_>, kind: PartyKind, problems: &mut Problems) -> LaterRules {
         let mut rules = LaterRules::default();
-        rules.take(table, problems, "currency_policy", |v| {
-            one_of(&["per_currency", "convert"])(v).map(Value::from)
-        });
+        rules.take(table, problems, "currency_policy", |v| one_of(&["per_currency", "convert"])(v).map(Value::from));
         rules.take(table, problems, "auto_invoice", |v| flag(v).map(Value::from));
         rules.take(table, problems, "auto_start", json_day);
         rules.take(table, problems, "delay_days", |v| whole(0, DELAY_DAYS_MAX)(v).map(Value::from));
@@ -56,7 +54,9 @@ impl LaterRules {
         key: &'static str,
         read: impl FnOnce(&Value) -> Result<Value, String>,
     ) {
-        let read = |value: &Value| if is_empty(value) { Ok(Value::Null) } else { read(value) };
+        let read = |value: &Value| {
+            if is_empty(value) { Ok(Value::Null) } else { read(value) }
+        };
         if let Some(value) = table.value(key, problems, read) {
             self.changes.insert(key.to_owned(), value);
         }
@@ -73,7 +73,9 @@ impl LaterRules {
             None => return,
             Some(value) if is_empty(value) => Value::Null,
             Some(_) => {
-                let Some(mut inner) = table.table(key, problems) else { return };
+                let Some(mut inner) = table.table(key, problems) else {
+                    return;
+                };
                 let value = read(&mut inner, problems);
                 inner.close(problems);
                 value
@@ -179,7 +181,9 @@ fn read_referrer(table: &mut Table<'_>, problems: &mut Problems) -> Value {
 }
 
 fn read_tax(table: &mut Table<'_>, problems: &mut Problems) -> Value {
-    let optional_text = |v: &Value| if is_empty(v) { Ok(Value::from("")) } else { text(v).map(Value::from) };
+    let optional_text = |v: &Value| {
+        if is_empty(v) { Ok(Value::from("")) } else { text(v).map(Value::from) }
+    };
     let mode = table.value("mode", problems, one_of(&["none", "rate", "reverse_charge", "exempt"]));
     let rate = table.value("rate", problems, |v| if is_empty(v) { Ok(Value::from("")) } else { percent(v) });
     if mode.as_deref() == Some("rate") && rate.as_ref().is_none_or(|rate| rate == "") {

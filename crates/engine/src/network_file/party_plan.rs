@@ -13,13 +13,7 @@ use super::reader::{Patch, Problems};
 use crate::settings::meant;
 
 /// Lays the file's parties over those there are.
-pub(super) fn plan(
-    known: &mut Known,
-    base: Currency,
-    file: &NetworkFile,
-    plan: &mut Plan,
-    problems: &mut Problems,
-) {
+pub(super) fn plan(known: &mut Known, base: Currency, file: &NetworkFile, plan: &mut Plan, problems: &mut Problems) {
     for entry in &file.parties {
         let before = known.parties.get(&(entry.kind, entry.id)).cloned();
         check_manager(entry, known, problems);
@@ -47,8 +41,8 @@ fn party(entry: &PartyEntry, before: Option<Party>, base: Currency, problems: &m
     // As text, since units of one currency are not those of another.
     let minimum = old.minimum_units.map(|units| Money::new(units, old.currency).to_decimal());
     let minimum = entry.minimum.clone().over(minimum);
-    let minimum = minimum
-        .and_then(|text| minimum_amount(&text, currency, format!("{place}.minimum_payment"), problems));
+    let minimum =
+        minimum.and_then(|text| minimum_amount(&text, currency, format!("{place}.minimum_payment"), problems));
     let billing_cycle = entry.billing_cycle.clone().over(old.billing_cycle);
     Party {
         kind: entry.kind,
@@ -76,7 +70,9 @@ fn check_manager(entry: &PartyEntry, known: &Known, problems: &mut Problems) {
 }
 
 fn check_referrer(entry: &PartyEntry, known: &Known, problems: &mut Problems) {
-    let Some(id) = entry.later.referrer else { return };
+    let Some(id) = entry.later.referrer else {
+        return;
+    };
     let place = format!("{}.referrer.affiliate", entry.place);
     if id == entry.id {
         problems.add(place, format!("affiliate {id} cannot have referred itself"));

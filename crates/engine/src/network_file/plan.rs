@@ -6,8 +6,8 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::money::Money;
 use quittance_domain::time::Timestamp;
-use quittance_store::parties::{self, Manager, Offer, Party, PaymentMethod, PaymentSystem};
 use quittance_store::Tx;
+use quittance_store::parties::{self, Manager, Offer, Party, PaymentMethod, PaymentSystem};
 
 use super::EntryCounts;
 use super::file::{ManagerEntry, NetworkFile, OfferEntry, SystemEntry, minimum_amount};
@@ -201,9 +201,8 @@ fn system(
     // As text, since units of one currency are not those of another.
     let stored = old.and_then(|row| Some(Money::new(row.minimum_units?, row.currency.unwrap_or(base)).to_decimal()));
     let minimum = entry.minimum.clone().over(stored);
-    let minimum = minimum.and_then(|text| {
-        minimum_amount(&text, currency.unwrap_or(base), format!("{place}.minimum_payment"), problems)
-    });
+    let minimum = minimum
+        .and_then(|text| minimum_amount(&text, currency.unwrap_or(base), format!("{place}.minimum_payment"), problems));
     let fields = match &entry.fields {
         Some(fields) => serde_json::to_string(fields).unwrap_or_default(),
         None => old.map_or_else(|| "[]".to_owned(), |row| row.fields.clone()),

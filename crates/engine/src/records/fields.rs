@@ -102,10 +102,8 @@ impl Field {
                 wrong(format!("{}: {} is no id: a positive whole number is expected", self.name(), shown(text)))
             })
         };
-        let instant =
-            || parse_instant(text, zone).map_err(|error| wrong(format!("{}: {error}", self.name())));
-        let currency =
-            || Currency::parse(text).map_err(|error| wrong(format!("{}: {error}", self.name())));
+        let instant = || parse_instant(text, zone).map_err(|error| wrong(format!("{}: {error}", self.name())));
+        let currency = || Currency::parse(text).map_err(|error| wrong(format!("{}: {error}", self.name())));
         match self {
             Field::ConversionId => record.conversion_id = self.text(text, CONVERSION_ID_CHARS_MAX)?,
             Field::AffiliateId => record.affiliate_id = Some(AffiliateId::new(id()?)),

@@ -107,10 +107,7 @@ impl RowParser {
             Raw::Json(text) => self.parse_object(text)?,
         };
         if record.conversion_id.is_empty() {
-            return Err(FieldError {
-                field: "conversion_id",
-                detail: "conversion_id is missing or empty".into(),
-            });
+            return Err(FieldError { field: "conversion_id", detail: "conversion_id is missing or empty".into() });
         }
         Ok(record)
     }
@@ -259,7 +256,7 @@ fn read_csv(
     let mut line = 1;
     loop {
         count.set(0);
-        let mut cells = csv::ByteRecord::new();
+        let mut cells = csv::ByteRecord::with_capacity(160, 16);
         if !reader.read_byte_record(&mut cells).map_err(|e| failed(line, e))? {
             return Ok(());
         }

@@ -7,15 +7,15 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::money::{Money, Rounding};
 use quittance_domain::time::Day;
+use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::audit::{self, PartyPosting};
 use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff, Took};
-use quittance_store::Tx;
 
 use super::{Findings, history};
+use crate::Call;
 use crate::error::Result;
 use crate::invoices::line_of;
-use crate::Call;
 
 /// Epoch, posting day, billable day and offer of a row that was given back.
 type GivenSlot = (i64, Day, Day, OfferId);
@@ -100,7 +100,7 @@ fn name(book: Book) -> String {
     format!("{} {} {}", kind.as_str(), book.party_id, book.currency)
 }
 
-fn list<'a, T>(map: &'a HashMap<InvoiceId, Vec<T>>, id: InvoiceId) -> &'a [T] {
+fn list<T>(map: &HashMap<InvoiceId, Vec<T>>, id: InvoiceId) -> &[T] {
     map.get(&id).map_or(&[], Vec::as_slice)
 }
 
@@ -259,7 +259,8 @@ impl BookCheck<'_> {
             let taken = (i128::from(line.taken.units), i128::from(line.taken.conversions));
             if line.line_type == "conversions" && taken != (units, conversions) {
                 let no = line.line_no;
-                let text = format!("invoice {id} line {no}: it says {taken:?}, its entries sum to {:?}", (units, conversions));
+                let text =
+                    format!("invoice {id} line {no}: it says {taken:?}, its entries sum to {:?}", (units, conversions));
                 self.findings.add("I3", text);
             }
             let rounded = Money::new(line.taken.units, self.book.currency).round_to_minor(Rounding::HalfAwayFromZero);

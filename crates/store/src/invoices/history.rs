@@ -4,7 +4,7 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::time::Timestamp;
 
-use super::{party_range, Place, key, status};
+use super::{Place, key, party_range, status};
 use crate::error::Result;
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};

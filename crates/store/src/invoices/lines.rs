@@ -5,7 +5,7 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::period::Period;
 use quittance_domain::time::Timestamp;
 
-use super::{party_range, Place, key};
+use super::{Place, key, party_range};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
@@ -113,8 +113,7 @@ pub fn delete_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line_no: i
 pub fn update_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line: &Line) -> Result<()> {
     let [a, b, c, d] = key(network, place);
     let taken = line.taken;
-    let params =
-        [a, b, c, d, line.line_no.into(), taken.conversions.into(), taken.units.into(), line.units.into()];
+    let params = [a, b, c, d, line.line_no.into(), taken.conversions.into(), taken.units.into(), line.units.into()];
     tx.execute(UPDATE_LINE, &params)?;
     Ok(())
 }
@@ -123,12 +122,7 @@ pub fn update_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line: &Lin
 ///
 /// # Errors
 /// What the database says.
-pub fn remainders(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    kind: InvoiceKind,
-    parties: &[i64],
-) -> Result<Vec<(Book, i64)>> {
+pub fn remainders(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: &[i64]) -> Result<Vec<(Book, i64)>> {
     let rows = tx.query(REMAINDERS, &[network.get().into(), kind.as_str().into(), Param::Ints(parties)])?;
     rows.iter()
         .map(|row| {

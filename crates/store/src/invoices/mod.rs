@@ -13,9 +13,7 @@ use quittance_domain::period::Period;
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::history::{HistoryRow, history, history_of_parties};
-pub use self::lines::{
-    LINE_TYPES, Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line,
-};
+pub use self::lines::{LINE_TYPES, Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
 pub use self::payments::{Payment, add_payment, credit, payments, payments_of_parties};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
 use crate::conversions::{currency, day, day_number};
@@ -368,8 +366,7 @@ pub fn list(
 /// # Errors
 /// What the database says.
 pub fn periods(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Vec<Period>> {
-    let params =
-        [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
+    let params = [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
     let period = |row: &Row| Ok(Period { start: day(row.int(0)?)?, end: day(row.int(1)?)? });
     tx.query(PERIODS, &params)?.iter().map(period).collect()
 }
@@ -408,16 +405,10 @@ pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &Hist
     Ok(())
 }
 
-
 /// All invoices of a range of parties, in the order of their ids.
 ///
 /// # Errors
 /// What the database says.
-pub fn of_parties(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    kind: InvoiceKind,
-    parties: (i64, i64),
-) -> Result<Vec<Invoice>> {
+pub fn of_parties(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: (i64, i64)) -> Result<Vec<Invoice>> {
     tx.query(OF_PARTIES, &party_range(network, kind, parties))?.iter().map(invoice).collect()
 }

@@ -4,7 +4,7 @@ use quittance_domain::accrual::Book;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, PaymentId};
 use quittance_domain::time::{Day, Timestamp};
 
-use super::{party_range, Invoice, Place, key};
+use super::{Invoice, Place, key, party_range};
 use crate::conversions::{day, day_number};
 use crate::error::Result;
 use crate::statements::{bulks, statements};
@@ -91,8 +91,7 @@ pub fn add_payment(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, payme
 /// # Errors
 /// What the database says.
 pub fn credit(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<i64> {
-    let params =
-        [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
+    let params = [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
     tx.query_one(CREDIT, &params)?.map_or(Ok(0), |row| row.int(0))
 }
 

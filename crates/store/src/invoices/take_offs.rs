@@ -4,7 +4,7 @@ use quittance_domain::accrual::Tally;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::time::Day;
 
-use super::{party_range, Place, key};
+use super::{Place, key, party_range};
 use crate::conversions::{day, day_number};
 use crate::error::Result;
 use crate::statements::{bulks, statements};

@@ -53,12 +53,7 @@ fn method(row: &Row) -> Result<PaymentMethod> {
 ///
 /// # Errors
 /// What the database says.
-pub fn methods_of(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    kind: PartyKind,
-    parties: &[i64],
-) -> Result<Vec<PaymentMethod>> {
+pub fn methods_of(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, parties: &[i64]) -> Result<Vec<PaymentMethod>> {
     let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties)];
     tx.query(METHODS_OF, &params)?.iter().map(method).collect()
 }

@@ -110,11 +110,7 @@ pub fn currencies(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<(Currency, 
 ///
 /// # Errors
 /// What the database says.
-pub fn upsert_currencies(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    currencies: &[(Currency, Option<i64>)],
-) -> Result<()> {
+pub fn upsert_currencies(tx: &mut dyn Tx, network: NetworkId, currencies: &[(Currency, Option<i64>)]) -> Result<()> {
     let mut values = Vec::with_capacity(currencies.len() * 3);
     for (currency, minimum) in currencies {
         values.extend([network.get().into(), Param::from(currency.code()), (*minimum).into()]);
@@ -129,8 +125,7 @@ pub fn upsert_currencies(
 /// What the database says.
 pub fn managers(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<Manager>> {
     let rows = tx.query(MANAGERS, &[network.get().into()])?;
-    let manager =
-        |row: &Row| Ok(Manager { manager_id: row.int(0)?, name: row.string(1)?, email: row.opt_string(2)? });
+    let manager = |row: &Row| Ok(Manager { manager_id: row.int(0)?, name: row.string(1)?, email: row.opt_string(2)? });
     rows.iter().map(manager).collect()
 }
 

@@ -6,9 +6,9 @@ mod story;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::Args;
 use quittance_engine::Engine;
 use quittance_engine::keys::{NewKey, Role};
-use clap::Args;
 use serde_json::json;
 
 use crate::clock;
@@ -57,7 +57,10 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
     engine.create_key(&told.call, &key(Role::Affiliate, Some(told.affiliate)), &affiliate)?;
     let url = format!("http://{}", args.listen);
     if as_json {
-        println!("{}", json!({ "summary": told.json, "database": database, "admin_key": admin, "affiliate_key": affiliate, "url": url }));
+        println!(
+            "{}",
+            json!({ "summary": told.json, "database": database, "admin_key": admin, "affiliate_key": affiliate, "url": url })
+        );
     } else {
         println!("Keys          admin      {admin}");
         println!("              affiliate  {affiliate}  (of affiliate {})", told.affiliate);
@@ -73,7 +76,10 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
         println!();
         println!("Serving       {url}   (Ctrl-C ends it)");
         println!("              curl -s {url}/billing/v1/invoices?limit=3 -H 'Authorization: Bearer {admin}'");
-        println!("              curl -s {url}/billing/v1/invoices/{}/conversions?limit=3 -H 'Authorization: Bearer {admin}'", told.invoice);
+        println!(
+            "              curl -s {url}/billing/v1/invoices/{}/conversions?limit=3 -H 'Authorization: Bearer {admin}'",
+            told.invoice
+        );
         println!("              curl -s {url}/billing/v1/invoices -H 'Authorization: Bearer {affiliate}'");
     }
     drop(engine);

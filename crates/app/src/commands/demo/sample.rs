@@ -18,12 +18,30 @@ const FIRST: [&str; 20] = [
 const SECOND: [&str; 10] =
     ["Bridge", "Traffic", "Reach", "Leads", "Partners", "Network", "Digital", "Labs", "Collective", "Ads"];
 const WARES: [&str; 10] = [
-    "Credit Card", "Car Insurance", "Meal Kit", "VPN", "Language Course", "Broadband", "Solar Quote", "Pet Food",
-    "Travel Booking", "Mobile Game",
+    "Credit Card",
+    "Car Insurance",
+    "Meal Kit",
+    "VPN",
+    "Language Course",
+    "Broadband",
+    "Solar Quote",
+    "Pet Food",
+    "Travel Booking",
+    "Mobile Game",
 ];
 const ADVERTISER_NAMES: [&str; 12] = [
-    "Acme Financial", "Beacon Insurance", "Crisp Kitchen", "Dome Security", "Eloquent", "Fiberline", "Greenroof",
-    "Happy Paws", "Itinera", "Joyride Games", "Kestrel Bank", "Larkspur",
+    "Acme Financial",
+    "Beacon Insurance",
+    "Crisp Kitchen",
+    "Dome Security",
+    "Eloquent",
+    "Fiberline",
+    "Greenroof",
+    "Happy Paws",
+    "Itinera",
+    "Joyride Games",
+    "Kestrel Bank",
+    "Larkspur",
 ];
 
 /// A small generator of pseudo-random numbers (splitmix64): the demo must print the same on every machine.
@@ -102,8 +120,11 @@ pub(super) fn network_file() -> Value {
 fn affiliate(id: u64) -> Value {
     let name = format!("{} {}", FIRST[(id % 20) as usize], SECOND[(id / 20 % 10) as usize]);
     let currency = CURRENCIES[currency_of(id)].0;
-    let (system, field, value) =
-        if id % 3 == 0 { (14, "5", format!("DE{:020}", id * 7919)) } else { (13, "4", format!("pay{id}@example.com")) };
+    let (system, field, value) = if id.is_multiple_of(3) {
+        (14, "5", format!("DE{:020}", id * 7919))
+    } else {
+        (13, "4", format!("pay{id}@example.com"))
+    };
     let mut affiliate = json!({
         "id": id,
         "name": name,
@@ -111,10 +132,10 @@ fn affiliate(id: u64) -> Value {
         "manager": 1 + id % 3,
         "currency": currency,
         "billing_cycle": "Net 30",
-        "payment_terms": if id % 4 == 0 { 15 } else { 30 },
+        "payment_terms": if id.is_multiple_of(4) { 15 } else { 30 },
     });
     // A few have not said yet how they want to be paid, and one is under review.
-    if id % 41 != 0 {
+    if !id.is_multiple_of(41) {
         affiliate["payment_methods"] =
             json!([{ "system": system, "currency": currency, "main": true, "fields": { field: value } }]);
     }

@@ -48,7 +48,8 @@ pub(super) fn tell(engine: &Engine, conversions: u32, quiet: bool) -> anyhow::Re
         Ok(report) => report,
         Err(problems) => bail!("the sample is not valid: {problems:?}"),
     };
-    let mut call = Call { network: report.network.network_id, actor: ACTOR.to_owned(), now: Timestamp::from_micros(start) };
+    let mut call =
+        Call { network: report.network.network_id, actor: ACTOR.to_owned(), now: Timestamp::from_micros(start) };
     say(format!(
         "Sunrise Media, a sample network: {} affiliates, {} offers, 5 currencies, days in America/New_York\n",
         sample::AFFILIATES,
@@ -60,7 +61,10 @@ pub(super) fn tell(engine: &Engine, conversions: u32, quiet: bool) -> anyhow::Re
     let repeated: Vec<Row> = rows.iter().filter(|row| row.in_october() && dice.chance(5)).cloned().collect();
     let again = deliver(engine, &call, &repeated)?;
     let first = run(engine, &call, FIRST_RUN.1)?;
-    say(format!("October is delivered, and some of it twice\n{}", deliveries(&[("October", october), ("again", again)])));
+    say(format!(
+        "October is delivered, and some of it twice\n{}",
+        deliveries(&[("October", october), ("again", again)])
+    ));
     say(format!("Billing through 2026-10-31\n{}", run_summary(&first)));
 
     call.now = Timestamp::from_micros(SECOND_RUN.0);
@@ -95,11 +99,7 @@ pub(super) fn tell(engine: &Engine, conversions: u32, quiet: bool) -> anyhow::Re
     Ok(Told { call, affiliate, invoice, json })
 }
 
-fn deliver<'a>(
-    engine: &Engine,
-    call: &Call,
-    rows: impl IntoIterator<Item = &'a Row>,
-) -> anyhow::Result<IngestCounts> {
+fn deliver<'a>(engine: &Engine, call: &Call, rows: impl IntoIterator<Item = &'a Row>) -> anyhow::Result<IngestCounts> {
     let csv = sample::csv(rows);
     let outcome = engine.import(call, std::io::Cursor::new(csv), &ImportOptions::default(), &mut |_| {});
     match outcome.failure {
@@ -178,7 +178,8 @@ fn with_earlier_period(engine: &Engine, call: &Call) -> anyhow::Result<Invoice> 
             return Ok(invoice.clone());
         }
     }
-    let first = all.into_iter().next().map_or_else(|| everything(engine, call).map(|a| a.into_iter().next()), |i| Ok(Some(i)));
+    let first =
+        all.into_iter().next().map_or_else(|| everything(engine, call).map(|a| a.into_iter().next()), |i| Ok(Some(i)));
     first?.context("the sample has no invoice: ask for more conversions")
 }
 
@@ -199,7 +200,8 @@ fn deliveries(parts: &[(&str, IngestCounts)]) -> String {
 }
 
 fn run_summary(report: &RunReport) -> String {
-    let columns = [("currency", Side::Left), ("invoices", Side::Right), ("total", Side::Right), ("left for later", Side::Right)];
+    let columns =
+        [("currency", Side::Left), ("invoices", Side::Right), ("total", Side::Right), ("left for later", Side::Right)];
     let mut table = Table::new(&columns);
     for total in &report.totals {
         let left = report.skipped.iter().filter(|skip| skip.currency == total.currency).count();
@@ -210,13 +212,15 @@ fn run_summary(report: &RunReport) -> String {
     report.skipped.iter().for_each(|skip| *reasons.entry(skip.reason.as_str()).or_default() += 1);
     let reasons: Vec<String> =
         reasons.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect();
-    let reasons = if reasons.is_empty() { String::new() } else { format!("  left for later: {}\n", reasons.join(", ")) };
+    let reasons =
+        if reasons.is_empty() { String::new() } else { format!("  left for later: {}\n", reasons.join(", ")) };
     format!("\n{table}{reasons}")
 }
 
 fn shown(engine: &Engine, call: &Call, invoice: &Invoice) -> anyhow::Result<String> {
     let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-    let columns = [("offer", Side::Right), ("period", Side::Left), ("conversions", Side::Right), ("amount", Side::Right)];
+    let columns =
+        [("offer", Side::Right), ("period", Side::Left), ("conversions", Side::Right), ("amount", Side::Right)];
     let mut table = Table::new(&columns);
     for Line { offer_id, period, taken, units, .. } in &lines {
         let offer = offer_id.map(|id| id.to_string()).unwrap_or_default();
@@ -236,7 +240,13 @@ fn standing(all: &[Invoice]) -> Table {
         sum.1 += i128::from(invoice.billed_units);
         sum.2 += i128::from(invoice.billed_units) - i128::from(invoice.paid_units);
     }
-    let columns = [("currency", Side::Left), ("status", Side::Left), ("invoices", Side::Right), ("billed", Side::Right), ("balance", Side::Right)];
+    let columns = [
+        ("currency", Side::Left),
+        ("status", Side::Left),
+        ("invoices", Side::Right),
+        ("billed", Side::Right),
+        ("balance", Side::Right),
+    ];
     let mut table = Table::new(&columns);
     for ((code, status), (count, billed, balance)) in sums {
         let amount = |units: i128| {

@@ -1,0 +1,217 @@
+//! The program as scripts see it: arguments, configuration, exit statuses, and the JSON of networks and keys.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod folder;
+
+use folder::{Folder, stderr};
+use serde_json::{Value, json};
+
+const FILE: &str = r#"
+[network]
+name = "Example Network"
+time_zone = "America/New_York"
+currency = "USD"
+auto_approve = true
+
+[[currencies]]
+code = "USD"
+minimum_payment = "50"
+
+[[payment_systems]]
+id = 13
+title = "PayPal"
+type = "paypal"
+fields = [{ id = 4, label = "Email", required = true }]
+
+[[managers]]
+id = 3
+name = "Dana Reyes"
+
+[[advertisers]]
+id = 1021
+name = "Acme"
+
+[[affiliates]]
+id = 27
+name = "MediaBridge Partners"
+manager = 3
+billing_cycle = "Net 30"
+payment_methods = [{ system = 13, currency = "USD", main = true, fields = { 4 = "pay@mediabridge.example" } }]
+auto_invoice = true
+auto_start = 2026-01-01
+
+[[offers]]
+id = 3
+name = "Example Offer"
+advertiser = 1021
+payout = "2.50"
+"#;
+
+#[test]
+fn a_network_is_made_listed_and_set() {
+    let folder = Folder::new();
+    let made = folder.json(&["network", "create", "First", "--time-zone", "europe/berlin", "--currency", "eur"]);
+    let expected = json!({ "id": 1, "name": "First", "time_zone": "Europe/Berlin", "currency": "EUR" });
+    assert_eq!(made, expected);
+    assert!(folder.has("quittance.db"));
+    assert_eq!(folder.json(&["network", "list"]), json!({ "networks": [expected] }));
+    let set = folder.json(&["network", "set", "auto_approve=true", "invoice_prefix=7", "week_start=sunday"]);
+    assert_eq!(set["settings"]["auto_approve"], true);
+    assert_eq!(set["settings"]["invoice_prefix"], "7");
+    assert_eq!(set["settings"]["rate_max_age_days"], 7);
+    assert_eq!(set["settings"]["locked_through"], Value::Null);
+    assert_eq!(folder.json(&["network", "show"]), set);
+    let list = folder.done(&["network", "list"]);
+    assert_eq!(list, "ID  NAME   TIME ZONE      CURRENCY\n 1  First  Europe/Berlin  EUR\n");
+}
+
+#[test]
+fn one_of_several_networks_must_be_named() {
+    let folder = Folder::new();
+    folder.done(&["network", "create", "First"]);
+    folder.done(&["network", "create", "Second"]);
+    let error = folder.fails(1, &["network", "show"]);
+    assert_eq!(error, "error: there are several networks, say which with --network NAME: First, Second\n");
+    assert_eq!(folder.json(&["--network", "Second", "network", "show"])["name"], "Second");
+    assert_eq!(folder.json(&["network", "show", "--network", "First"])["name"], "First");
+    let error = folder.fails(1, &["network", "show", "--network", "Third"]);
+    assert!(error.contains("no network \"Third\"; there are: First, Second"), "{error}");
+}
+
+#[test]
+fn wrong_usage_and_refusals_have_their_own_statuses() {
+    let folder = Folder::new();
+    folder.fails(2, &[]);
+    folder.fails(2, &["nonsense"]);
+    folder.fails(2, &["network", "set"]);
+    folder.fails(2, &["network", "set", "auto_approve"]);
+    assert!(folder.fails(2, &["network", "create", "X", "--currency", "USX"]).contains("'USX'"));
+    assert!(!folder.has("quittance.db"), "wrong usage touches nothing");
+    assert!(folder.fails(1, &["network", "show"]).contains("quittance network create"));
+    folder.done(&["network", "create", "First"]);
+    assert!(folder.fails(1, &["network", "create", "First"]).contains("already"));
+    let error = folder.fails(1, &["network", "set", "auto_aprove=true"]);
+    assert_eq!(error, "error: there is no setting \"auto_aprove\": did you mean auto_approve?\n");
+    assert!(folder.fails(1, &["network", "set", "overpayment=credit"]).contains("not supported by this version yet"));
+    let error = folder.fails(1, &["--database", "mysql://x", "network", "list"]);
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn a_key_is_printed_once() {
+    let folder = Folder::new();
+    folder.done(&["import", "network", folder.write("network.toml", FILE).to_str().unwrap()]);
+    let made = folder.json(&["keys", "create", "--role", "admin", "--name", "nightly"]);
+    let key = made["key"].as_str().unwrap();
+    assert!(key.starts_with("qk_") && key.len() == 67, "{key}");
+    assert_eq!((&made["id"], &made["role"]), (&json!(1), &json!("admin")));
+    let made = folder.json(&["keys", "create", "--role", "affiliate", "--affiliate", "27"]);
+    assert_eq!(made["affiliate_id"], 27);
+    assert_ne!(made["key"], key);
+    let text = folder.done(&["keys", "create", "--role", "manager", "--manager", "3"]);
+    assert!(text.starts_with("qk_") && text.trim_end().len() == 67, "{text}");
+    assert_eq!(folder.json(&["keys", "revoke", "2"]), json!({ "id": 2, "revoked": true }));
+    let listed = folder.json(&["keys", "list"]);
+    let keys = listed["keys"].as_array().unwrap();
+    let revoked: Vec<bool> = keys.iter().map(|key| !key["revoked_at"].is_null()).collect();
+    assert_eq!(revoked, [false, true, false]);
+    assert!(!listed.to_string().contains(&key[3..]));
+    assert!(folder.done(&["keys", "list"]).contains("nightly"));
+}
+
+#[test]
+fn a_key_needs_the_id_of_its_role_and_no_other() {
+    let folder = Folder::new();
+    folder.done(&["network", "create", "First"]);
+    folder.fails(2, &["keys", "create"]);
+    folder.fails(2, &["keys", "create", "--role", "king"]);
+    let error = folder.fails(2, &["keys", "create", "--role", "affiliate"]);
+    assert_eq!(error, "error: --role affiliate needs --affiliate ID\n");
+    let error = folder.fails(2, &["keys", "create", "--role", "viewer", "--manager", "3"]);
+    assert_eq!(error, "error: --manager goes with --role manager, not with --role viewer\n");
+    folder.fails(2, &["keys", "create", "--role", "affiliate", "--affiliate", "1", "--manager", "1"]);
+    assert!(folder.fails(1, &["keys", "create", "--role", "affiliate", "--affiliate", "1"]).contains("no affiliate 1"));
+    assert!(folder.fails(1, &["keys", "revoke", "9"]).contains("no key 9"));
+}
+
+#[test]
+fn a_network_file_is_imported_as_toml_and_json() {
+    let folder = Folder::new();
+    let path = folder.write("network.toml", FILE);
+    let output = folder.run(&["import", "network", path.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("warning: auto_invoice of affiliate 27 is stored"), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["network"], json!({ "id": 1, "name": "Example Network", "created": true }));
+    assert_eq!(report["affiliates"], json!({ "created": 1, "updated": 0, "unchanged": 0 }));
+    assert_eq!(report["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(folder.json(&["network", "show"])["settings"]["auto_approve"], true);
+    let path =
+        folder.write("update.json", r#"{"affiliates": [{"id": 27, "on_hold": true}, {"id": 28, "name": "Two"}]}"#);
+    let text = folder.done(&["import", "network", path.to_str().unwrap()]);
+    let row = text.lines().find(|line| line.starts_with("affiliates")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["affiliates", "1", "1", "0"]);
+}
+
+#[test]
+fn what_is_wrong_in_a_network_file_is_named_line_by_line() {
+    let folder = Folder::new();
+    let wrong =
+        FILE.replace("minimum_payment = \"50\"", "minimum_payment = 50.5").replace("manager = 3", "manager = 4");
+    let path = folder.write("network.toml", &wrong);
+    let error = folder.fails(1, &["import", "network", path.to_str().unwrap()]);
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), 3, "{error}");
+    assert!(lines[0].contains("currencies[0].minimum_payment: 50.5 is a number"), "{error}");
+    assert!(lines[1].contains("affiliates[0].manager: there is no manager 4"), "{error}");
+    assert!(lines[2].ends_with("nothing was imported"), "{error}");
+    assert_eq!(folder.json(&["network", "list"]), json!({ "networks": [] }));
+    let path = folder.write("broken.toml", "[network\nname = 1");
+    let error = folder.fails(1, &["import", "network", path.to_str().unwrap()]);
+    assert!(error.contains("cannot understand") && error.contains("line 1"), "{error}");
+    assert!(folder.fails(1, &["import", "network", "missing.toml"]).contains("cannot read missing.toml"));
+}
+
+#[test]
+fn flags_go_before_the_environment_and_that_before_the_file() {
+    let folder = Folder::new();
+    folder.write("quittance.toml", "database = \"sqlite://file.db\"\n");
+    folder.done(&["migrate"]);
+    assert!(folder.has("file.db"));
+    let with_variable = |args: &[&str]| {
+        let done = folder.command(args).env("QUITTANCE_DATABASE_URL", "sqlite://variable.db").status().unwrap();
+        assert!(done.success());
+    };
+    with_variable(&["migrate", "--database", "sqlite://flag.db"]);
+    assert!(folder.has("flag.db") && !folder.has("variable.db"));
+    with_variable(&["migrate"]);
+    assert!(folder.has("variable.db"));
+    folder.write("other.toml", "databse = \"x\"\n");
+    let error = folder.fails(2, &["migrate", "--config", "other.toml"]);
+    assert_eq!(error, "error: other.toml: there is no key \"databse\": did you mean database?\n");
+    assert!(folder.fails(1, &["migrate", "--config", "missing.toml"]).contains("missing.toml"));
+    let misspelt = folder.command(&["migrate"]).env("QUITTANCE_NETWROK", "x").output().unwrap();
+    assert_eq!(misspelt.status.code(), Some(2));
+    assert!(stderr(&misspelt).contains("did you mean QUITTANCE_NETWORK?"));
+}
+
+#[test]
+fn several_processes_may_start_at_once() {
+    let folder = Folder::new();
+    let children: Vec<_> = (0..6).map(|_| folder.command(&["migrate", "--json"]).spawn().unwrap()).collect();
+    for child in children {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    assert!(folder.json(&["migrate"])["schema_version"].as_i64().unwrap() >= 1);
+}
+
+#[test]
+fn help_tells_the_exit_statuses_and_every_command_has_some() {
+    let folder = Folder::new();
+    let help = folder.done(&["--help"]);
+    assert!(help.contains("2 wrong usage") && help.contains("--database"), "{help}");
+    for command in [&["network", "set"][..], &["keys", "create"], &["import", "network"], &["migrate"]] {
+        let help = folder.done(&[command, &["--help"]].concat());
+        assert!(help.len() > 300, "{command:?}: {help}");
+    }
+}
