@@ -13,6 +13,7 @@ use crate::commands::invoices::Invoices;
 use crate::commands::keys::KeysCommand;
 use crate::commands::migrate::Migrate;
 use crate::commands::network::NetworkCommand;
+use crate::commands::serve::Serve;
 use crate::commands::verify::Verify;
 use crate::context::Context;
 use crate::failure::Exit;
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     /// Imports files: conversions, or a network's parties, offers and payment systems.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Serves the HTTP interfaces.
+    Serve(Serve),
     /// Runs billing: invoices for what is unbilled up to a day.
     Bill(Bill),
     /// Lists invoices.
@@ -106,6 +109,7 @@ impl Command {
             Command::Import(ImportCommand::Network(command)) => command.run(context),
             Command::Import(ImportCommand::Conversions(command)) => command.run(context),
             Command::Demo(command) => command.run(context),
+            Command::Serve(command) => command.run(context),
             Command::Bill(command) => command.run(context),
             Command::Invoices(command) => command.run(context),
             Command::Invoice(command) => command.run(context),

@@ -1,10 +1,10 @@
 //! Networks: making them, finding the one that is meant, and their settings.
 
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, NetworkId};
+use quittance_domain::ids::{InvoiceKind, NetworkId, PartyKind};
 use quittance_domain::time::{Timestamp, Zone};
 pub use quittance_store::networks::Network;
-use quittance_store::{Tx, networks as table};
+use quittance_store::{Tx, networks as table, parties};
 
 use crate::error::{Error, Result};
 use crate::settings::{Change, Settings};
@@ -53,6 +53,15 @@ impl Engine {
     /// What the store says.
     pub fn network_settings(&self, call: &Call) -> Result<Settings> {
         self.store.read(|tx| settings(tx, call.network))
+    }
+
+    /// Whether a manager looks after a party.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn manages(&self, call: &Call, manager_id: i64, kind: PartyKind, party_id: i64) -> Result<bool> {
+        let found = self.store.read(|tx| parties::by_ids(tx, call.network, kind, &[party_id]))?;
+        Ok(found.iter().any(|party| party.manager_id == Some(manager_id)))
     }
 
     /// Sets settings of the call's network: all of them, or none where one is refused. Answers what they are now.

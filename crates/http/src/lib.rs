@@ -1,1 +1,13 @@
-//! placeholder
+//! What every HTTP interface of Quittance shares: the state, who may do what, limits, problem bodies, idempotency,
+//! measurements and the request log. It knows no vendor and no page.
+
+pub mod access;
+pub mod health;
+pub mod idempotency;
+pub mod problem;
+pub mod state;
+pub mod watch;
+
+pub use access::{Access, Rule};
+pub use problem::Problem;
+pub use state::{AppState, Limits};

@@ -1,10 +1,15 @@
 //! The native interface's JSON, shared with the command line: amounts are decimal strings beside their currency, days
 //! and instants ISO 8601.
 
+use quittance_domain::conversion::TEXT_NAMES;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
-use quittance_engine::invoices::{HistoryRow, Invoice, InvoiceConversion, Line, Payment};
+use quittance_engine::billing::RunReport;
+use quittance_engine::ingest::IngestReport;
+use quittance_engine::invoices::{
+    ConversionView, DayAccrual, HistoryRow, Invoice, InvoiceConversion, Line, Payment, StoredPosting,
+};
 use serde_json::{Value, json};
 
 /// Billing units as a decimal.
@@ -110,4 +115,110 @@ pub fn conversion(entry: &InvoiceConversion, currency: Currency) -> Value {
         "amount": amount(entry.units, currency),
         "currency": currency.code(),
     })
+}
+
+/// A posting of the ledger: positive is debit, negative is credit.
+#[must_use]
+pub fn posting(posting: &StoredPosting) -> Value {
+    json!({
+        "entry": posting.entry_id,
+        "event": posting.event,
+        "account": posting.account,
+        "amount": amount(posting.units, posting.currency),
+        "currency": posting.currency.code(),
+        "date": posting.posting_day.to_string(),
+        "recorded_at": posting.recorded_at.to_string(),
+    })
+}
+
+/// A billing run, in the shape that scripts read.
+#[must_use]
+pub fn run(report: &RunReport) -> Value {
+    let totals = report.totals.iter().map(|t| (t.currency.code().to_owned(), Value::from(amount(t.units, t.currency))));
+    let skipped = report.skipped.iter().map(|skip| {
+        json!({
+            "affiliate_id": skip.party_id,
+            "currency": skip.currency.code(),
+            "amount": amount(skip.units, skip.currency),
+            "reason": skip.reason,
+        })
+    });
+    json!({
+        "run_id": report.run_id.map(|id| id.get()),
+        "status": if report.done { "done" } else { "running" },
+        "invoices": report.invoices(),
+        "totals": totals.collect::<serde_json::Map<_, _>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+    })
+}
+
+/// What became of a batch. A rejection's pointer names the record and the field.
+#[must_use]
+pub fn ingest(report: &IngestReport) -> Value {
+    let errors = report.rejections.iter().map(|rejection| {
+        let field = if rejection.field.is_empty() { String::new() } else { format!("/{}", rejection.field) };
+        json!({
+            "position": rejection.position,
+            "pointer": format!("/{}{field}", rejection.position),
+            "detail": rejection.detail,
+        })
+    });
+    json!({
+        "created": report.counts.created,
+        "updated": report.counts.updated,
+        "unchanged": report.counts.unchanged,
+        "stale": report.counts.stale,
+        "rejected": report.counts.rejected,
+        "errors": errors.collect::<Vec<_>>(),
+    })
+}
+
+/// A conversion with the places of its entries.
+#[must_use]
+pub fn conversion_view(view: &ConversionView) -> Value {
+    let conversion = &view.known.conversion;
+    let entries = view.entries.iter().map(|entry| {
+        json!({
+            "affiliate_id": entry.affiliate_id,
+            "amount": entry.amount.to_decimal(),
+            "currency": entry.amount.currency().code(),
+            "day": entry.posting_day.to_string(),
+            "invoice_id": entry.invoice_id.map(|id| id.get()),
+        })
+    });
+    let mut json = json!({
+        "conversion_id": conversion.conversion_id,
+        "revision": view.known.revision,
+        "status": conversion.status.as_str(),
+        "affiliate_id": conversion.affiliate_id.get(),
+        "offer_id": conversion.offer_id.get(),
+        "advertiser_id": conversion.advertiser_id.map(|id| id.get()),
+        "occurred_at": conversion.occurred_at.to_string(),
+        "payout": conversion.payout.to_decimal(),
+        "payout_currency": conversion.payout.currency().code(),
+        "revenue": conversion.revenue.to_decimal(),
+        "revenue_currency": conversion.revenue.currency().code(),
+        "updated_at": conversion.updated_at.map(|at| at.to_string()),
+        "received_at": view.received_at.to_string(),
+        "entries": entries.collect::<Vec<_>>(),
+    });
+    for (name, text) in TEXT_NAMES.iter().zip(&conversion.texts) {
+        json[*name] = text.as_deref().into();
+    }
+    json
+}
+
+/// What is accrued for a party, offer and day.
+#[must_use]
+pub fn accrual(row: &DayAccrual, kind: InvoiceKind) -> Value {
+    let mut json = json!({
+        "kind": kind.as_str(),
+        "currency": row.currency.code(),
+        "day": row.posting_day.to_string(),
+        "offer_id": row.offer_id,
+        "amount": amount(row.units, row.currency),
+        "conversions": row.conversions,
+    });
+    json[format!("{}_id", kind.party_kind().as_str())] = row.party_id.into();
+    json
 }

@@ -1,9 +1,9 @@
 //! `quittance bill`.
 
+use quittance_api::native::wire;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
 use quittance_engine::billing::{Parties, RunReport, RunRequest};
-use serde_json::{Map, Value, json};
 
 use super::day;
 use crate::context::Context;
@@ -76,29 +76,8 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
         bar.finish_and_clear();
         report?
     };
-    context.answer(&json(&report), || text(&report))?;
+    context.answer(&wire::run(&report), || text(&report))?;
     Ok(Exit::Done)
-}
-
-/// The shape that scripts read.
-pub(crate) fn json(report: &RunReport) -> Value {
-    let totals = report.totals.iter().map(|total| {
-        (total.currency.code().to_owned(), Value::from(Money::new(total.units, total.currency).to_decimal()))
-    });
-    let skipped = report.skipped.iter().map(|skip| {
-        json!({
-            "affiliate_id": skip.party_id,
-            "currency": skip.currency.code(),
-            "amount": Money::new(skip.units, skip.currency).to_decimal(),
-            "reason": skip.reason,
-        })
-    });
-    json!({
-        "run_id": report.run_id.map(|id| id.get()),
-        "invoices": report.invoices(),
-        "totals": totals.collect::<Map<_, _>>(),
-        "skipped": skipped.collect::<Vec<_>>(),
-    })
 }
 
 /// How many skipped parties are named one by one.

@@ -9,6 +9,7 @@ pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod serve;
 pub(crate) mod verify;
 
 use anyhow::Context as _;

@@ -82,8 +82,7 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
         );
         println!("              curl -s {url}/billing/v1/invoices -H 'Authorization: Bearer {affiliate}'");
     }
-    drop(engine);
-    Ok(Exit::Done)
+    super::serve::serve(engine, &args.listen)
 }
 
 /// The folder of the database: a new one, or one that holds no database yet.

@@ -1,6 +1,7 @@
 //! What happens in the sample network: deliveries, a billing run, late news, payments, a second run.
 
 use anyhow::{Context as _, bail};
+use quittance_api::native::wire;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::VoidReason;
 use quittance_domain::money::Money;
@@ -13,7 +14,7 @@ use quittance_engine::{Call, Engine};
 use serde_json::{Value, json};
 
 use super::sample::{self, Dice, Row};
-use crate::commands::{bill, import_conversions, invoices, verify};
+use crate::commands::{import_conversions, invoices, verify};
 use crate::context::ACTOR;
 use crate::output::{Side, Table, grouped};
 
@@ -90,8 +91,8 @@ pub(super) fn tell(engine: &Engine, conversions: u32, quiet: bool) -> anyhow::Re
     }
     let json = json!({
         "october": import_conversions::json_counts(&october),
-        "first_run": bill::json(&first),
-        "second_run": bill::json(&second),
+        "first_run": wire::run(&first),
+        "second_run": wire::run(&second),
         "invoices": all.len(),
         "verified": true,
     });

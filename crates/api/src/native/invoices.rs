@@ -1,0 +1,248 @@
+//! Looking at invoices. A party sees its own visible ones, without internal notes; a manager those of its parties.
+
+use axum::Extension;
+use axum::extract::{Path, Query as Pairs, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind, RunId};
+use quittance_domain::invoice::InvoiceStatus;
+use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceFilter};
+use quittance_engine::keys::{Actor, Role};
+use quittance_engine::{Call, Engine, Error};
+use quittance_http::idempotency::Answer;
+use quittance_http::{AppState, Problem};
+use serde_json::{Value, json};
+
+use super::params::{Query, invoice_id};
+use super::wire;
+
+type Params = Pairs<Vec<(String, String)>>;
+
+const LIST: &[&str] = &["limit", "cursor", "kind", "affiliate_id", "advertiser_id", "status", "currency", "run_id"];
+
+/// The kind of invoice that a party's own key sees.
+fn own_kind(role: Role) -> Option<InvoiceKind> {
+    match role {
+        Role::Affiliate => Some(InvoiceKind::Payable),
+        Role::Advertiser => Some(InvoiceKind::Receivable),
+        _ => None,
+    }
+}
+
+fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
+    let affiliate = query.int("affiliate_id")?;
+    let advertiser = query.int("advertiser_id")?;
+    if affiliate.is_some() && advertiser.is_some() {
+        return Err(Problem::bad_request(
+            "advertiser_id",
+            "an invoice is with an affiliate or an advertiser, not both",
+        ));
+    }
+    let kind = query.parsed("kind", "payable or receivable", InvoiceKind::parse)?;
+    let of_party = affiliate.map(|_| InvoiceKind::Payable).or(advertiser.map(|_| InvoiceKind::Receivable));
+    let mut filter = InvoiceFilter {
+        kind: of_party.or(kind),
+        party_id: affiliate.or(advertiser),
+        status: query.parsed("status", "a status", InvoiceStatus::parse)?,
+        currency: query.parsed("currency", "a currency", |code| Currency::parse(code).ok())?,
+        run_id: query.int("run_id")?.map(RunId::new),
+        visible_only: false,
+    };
+    if let Some(own) = own_kind(actor.role) {
+        let other = filter.party_id.is_some_and(|id| Some(id) != actor.party_id);
+        if other || filter.kind.is_some_and(|kind| kind != own) {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key sees its own invoices only"));
+        }
+        filter = InvoiceFilter { kind: Some(own), party_id: actor.party_id, visible_only: true, ..filter };
+    }
+    if actor.role == Role::Manager && filter.party_id.is_none() {
+        return Err(Problem::bad_request("affiliate_id", "a manager's key lists the invoices of one party at a time"));
+    }
+    Ok(filter)
+}
+
+/// A manager's key acts for the parties that it manages.
+fn check_manager(engine: &Engine, actor: &Actor, call: &Call, kind: PartyKind, party: i64) -> Result<(), Error> {
+    if actor.role == Role::Manager && !engine.manages(call, actor.party_id.unwrap_or(0), kind, party)? {
+        return Err(Error::Forbidden(format!("the key's manager does not manage {} {party}", kind.as_str())));
+    }
+    Ok(())
+}
+
+/// What an actor may see of an invoice.
+fn shown(actor: &Actor, invoice: &Invoice) -> Value {
+    let mut json = wire::invoice(invoice);
+    if own_kind(actor.role).is_some()
+        && let Some(members) = json.as_object_mut()
+    {
+        for inside in ["internal_notes", "run_id", "created_by"] {
+            members.remove(inside);
+        }
+    }
+    json
+}
+
+/// An invoice that the actor may see; any other is as if it were not there.
+pub(super) fn visible(engine: &Engine, actor: &Actor, call: &Call, id: InvoiceId) -> Result<Invoice, Error> {
+    let invoice = engine.invoice(call, id)?;
+    let book = invoice.book;
+    check_manager(engine, actor, call, book.kind.party_kind(), book.party_id)?;
+    match own_kind(actor.role) {
+        Some(kind) if kind != book.kind || Some(book.party_id) != actor.party_id || invoice.hidden => {
+            Err(Error::NotFound(format!("there is no invoice {id}")))
+        }
+        _ => Ok(invoice),
+    }
+}
+
+/// An invoice with its `ETag`.
+pub(super) fn tagged(status: StatusCode, version: i64, body: &Value) -> Response {
+    let mut response = Answer::json(status, body).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Pairs(pairs): Params,
+) -> Result<Answer, Problem> {
+    let query = Query::read(pairs, LIST)?;
+    let limit = query.limit()?;
+    let after = query.parsed("cursor", "a cursor of this list", |text| text.parse::<i64>().ok())?.unwrap_or(0);
+    let filter = filter(&actor, &query)?;
+    let call = actor.call((state.clock)());
+    let page = state.run(move |engine| {
+        if let (Some(kind), Some(party)) = (filter.kind, filter.party_id) {
+            check_manager(engine, &actor, &call, kind.party_kind(), party)?;
+        }
+        let page = engine.invoices(&call, &filter, after, limit + 1)?;
+        let more = page.len() as i64 > limit;
+        let page = &page[..page.len().min(usize::try_from(limit).unwrap_or(usize::MAX))];
+        let next = page.last().filter(|_| more).map(|last| last.invoice_id.to_string());
+        let invoices: Vec<Value> = page.iter().map(|invoice| shown(&actor, invoice)).collect();
+        Ok(json!({ "invoices": invoices, "next_cursor": next }))
+    });
+    Ok(Answer::json(StatusCode::OK, &page.await?))
+}
+
+pub(super) async fn one(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = invoice_id(&id)?;
+    let call = actor.call((state.clock)());
+    let found = state.run(move |engine| {
+        let invoice = visible(engine, &actor, &call, id)?;
+        Ok((invoice.version, shown(&actor, &invoice)))
+    });
+    let (version, json) = found.await?;
+    Ok(tagged(StatusCode::OK, version, &json))
+}
+
+/// A list that belongs to an invoice.
+async fn part(
+    state: AppState,
+    actor: Actor,
+    id: String,
+    read: impl FnOnce(&Engine, &Call, &Invoice) -> quittance_engine::Result<Value> + Send + 'static,
+) -> Result<Answer, Problem> {
+    let id = invoice_id(&id)?;
+    let call = actor.call((state.clock)());
+    let json = state.run(move |engine| {
+        let invoice = visible(engine, &actor, &call, id)?;
+        read(engine, &call, &invoice)
+    });
+    Ok(Answer::json(StatusCode::OK, &json.await?))
+}
+
+pub(super) async fn lines(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Answer, Problem> {
+    part(state, actor, id, |engine, call, invoice| {
+        let lines = engine.invoice_lines(call, invoice.invoice_id)?;
+        let lines: Vec<Value> = lines.iter().map(|line| wire::line(line, invoice.book.currency)).collect();
+        Ok(json!({ "lines": lines }))
+    })
+    .await
+}
+
+pub(super) async fn corrections(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Answer, Problem> {
+    part(state, actor, id, |engine, call, invoice| {
+        let lines = engine.invoice_lines(call, invoice.invoice_id)?;
+        let corrections = lines.iter().filter(|line| line.line_type == "correction");
+        let corrections: Vec<Value> = corrections.map(|line| wire::line(line, invoice.book.currency)).collect();
+        Ok(json!({ "corrections": corrections }))
+    })
+    .await
+}
+
+pub(super) async fn payments(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Answer, Problem> {
+    part(state, actor, id, |engine, call, invoice| {
+        let payments = engine.invoice_payments(call, invoice.invoice_id)?;
+        let payments: Vec<Value> = payments.iter().map(|p| wire::payment(p, invoice.book.currency)).collect();
+        Ok(json!({ "payments": payments }))
+    })
+    .await
+}
+
+pub(super) async fn history(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Answer, Problem> {
+    part(state, actor, id, |engine, call, invoice| {
+        let history = engine.invoice_history(call, invoice.invoice_id)?;
+        let history: Vec<Value> = history.iter().map(|row| wire::history(row, invoice.book.currency)).collect();
+        Ok(json!({ "history": history }))
+    })
+    .await
+}
+
+pub(super) async fn ledger(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Answer, Problem> {
+    part(state, actor, id, |engine, call, invoice| {
+        let postings = engine.invoice_postings(call, invoice.invoice_id)?;
+        let postings: Vec<Value> = postings.iter().map(wire::posting).collect();
+        Ok(json!({ "postings": postings }))
+    })
+    .await
+}
+
+pub(super) async fn conversions(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+    Pairs(pairs): Params,
+) -> Result<Answer, Problem> {
+    let query = Query::read(pairs, &["limit", "cursor", "line"])?;
+    let wanted = ConversionQuery {
+        line_no: query.int("line")?,
+        after: query.text("cursor").map(str::to_owned),
+        limit: usize::try_from(query.limit()?).unwrap_or(0),
+    };
+    part(state, actor, id, move |engine, call, invoice| {
+        let page = engine.invoice_conversions(call, invoice.invoice_id, &wanted)?;
+        let conversions: Vec<Value> =
+            page.conversions.iter().map(|entry| wire::conversion(entry, invoice.book.currency)).collect();
+        Ok(json!({ "conversions": conversions, "next_cursor": page.next }))
+    })
+    .await
+}

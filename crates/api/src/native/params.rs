@@ -1,0 +1,176 @@
+//! Parameters and bodies: read strictly, so that a misspelt name is told and not ignored.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use quittance_domain::ids::InvoiceId;
+use quittance_domain::time::Day;
+use quittance_engine::records::nearest;
+use quittance_http::Problem;
+use serde_json::{Map, Value};
+
+/// The largest page.
+const LIMIT_MAX: i64 = 1000;
+/// The page where none is asked for.
+const LIMIT_DEFAULT: i64 = 50;
+
+/// The parameters of a query, each at most once and each known.
+pub(super) struct Query(BTreeMap<String, String>);
+
+impl Query {
+    pub(super) fn read(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Query, Problem> {
+        let mut query = BTreeMap::new();
+        for (name, value) in pairs {
+            if !known.contains(&name.as_str()) {
+                return Err(unknown("parameter", &name, &name, known));
+            }
+            if query.insert(name.clone(), value).is_some() {
+                return Err(Problem::bad_request(&name, format!("{name} is given twice")));
+            }
+        }
+        Ok(Query(query))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A value read by a parser; `form` says what is expected.
+    pub(super) fn parsed<T>(
+        &self,
+        name: &str,
+        form: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let wrong = || Problem::bad_request(name, format!("{name}: {text:?} is not {form}"));
+        parse(text).map(Some).ok_or_else(wrong)
+    }
+
+    pub(super) fn int(&self, name: &str) -> Result<Option<i64>, Problem> {
+        self.parsed(name, "a whole number", |text| text.parse().ok())
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        self.parsed(name, "true or false", |text| text.parse().ok())
+    }
+
+    pub(super) fn day(&self, name: &str) -> Result<Option<Day>, Problem> {
+        self.parsed(name, "a date such as 2026-01-31", |text| Day::parse(text).ok())
+    }
+
+    pub(super) fn limit(&self) -> Result<i64, Problem> {
+        let limit = self.int("limit")?.unwrap_or(LIMIT_DEFAULT);
+        if (1..=LIMIT_MAX).contains(&limit) {
+            return Ok(limit);
+        }
+        Err(Problem::bad_request("limit", format!("limit: {limit} is not between 1 and {LIMIT_MAX}")))
+    }
+}
+
+fn unknown(what: &str, pointer: &str, name: &str, known: &[&str]) -> Problem {
+    let hint = nearest(name, known.iter().copied()).map_or(String::new(), |near| format!("; is {near} meant?"));
+    Problem::bad_request(pointer, format!("{name:?} is no known {what}{hint}"))
+}
+
+/// The members of a JSON object, each known.
+pub(super) struct Body(Map<String, Value>);
+
+impl Body {
+    /// Reads a body; an empty one is an empty object.
+    pub(super) fn read(bytes: &[u8], known: &[&str]) -> Result<Body, Problem> {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Body(Map::new()));
+        }
+        let value: Value = serde_json::from_slice(bytes)
+            .map_err(|error| Problem::bad_request("", format!("the body is no JSON: {error}")))?;
+        let Value::Object(members) = value else {
+            return Err(Problem::bad_request("", "the body is no JSON object"));
+        };
+        match members.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(unknown("member", &format!("/{name}"), name, known)),
+            None => Ok(Body(members)),
+        }
+    }
+
+    fn wrong(name: &str, value: &Value, form: &str) -> Problem {
+        Problem::bad_request(&format!("/{name}"), format!("{name}: {value} is not {form}"))
+    }
+
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| Body::wrong(name, value, "a text"));
+        self.member(name).map(text).transpose()
+    }
+
+    /// A decimal amount: a text, or a number as it was written.
+    pub(super) fn amount(&self, name: &str) -> Result<Option<String>, Problem> {
+        let amount = |value: &Value| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err(Body::wrong(name, value, "an amount")),
+        };
+        self.member(name).map(amount).transpose()
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        let flag = |value: &Value| value.as_bool().ok_or_else(|| Body::wrong(name, value, "true or false"));
+        self.member(name).map(flag).transpose()
+    }
+
+    pub(super) fn int(&self, name: &str) -> Result<Option<i64>, Problem> {
+        let int = |value: &Value| value.as_i64().ok_or_else(|| Body::wrong(name, value, "a whole number"));
+        self.member(name).map(int).transpose()
+    }
+
+    pub(super) fn day(&self, name: &str) -> Result<Option<Day>, Problem> {
+        let day = |value: &Value| {
+            let parsed = value.as_str().and_then(|text| Day::parse(text).ok());
+            parsed.ok_or_else(|| Body::wrong(name, value, "a date such as \"2026-01-31\""))
+        };
+        self.member(name).map(day).transpose()
+    }
+
+    fn list<T>(&self, name: &str, form: &str, item: fn(&Value) -> Option<T>) -> Result<Vec<T>, Problem> {
+        let Some(value) = self.member(name) else { return Ok(Vec::new()) };
+        let items = value.as_array().ok_or_else(|| Body::wrong(name, value, form))?;
+        let read =
+            |(i, value): (usize, &Value)| item(value).ok_or_else(|| Body::wrong(&format!("{name}/{i}"), value, form));
+        items.iter().enumerate().map(read).collect()
+    }
+
+    pub(super) fn ids(&self, name: &str) -> Result<Vec<i64>, Problem> {
+        self.list(name, "a list of ids", Value::as_i64)
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
+        self.list(name, "a list of texts", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A member that must be there.
+    pub(super) fn required<T>(name: &str, value: Option<T>) -> Result<T, Problem> {
+        value.ok_or_else(|| Problem::bad_request(&format!("/{name}"), format!("{name} is missing")))
+    }
+}
+
+/// An invoice's id from the path. What is no number is no invoice.
+pub(super) fn invoice_id(text: &str) -> Result<InvoiceId, Problem> {
+    let absent = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no invoice {text:?}"));
+    text.parse().map(InvoiceId::new).map_err(|_| absent())
+}
+
+/// The version that `If-Match` insists on; `*` insists on none.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.trim_start_matches("W/").trim_matches('"').parse().ok();
+    version
+        .map(Some)
+        .ok_or_else(|| Problem::bad_request("If-Match", format!("If-Match: {text:?} is no ETag of this interface")))
+}

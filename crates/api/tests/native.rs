@@ -1,0 +1,218 @@
+//! The native interface on both databases: who may do what, bad input, and the shapes that scripts read.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use quittance_api::native::{RULES, routes};
+use quittance_domain::ids::KeyId;
+use quittance_domain::time::Timestamp;
+use quittance_engine::billing::RunRequest;
+use quittance_engine::keys::{NewKey, Role};
+use quittance_http::{AppState, Limits};
+use quittance_testkit::{Network, TestDatabase, both_databases, day};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// A server over a network with two invoices, and a key of each role.
+struct Server {
+    state: AppState,
+    network: Network,
+}
+
+fn secret(role: Role) -> String {
+    format!("qk_{:0>40}", role.as_str())
+}
+
+impl Server {
+    fn start(database: &TestDatabase, limits: Limits) -> Server {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        network.approve("a1 1 1 2026-01-05 10.00\na2 1 1 2026-01-06 2.50\nb1 2 1 2026-01-31 7");
+        network.engine.bill(&network.call, &RunRequest::payable_through(day("2026-01-31")), &mut |_| {}).unwrap();
+        for role in Role::ALL.into_iter().filter(|role| *role != Role::Manager) {
+            let party = matches!(role, Role::Affiliate | Role::Advertiser).then_some(1);
+            let new = NewKey { role, party, name: String::new() };
+            network.engine.create_key(&network.call, &new, &secret(role)).unwrap();
+        }
+        let now: Timestamp = network.call.now;
+        let engine = Arc::new(database.engine());
+        let state = AppState::new(engine, Arc::new(move || now), limits, None);
+        Server { state, network }
+    }
+
+    fn send(&self, request: Request<Body>) -> (StatusCode, Value, axum::http::HeaderMap) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let response = routes(self.state.clone()).oneshot(request).await.unwrap();
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap();
+            (status, serde_json::from_slice(&body).unwrap_or(Value::Null), headers)
+        })
+    }
+
+    fn call(&self, role: Role, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+        let request = Request::builder().method(method).uri(format!("/billing/v1{path}"));
+        let request = request.header("authorization", format!("Bearer {}", secret(role)));
+        let (status, json, _) = self.send(request.body(Body::from(body.to_owned())).unwrap());
+        (status, json)
+    }
+
+    fn with(&self, method: &str, path: &str, header: (&str, &str), body: &str) -> (StatusCode, Value) {
+        let request = Request::builder().method(method).uri(format!("/billing/v1{path}"));
+        let request = request.header("authorization", format!("Bearer {}", secret(Role::Admin)));
+        let (status, json, _) =
+            self.send(request.header(header.0, header.1).body(Body::from(body.to_owned())).unwrap());
+        (status, json)
+    }
+}
+
+fn server(database: &TestDatabase) -> Server {
+    Server::start(database, Limits::default())
+}
+
+/// A request that each rule's route answers when the role may call it, with any status but 401 and 403.
+fn example(route: &str) -> String {
+    route.trim_start_matches("/billing/v1").replace("{id}", "1").replace("{line}", "9")
+}
+
+both_databases! {
+    fn every_route_is_open_to_its_roles_and_to_no_other(database) {
+        let server = server(database);
+        for rule in RULES {
+            for role in Role::ALL.into_iter().filter(|role| *role != Role::Manager) {
+                let (status, body) = server.call(role, rule.method, &example(rule.route), "{}");
+                assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{} {} is no route", rule.method, rule.route);
+                let refused = status == StatusCode::FORBIDDEN;
+                assert_eq!(refused, !rule.roles.contains(&role), "{} {} {role}: {body}", rule.method, rule.route);
+            }
+        }
+    }
+
+    fn without_a_good_key_nothing_is_answered(database) {
+        let server = server(database);
+        let bare = Request::builder().uri("/billing/v1/invoices").body(Body::empty()).unwrap();
+        let (status, body, headers) = server.send(bare);
+        assert_eq!((status, &body["status"]), (StatusCode::UNAUTHORIZED, &json!(401)));
+        assert_eq!(headers["content-type"], "application/problem+json");
+        server.network.engine.revoke_key(&server.network.call, KeyId::new(1)).unwrap();
+        assert_eq!(server.call(Role::Admin, "GET", "/invoices", "").0, StatusCode::UNAUTHORIZED);
+        assert_eq!(server.call(Role::Finance, "GET", "/invoices", "").0, StatusCode::OK);
+    }
+
+    fn a_party_sees_its_own_visible_invoices_and_no_internal_notes(database) {
+        let server = server(database);
+        let (status, body) = server.call(Role::Affiliate, "GET", "/invoices", "");
+        assert_eq!((status, body["invoices"].as_array().unwrap().len()), (StatusCode::OK, 1));
+        assert_eq!(body["invoices"][0]["affiliate_id"], 1);
+        assert!(body["invoices"][0].get("internal_notes").is_none());
+        assert_eq!(server.call(Role::Affiliate, "GET", "/invoices/2", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(server.call(Role::Affiliate, "GET", "/invoices?affiliate_id=2", "").0, StatusCode::FORBIDDEN);
+        assert_eq!(server.call(Role::Advertiser, "GET", "/invoices/1", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(server.call(Role::Admin, "PATCH", "/invoices/1", r#"{"hidden": true}"#).0, StatusCode::OK);
+        assert_eq!(server.call(Role::Affiliate, "GET", "/invoices/1", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(server.call(Role::Affiliate, "GET", "/invoices", "").1["invoices"], json!([]));
+    }
+
+    fn an_invoice_has_the_shape_that_scripts_read(database) {
+        let (status, invoice) = server(database).call(Role::Viewer, "GET", "/invoices/1", "");
+        assert_eq!(status, StatusCode::OK);
+        let expected = json!({
+            "id": 1, "number": 1, "kind": "payable", "affiliate_id": 1, "status": "pending", "currency": "USD",
+            "billed": "12.50", "paid": "0.00", "balance": "12.50", "due_date": "2026-01-31", "hidden": false,
+            "period": { "start": "2026-01-05", "end": "2026-01-31" }, "public_notes": "", "internal_notes": "",
+        });
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&invoice[name], value, "{name}");
+        }
+    }
+
+    fn lists_are_paged_and_strict(database) {
+        let server = server(database);
+        let first = server.call(Role::Viewer, "GET", "/invoices?limit=1", "").1;
+        assert_eq!(first["invoices"][0]["id"], 1);
+        let next = first["next_cursor"].as_str().unwrap().to_owned();
+        let second = server.call(Role::Viewer, "GET", &format!("/invoices?limit=1&cursor={next}"), "").1;
+        assert_eq!((&second["invoices"][0]["id"], &second["next_cursor"]), (&json!(2), &Value::Null));
+        for bad in ["limit=0", "limit=1001", "limit=x", "cursor=!", "status=open", "currency=XXQ", "limt=1", "limit=1&limit=2"] {
+            let (status, body) = server.call(Role::Viewer, "GET", &format!("/invoices?{bad}"), "");
+            let name = bad.split('=').next().unwrap();
+            assert_eq!((status, &body["errors"][0]["pointer"]), (StatusCode::BAD_REQUEST, &json!(name)), "{bad}");
+        }
+    }
+
+    fn a_batch_keeps_the_good_records_and_points_at_the_bad(database) {
+        let server = server(database);
+        let body = r#"[{"conversion_id":"n1","affiliate_id":1,"offer_id":1,"status":"approved","occurred_at":"2026-01-20T10:00:00Z","payout":0.1},
+            {"conversion_id":"n2","affiliate_id":1,"offer_id":1,"status":"approved","occurred_at":"2026-01-20T10:00:00Z","payout":1e3}]"#;
+        let (status, answer) = server.call(Role::Tracker, "POST", "/conversions:batch", body);
+        assert_eq!((status, &answer["created"], &answer["rejected"]), (StatusCode::OK, &json!(1), &json!(1)));
+        assert_eq!((&answer["errors"][0]["position"], &answer["errors"][0]["pointer"]), (&json!(1), &json!("/1/payout")));
+        let known = server.call(Role::Viewer, "GET", "/conversions/n1", "").1;
+        assert_eq!((&known["payout"], &known["entries"][0]["invoice_id"]), (&json!("0.10"), &Value::Null));
+        let (status, answer) = server.call(Role::Tracker, "POST", "/conversions:batch", body);
+        assert_eq!((status, &answer["unchanged"]), (StatusCode::OK, &json!(1)));
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", "").0, StatusCode::BAD_REQUEST);
+        let csv = "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\nn3,1,1,approved,2026-01-20 10:00:00,2\n";
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", csv).1["created"], 1);
+        let many = format!("conversion_id,status\n{}", "x,approved\n".repeat(10_001));
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &many).0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    fn bodies_are_read_strictly(database) {
+        let server = server(database);
+        for (path, body, pointer) in [
+            ("/billing-runs", r#"{"through": "2026-02-30"}"#, "/through"),
+            ("/billing-runs", r#"{"trough": "2026-01-31"}"#, "/trough"),
+            ("/billing-runs", "{}", "/through"),
+            ("/billing-runs", r#"{"through": "2026-01-31", "affiliates": ["x"]}"#, "/affiliates/0"),
+            ("/invoices/1/void", r#"{"reason": "because"}"#, "/reason"),
+            ("/invoices/1/corrections", r#"{"comment": "x"}"#, "/amount"),
+        ] {
+            let (status, answer) = server.call(Role::Finance, "POST", path, body);
+            assert_eq!((status, &answer["errors"][0]["pointer"]), (StatusCode::BAD_REQUEST, &json!(pointer)), "{body}");
+        }
+        assert_eq!(server.call(Role::Finance, "POST", "/billing-runs", "{").0, StatusCode::BAD_REQUEST);
+        let future = r#"{"through": "2026-02-02"}"#;
+        assert_eq!(server.call(Role::Finance, "POST", "/billing-runs", future).0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(server.call(Role::Finance, "POST", "/invoices/77/approve", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(server.call(Role::Finance, "POST", "/invoices/x/approve", "").0, StatusCode::NOT_FOUND);
+    }
+
+    fn a_repeat_with_the_same_key_does_nothing_twice(database) {
+        let server = server(database);
+        let pay = |key, amount: &str| {
+            server.with("POST", "/invoices/1/payments", ("idempotency-key", key), &format!(r#"{{"amount": "{amount}"}}"#))
+        };
+        let (status, first) = pay("p1", "5");
+        assert_eq!((status, &first["paid"]), (StatusCode::CREATED, &json!("5.00")));
+        assert_eq!(pay("p1", "5"), (StatusCode::CREATED, first));
+        assert_eq!(pay("p1", "6").0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(pay("p2", "100").0, StatusCode::CONFLICT);
+        assert_eq!(pay("p2", "7.50").1["status"], "paid");
+        server.network.assert_verified();
+    }
+
+    fn if_match_guards_against_lost_changes(database) {
+        let server = server(database);
+        let edit = r#"{"public_notes": "hello"}"#;
+        assert_eq!(server.with("PATCH", "/invoices/1", ("if-match", "\"1\""), edit).1["version"], 2);
+        assert_eq!(server.with("PATCH", "/invoices/1", ("if-match", "\"1\""), edit).0, StatusCode::PRECONDITION_FAILED);
+        assert_eq!(server.with("PATCH", "/invoices/1", ("if-match", "x"), edit).0, StatusCode::BAD_REQUEST);
+    }
+
+    fn a_key_that_asks_too_often_is_told_to_wait(database) {
+        let limits = Limits { requests_per_second: 1, requests_burst: 2, ..Limits::default() };
+        let server = Server::start(database, limits);
+        let statuses: Vec<_> = (0..3).map(|_| server.call(Role::Viewer, "GET", "/invoices", "").0).collect();
+        assert_eq!(statuses, [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS]);
+        assert_eq!(server.call(Role::Finance, "GET", "/invoices", "").0, StatusCode::OK);
+    }
+
+    fn a_body_that_is_too_large_is_refused(database) {
+        let server = Server::start(database, Limits { body_bytes_max: 100, ..Limits::default() });
+        let body = " ".repeat(200);
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &body).0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}

@@ -1,0 +1,138 @@
+//! `quittance serve`: the HTTP interfaces, until the process is told to stop.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use quittance_engine::Engine;
+use quittance_http::{AppState, Limits};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::clock;
+use crate::context::Context;
+use crate::failure::Exit;
+
+/// How long requests that are under way may take when the server stops.
+const STOP_SECONDS: u64 = 8;
+/// How often answers kept for repeats are cleared away once they are too old.
+const PURGE_SECONDS: u64 = 600;
+
+/// Serves the HTTP interfaces.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The address to serve on.
+    #[arg(
+        long,
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDR",
+        env = "QUITTANCE_LISTEN",
+        hide_env_values = true
+    )]
+    listen: String,
+    /// How logs are written to standard error.
+    #[arg(long, default_value = "text", value_parser = ["text", "json"], env = "QUITTANCE_LOG_FORMAT", hide_env_values = true)]
+    log_format: String,
+    /// Checks the configuration and the database, and stops.
+    #[arg(long)]
+    check: bool,
+}
+
+impl Serve {
+    /// Does it.
+    ///
+    /// # Errors
+    /// The database cannot be used, or the address is taken.
+    pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        let engine = context.engine()?;
+        if self.check {
+            engine.ready()?;
+            self.listen.parse::<std::net::SocketAddr>().with_context(|| format!("--listen: {}", self.listen))?;
+            crate::output::line("The configuration and the database are good.")?;
+            return Ok(Exit::Done);
+        }
+        log(&self.log_format);
+        serve(engine, &self.listen)
+    }
+}
+
+/// Logs to standard error; `RUST_LOG` sets how much.
+fn log(format: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // Only the first subscriber of a process counts, and there is only one.
+    let _ = if format == "json" { subscriber.json().try_init() } else { subscriber.try_init() };
+}
+
+/// Serves over an engine until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// The address is taken or not valid.
+pub(crate) fn serve(engine: Engine, listen: &str) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(listen_until_stopped(engine, listen))?;
+    // A use case that is still running has its transaction; it commits or is rolled back with the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(Exit::Done)
+}
+
+async fn listen_until_stopped(engine: Engine, listen: &str) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
+    let metrics = PrometheusBuilder::new().install_recorder().ok();
+    let state = AppState::new(Arc::new(engine), Arc::new(clock::now), Limits::default(), metrics);
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    tokio::spawn(purge(state.clone()));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let routes = quittance_api::native::routes(state);
+    let server = axum::serve(listener, routes).with_graceful_shutdown(until_told(stop));
+    let mut stopped = stopped;
+    tokio::select! {
+        served = server => served?,
+        () = grace(&mut stopped) => tracing::warn!("requests that took too long were ended"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C and passes it on.
+async fn until_told(stop: tokio::sync::watch::Sender<bool>) {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+}
+
+/// Ends when the server was told to stop and the time for what is under way is over.
+async fn grace(stopped: &mut tokio::sync::watch::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(Duration::from_secs(STOP_SECONDS)).await;
+}
+
+async fn purge(state: AppState) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(PURGE_SECONDS)).await;
+        let now = (state.clock)();
+        if let Err(problem) = state.run(move |engine| engine.purge_idempotency(now)).await {
+            tracing::warn!(detail = %problem.detail, "old answers could not be cleared away");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Who may do what: one table of routes and roles, checked for every request in one place.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use quittance_engine::keys::{Actor, Role};
+
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Which roles may call a route.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The method.
+    pub method: &'static str,
+    /// The route's pattern.
+    pub route: &'static str,
+    /// The roles.
+    pub roles: &'static [Role],
+}
+
+/// The table of an interface, and the place in which its clients put their key.
+#[derive(Clone)]
+pub struct Access {
+    state: AppState,
+    rules: Arc<[Rule]>,
+    secret: fn(&HeaderMap, Option<&str>) -> Option<String>,
+}
+
+impl Access {
+    /// A table, and how the key is found in the headers or the query.
+    #[must_use]
+    pub fn new(state: AppState, rules: &[Rule], secret: fn(&HeaderMap, Option<&str>) -> Option<String>) -> Access {
+        Access { state, rules: rules.into(), secret }
+    }
+}
+
+/// The key of an `Authorization: Bearer` header.
+#[must_use]
+pub fn bearer(headers: &HeaderMap, _query: Option<&str>) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim().to_owned())
+}
+
+/// Finds out who calls, and refuses what the table does not allow. A route without a row is refused to everybody.
+pub async fn check(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+    let secret = (access.secret)(request.headers(), request.uri().query());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
+    match admit(&access, secret, &method, &route).await {
+        Ok(actor) => {
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(access: &Access, secret: Option<String>, method: &Method, route: &str) -> Result<Actor, Problem> {
+    let unauthorized = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+    let secret = secret.ok_or_else(|| unauthorized("a key is required: `quittance keys create` makes one"))?;
+    let actor = access.state.run(move |engine| engine.authenticate(&secret)).await?;
+    let actor = actor.ok_or_else(|| unauthorized("the key is unknown or was revoked"))?;
+    if let Err(seconds) = access.state.admit(actor.network.get(), actor.key.get()) {
+        let detail = "the key has made too many requests; try again later";
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
+        return Err(Problem { retry_after_seconds: Some(seconds), ..problem });
+    }
+    if allowed(&access.rules, method, route, actor.role) {
+        return Ok(actor);
+    }
+    let role = actor.role;
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", format!("a key with the role {role} may not do this")))
+}
+
+fn allowed(rules: &[Rule], method: &Method, route: &str, role: Role) -> bool {
+    let rule = rules.iter().find(|rule| rule.method == method.as_str() && rule.route == route);
+    rule.is_some_and(|rule| rule.roles.contains(&role))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_without_a_row_is_refused_to_everybody() {
+        let rules = [Rule { method: "GET", route: "/a", roles: &[Role::Viewer] }];
+        assert!(allowed(&rules, &Method::GET, "/a", Role::Viewer));
+        assert!(!allowed(&rules, &Method::GET, "/a", Role::Admin));
+        assert!(!allowed(&rules, &Method::POST, "/a", Role::Viewer));
+        assert!(!allowed(&rules, &Method::GET, "/b", Role::Admin));
+    }
+
+    #[test]
+    fn a_bearer_is_read_whatever_the_case_of_its_scheme() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(bearer(&headers, None), None);
+        headers.insert(header::AUTHORIZATION, "bearer qk_1".parse().unwrap());
+        assert_eq!(bearer(&headers, None).as_deref(), Some("qk_1"));
+        headers.insert(header::AUTHORIZATION, "Basic qk_1".parse().unwrap());
+        assert_eq!(bearer(&headers, None), None);
+    }
+}

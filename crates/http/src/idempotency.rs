@@ -1,0 +1,104 @@
+//! The `Idempotency-Key` of every POST of every interface: the first request does the work, a repeat gets its answer.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quittance_engine::idempotency::{Begun, Scope};
+use quittance_engine::keys::Actor;
+use sha2::{Digest, Sha256};
+
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// How long a request waits for its twin.
+const WAIT_SECONDS: u64 = 30;
+/// How often it looks.
+const LOOK_MILLIS: u64 = 100;
+
+/// An answer in JSON that can be kept and repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// An answer of a status and a JSON value.
+    #[must_use]
+    pub fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
+        Answer { status, body: body.to_string() }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let json = HeaderValue::from_static("application/json");
+        (self.status, [(header::CONTENT_TYPE, json)], self.body).into_response()
+    }
+}
+
+/// Does the work once for a key. Without a key it is done each time.
+///
+/// # Errors
+/// The work's; the same key came with another body (422); a twin is not done after 30 seconds (409).
+pub async fn once<F>(
+    state: &AppState,
+    actor: &Actor,
+    route: &'static str,
+    headers: &HeaderMap,
+    body: &Bytes,
+    work: impl FnOnce() -> F,
+) -> Result<Answer, Problem>
+where
+    F: Future<Output = Result<Answer, Problem>>,
+{
+    let Some(key) = headers.get("idempotency-key") else { return work().await };
+    let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key", "Idempotency-Key is no plain text"))?;
+    let (key, network, key_id) = (key.to_owned(), actor.network, actor.key);
+    let hash: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    for _ in 0..=(WAIT_SECONDS * 1000 / LOOK_MILLIS) {
+        let (key, hash, now) = (key.clone(), hash.clone(), (state.clock)());
+        let begun = state.run({
+            let key = key.clone();
+            move |engine| {
+                let scope = Scope { network, key: key_id, route, idempotency_key: &key };
+                engine.claim_idempotency(&scope, &hash, now)
+            }
+        });
+        match begun.await? {
+            Begun::InProgress => tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await,
+            Begun::Repeat { status, answer } => {
+                let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+                return Ok(Answer { status: status.unwrap_or(StatusCode::OK), body: answer });
+            }
+            Begun::Mismatch => {
+                let detail = "the Idempotency-Key was used with another body; use a new key for a new request";
+                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail));
+            }
+            Begun::Fresh(claim) => {
+                let done = work().await;
+                let kept = done.clone();
+                let stored = state.run(move |engine| {
+                    let scope = Scope { network, key: key_id, route, idempotency_key: &key };
+                    match kept {
+                        Ok(answer) => {
+                            engine.finish_idempotency(&scope, claim, answer.status.as_u16().into(), &answer.body)
+                        }
+                        Err(_) => engine.release_idempotency(&scope, claim),
+                    }
+                });
+                // The work is done whatever becomes of the note about it.
+                if let Err(problem) = stored.await {
+                    tracing::warn!(detail = %problem.detail, "an Idempotency-Key could not be kept");
+                }
+                return done;
+            }
+        }
+    }
+    let detail = "a request with the same Idempotency-Key is still under way; try again later";
+    Err(Problem::new(StatusCode::CONFLICT, "in-progress", detail))
+}

@@ -1,0 +1,153 @@
+//! Errors on the wire: problem details by RFC 9457, made from the engine's kinds of failure by one table.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quittance_engine::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+/// Counts internal errors, so that what a client is told leads to the line in the log.
+static INTERNAL_ERRORS: AtomicU64 = AtomicU64::new(1);
+
+/// An error as a client sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What kind of problem, as the last part of its type.
+    pub kind: &'static str,
+    /// What is wrong, with the value, and what to do.
+    pub detail: String,
+    /// The fields at fault, each with its JSON pointer or the name of its parameter.
+    pub fields: Vec<(String, String)>,
+    /// When to try again, in seconds.
+    pub retry_after_seconds: Option<u64>,
+}
+
+/// The status and type of each kind of failure. Every interface starts from this table.
+#[must_use]
+pub fn table(kind: ErrorKind) -> (StatusCode, &'static str) {
+    match kind {
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        ErrorKind::Conflict => (StatusCode::CONFLICT, "conflict"),
+        ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        ErrorKind::Stale => (StatusCode::PRECONDITION_FAILED, "changed-meanwhile"),
+        ErrorKind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+impl Problem {
+    /// A problem of a status and kind.
+    #[must_use]
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Problem {
+        Problem { status, kind, detail: detail.into(), fields: Vec::new(), retry_after_seconds: None }
+    }
+
+    /// What was sent cannot be read: status 400, with the field where there is one.
+    #[must_use]
+    pub fn bad_request(field: &str, detail: impl Into<String>) -> Problem {
+        let detail = detail.into();
+        let fields = if field.is_empty() { Vec::new() } else { vec![(field.to_owned(), detail.clone())] };
+        Problem { fields, ..Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail) }
+    }
+
+    /// The server cannot do it now.
+    #[must_use]
+    pub fn unavailable() -> Problem {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "the server is stopping or overloaded");
+        Problem { retry_after_seconds: Some(5), ..problem }
+    }
+
+    /// A defect: logged whole under an id, shown as that id.
+    #[must_use]
+    pub fn internal(error: &dyn std::fmt::Display) -> Problem {
+        let id = INTERNAL_ERRORS.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(error_id = id, error = %error, "internal error");
+        let detail = format!("an internal error happened; the server's log has it as error_id={id}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// A failure of the engine.
+    #[must_use]
+    pub fn of(error: &Error) -> Problem {
+        let (status, kind) = table(error.kind());
+        match (error.kind(), error) {
+            (ErrorKind::Internal, _) => Problem::internal(error),
+            (ErrorKind::Busy, _) => {
+                tracing::warn!(error = %error, "the database is not available");
+                let detail = if error.is_definitive() {
+                    "the database is not available now; nothing was changed"
+                } else {
+                    "the database was lost while the change was made; repeat the request with its Idempotency-Key"
+                };
+                Problem { retry_after_seconds: Some(5), ..Problem::new(status, kind, detail) }
+            }
+            (_, Error::Invalid { field, detail }) if !field.is_empty() => {
+                Problem { fields: vec![(field.clone(), detail.clone())], ..Problem::new(status, kind, detail) }
+            }
+            _ => Problem::new(status, kind, error.to_string()),
+        }
+    }
+
+    /// The body of RFC 9457.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let mut body = json!({
+            "type": format!("urn:quittance:problem:{}", self.kind),
+            "title": self.kind.replace('-', " "),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if !self.fields.is_empty() {
+            let errors = self.fields.iter().map(|(pointer, detail)| json!({ "pointer": pointer, "detail": detail }));
+            body["errors"] = errors.collect();
+        }
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_failure_has_its_status() {
+        let statuses = [
+            (ErrorKind::NotFound, 404),
+            (ErrorKind::Invalid, 422),
+            (ErrorKind::Conflict, 409),
+            (ErrorKind::Forbidden, 403),
+            (ErrorKind::Stale, 412),
+            (ErrorKind::Busy, 503),
+            (ErrorKind::Internal, 500),
+        ];
+        for (kind, status) in statuses {
+            assert_eq!(table(kind).0.as_u16(), status);
+        }
+    }
+
+    #[test]
+    fn an_internal_error_shows_nothing_but_its_id() {
+        let problem = Problem::internal(&"the table api_keys is gone");
+        assert!(!problem.body().to_string().contains("api_keys"));
+        assert!(problem.detail.contains("error_id="));
+    }
+}

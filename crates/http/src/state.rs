@@ -1,0 +1,107 @@
+//! What every request is served with.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use metrics_exporter_prometheus::PrometheusHandle;
+use quittance_domain::time::Timestamp;
+use quittance_engine::Engine;
+use tokio::sync::Semaphore;
+
+use crate::problem::Problem;
+
+/// Limits on what one client can make the server do.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// How many requests a key may make a second, on average.
+    pub requests_per_second: u32,
+    /// How many requests a key may make at once before the average counts.
+    pub requests_burst: u32,
+    /// How many requests use the database at the same time.
+    pub database_requests_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes_max: 16 * 1024 * 1024,
+            requests_per_second: 500,
+            requests_burst: 1000,
+            database_requests_max: 32,
+        }
+    }
+}
+
+/// The state that all interfaces share. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The use cases.
+    pub engine: Arc<Engine>,
+    /// The clock, handed in: nothing below reads one.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// The limits.
+    pub limits: Limits,
+    /// The numbers that an operator watches, where they are recorded.
+    pub metrics: Option<PrometheusHandle>,
+    limiter: Arc<DefaultKeyedRateLimiter<(i64, i64)>>,
+    database: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// The state over an engine and a clock.
+    #[must_use]
+    pub fn new(
+        engine: Arc<Engine>,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        limits: Limits,
+        metrics: Option<PrometheusHandle>,
+    ) -> AppState {
+        let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(at_least_one(limits.requests_per_second))
+            .allow_burst(at_least_one(limits.requests_burst));
+        AppState {
+            engine,
+            clock,
+            limits,
+            metrics,
+            limiter: Arc::new(RateLimiter::keyed(quota)),
+            database: Arc::new(Semaphore::new(limits.database_requests_max)),
+        }
+    }
+
+    /// Counts a request of a key of a network; the seconds to wait where it has made too many.
+    ///
+    /// # Errors
+    /// The seconds to wait.
+    pub fn admit(&self, network: i64, key: i64) -> Result<(), u64> {
+        // Keys that have been quiet for long are forgotten, so that memory follows the keys in use.
+        if self.limiter.len() > 10_000 {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(&(network, key)).map_err(|_| 1)
+    }
+
+    /// Runs a use case, which blocks, beside the threads that serve connections.
+    ///
+    /// # Errors
+    /// The use case's, as a problem.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> quittance_engine::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.database).acquire_owned().await.map_err(|_| Problem::unavailable())?;
+        let engine = Arc::clone(&self.engine);
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&engine);
+            drop(permit);
+            done
+        });
+        match done.await {
+            Ok(done) => done.map_err(|error| Problem::of(&error)),
+            Err(panic) => Err(Problem::internal(&panic)),
+        }
+    }
+}
