@@ -88,10 +88,11 @@ impl Fold {
         Ok(())
     }
 
-    /// The differences in the order of their buckets. A bucket whose changes cancel out has none.
+    /// The differences in the order of their buckets. One whose changes cancel out is among them: the entries behind it
+    /// have a place too.
     #[must_use]
     pub fn sorted(self) -> BTreeMap<Bucket, Tally> {
-        self.buckets.into_iter().filter(|(_, tally)| !tally.is_zero()).collect()
+        self.buckets.into_iter().collect()
     }
 }
 
