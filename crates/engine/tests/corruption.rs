@@ -1,0 +1,126 @@
+//! A database is corrupted in each of the ways that an invariant forbids, and `verify` names the invariant and the place.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use quittance_domain::ids::InvoiceId;
+use quittance_domain::invoice::VoidReason;
+use quittance_engine::billing::RunRequest;
+use quittance_engine::invoices::PaymentRequest;
+use quittance_testkit::{Network, TestDatabase, both_databases, day};
+
+/// A network with an invoice that is void, one that is paid, one that is partly paid, and something unbilled.
+fn network(database: &TestDatabase) -> Network {
+    let mut network = Network::create(database.engine());
+    network.at("2026-02-01");
+    network.approve("a1 1 1 2026-01-05 10.00\na2 1 2 2026-01-06 2.50\nb1 2 1 2026-01-31 7\nc1 3 1 2026-02-01 8");
+    let bill = |through| {
+        network.engine.bill(&network.call, &RunRequest::payable_through(day(through)), &mut |_| {}).unwrap();
+    };
+    bill("2026-01-31");
+    network.engine.void(&network.call, InvoiceId::new(1), None, VoidReason::Other, "").unwrap();
+    bill("2026-01-31");
+    network.engine.pay(&network.call, InvoiceId::new(2), None, &PaymentRequest::default()).unwrap();
+    let part = PaymentRequest { amount: Some("1".into()), ..PaymentRequest::default() };
+    network.engine.pay(&network.call, InvoiceId::new(3), None, &part).unwrap();
+    network.assert_verified();
+    network
+}
+
+/// The invariants that do not hold after a statement, each with what is said of it.
+fn broken_by(database: &TestDatabase, sql: &str) -> Vec<(&'static str, String)> {
+    let network = network(database);
+    network.engine.store().run_sql(sql).unwrap();
+    let reports = network.engine.verify(&network.call, false).unwrap();
+    reports.into_iter().filter(|r| !r.ok()).map(|r| (r.id, r.violations.join("\n"))).collect()
+}
+
+fn assert_named(broken: &[(&'static str, String)], invariant: &str, place: &str) {
+    let found = broken.iter().find(|(id, _)| *id == invariant);
+    let (_, said) = found.unwrap_or_else(|| panic!("{invariant} is not named: {broken:#?}"));
+    assert!(said.contains(place), "{invariant} does not name {place}: {said}");
+}
+
+fn assert_only(broken: &[(&'static str, String)], invariant: &str, place: &str) {
+    assert_named(broken, invariant, place);
+    assert_eq!(broken.len(), 1, "{broken:#?}");
+}
+
+both_databases! {
+    fn i1_a_conversion_that_is_not_accrued(database) {
+        let sql = "UPDATE conversions SET payout_units = payout_units + 1 WHERE conversion_id = 'b1'";
+        assert_only(&broken_by(database, sql), "I1", "party 2 USD");
+    }
+
+    fn i1_an_entry_of_the_log_that_is_gone(database) {
+        assert_only(&broken_by(database, "DELETE FROM conversions WHERE conversion_id = 'c1'"), "I1", "party 3 USD");
+    }
+
+    fn i2_a_void_invoice_that_gave_nothing_back(database) {
+        let sql = "DELETE FROM accruals WHERE origin_id = 1";
+        assert_named(&broken_by(database, sql), "I2", "invoice 1");
+    }
+
+    fn i2_a_cut_that_would_bill_twice(database) {
+        let sql = "UPDATE books SET cut_epoch = 0 WHERE party_id = 2";
+        assert_only(&broken_by(database, sql), "I2", "affiliate 2 USD");
+    }
+
+    fn i2_a_row_that_no_run_would_see(database) {
+        let sql = "UPDATE books SET low_epoch = 99 WHERE party_id = 3";
+        assert_only(&broken_by(database, sql), "I2", "affiliate 3 USD");
+    }
+
+    fn i3_a_line_that_is_not_what_it_took(database) {
+        let sql = "UPDATE invoice_lines SET taken_units = taken_units + 1 WHERE invoice_id = 3 AND line_no = 1";
+        assert_named(&broken_by(database, sql), "I3", "invoice 3 line 1");
+    }
+
+    fn i3_a_line_that_is_not_rounded(database) {
+        let sql = "UPDATE invoice_lines SET units = units + 10000 WHERE invoice_id = 3 AND line_no = 1";
+        assert_named(&broken_by(database, sql), "I3", "invoice 3 line 1");
+    }
+
+    fn i4_a_status_that_the_sums_do_not_bear_out(database) {
+        let sql = "UPDATE invoices SET status = 'paid' WHERE invoice_id = 3";
+        assert_named(&broken_by(database, sql), "I4", "invoice 3");
+    }
+
+    fn i5_an_entry_that_does_not_balance(database) {
+        let sql = "UPDATE postings SET units = units + 1 WHERE invoice_id = 2 AND event = 'issue' AND posting_no = 1";
+        assert_only(&broken_by(database, sql), "I5", "entry");
+    }
+
+    fn i5_a_payment_that_is_not_booked(database) {
+        let sql = "DELETE FROM postings WHERE invoice_id = 2 AND event = 'payment'";
+        assert_only(&broken_by(database, sql), "I5", "invoice 2");
+    }
+
+    fn i6_a_number_that_is_missing(database) {
+        let sql = "UPDATE invoices SET number = number + 10 WHERE invoice_id = 3";
+        assert_only(&broken_by(database, sql), "I6", "number 3 is missing");
+    }
+
+    fn i6_a_number_that_is_given_twice(database) {
+        let sql = "DROP INDEX invoices_by_number; UPDATE invoices SET number = 2 WHERE invoice_id = 3";
+        assert_only(&broken_by(database, sql), "I6", "more than once");
+    }
+
+    fn i7_an_invoice_of_a_party_of_another_network(database) {
+        let sql = "DELETE FROM parties WHERE kind = 'affiliate' AND party_id = 2";
+        assert_only(&broken_by(database, sql), "I7", "party 2 is not in this network");
+    }
+
+    fn i7_a_line_for_an_offer_of_another_network(database) {
+        let sql = "UPDATE offers SET network_id = 2 WHERE offer_id = 2";
+        assert_only(&broken_by(database, sql), "I7", "offer 2 is not in this network");
+    }
+
+    fn i8_a_change_that_the_history_does_not_know(database) {
+        let sql = "UPDATE invoices SET public_notes = 'sneaked in' WHERE invoice_id = 3";
+        assert_only(&broken_by(database, sql), "I8", "invoice 3");
+    }
+
+    fn i8_a_row_of_history_that_is_gone(database) {
+        let sql = "DELETE FROM invoice_history WHERE invoice_id = 2 AND version = 2";
+        assert_only(&broken_by(database, sql), "I8", "invoice 2");
+    }
+}
