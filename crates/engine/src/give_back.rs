@@ -89,7 +89,7 @@ pub(crate) fn take_off(
     let before = invoices::take_offs(tx, network, invoice.place())?;
     let new = match request {
         TakeOffRequest::Conversions(ids) => take_conversions(tx, network, invoice, epoch, &rows, &before, ids)?,
-        TakeOffRequest::Offers(offers) => take_offers(invoice, epoch, &rows, &before, offers)?,
+        TakeOffRequest::Offers(offers) => take_offers(tx, network, invoice, epoch, &rows, &before, offers)?,
     };
     let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
     let mut by_day = TakenOff::new();
@@ -102,7 +102,25 @@ pub(crate) fn take_off(
     Ok(by_day)
 }
 
+/// Whether any entry of an offer is still on an invoice, also where those that are cancel out.
+fn has_entries(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    rows: &[AccrualRow],
+    before: &[TakeOff],
+    offer: OfferId,
+) -> Result<bool> {
+    for row in rows.iter().filter(|row| row.key.bucket.offer_id == offer) {
+        if !entries_on_invoice(tx, network, before, &row.key)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn take_offers(
+    tx: &mut dyn Tx,
+    network: NetworkId,
     invoice: &Invoice,
     epoch: i64,
     rows: &[AccrualRow],
@@ -113,7 +131,8 @@ fn take_offers(
     let mut new = Vec::new();
     for offer in offers.iter().copied().collect::<BTreeSet<_>>() {
         let slots: Vec<_> = left.iter().filter(|(slot, _)| slot.2 == offer).collect();
-        if slots.is_empty() {
+        let nothing = slots.iter().all(|(_, tally)| tally.is_zero());
+        if nothing && !has_entries(tx, network, rows, before, offer)? {
             let text = format!("offer {offer} is not on invoice {}", invoice.invoice_id);
             return Err(Error::invalid("/offers", text));
         }

@@ -6,7 +6,7 @@ mod import;
 
 use quittance_domain::conversion::ConversionRecord;
 
-pub use import::{ImportEvent, ImportOptions};
+pub use import::{ImportEvent, ImportOptions, ImportOutcome};
 
 /// How many records a caller may hand over in one batch.
 pub const BATCH_RECORDS_MAX: usize = 10_000;

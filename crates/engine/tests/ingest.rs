@@ -1,0 +1,207 @@
+//! Records in: the rules of identity and revision by example, every bad input, formats and compression.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Cursor, Write};
+
+use quittance_domain::ids::InvoiceKind;
+use quittance_domain::time::Day;
+use quittance_engine::ingest::{ImportEvent, ImportOptions, ImportOutcome, IngestCounts};
+use quittance_engine::invoices::AccrualFilter;
+use quittance_engine::records::Field;
+use quittance_testkit::{Network, both_databases};
+
+const HEADER: &str = "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\n";
+
+fn import_with(network: &Network, text: &[u8], options: &ImportOptions) -> (ImportOutcome, Vec<String>, Vec<String>) {
+    let (mut reasons, mut unknown) = (Vec::new(), Vec::new());
+    let outcome = network.engine.import(&network.call, Cursor::new(text.to_vec()), options, &mut |event| match event {
+        ImportEvent::Rejected { rejection, .. } => {
+            reasons.push(format!("{}: {}", rejection.position, rejection.detail))
+        }
+        ImportEvent::UnknownColumns(columns) => {
+            unknown.extend(columns.into_iter().map(|(name, near)| format!("{name}>{}", near.unwrap_or(""))));
+        }
+        ImportEvent::Header(_) | ImportEvent::Progress(_) => {}
+    });
+    (outcome, reasons, unknown)
+}
+
+fn import(network: &Network, text: &str) -> (IngestCounts, Vec<String>) {
+    let (outcome, reasons, _) = import_with(network, text.as_bytes(), &ImportOptions::default());
+    assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
+    (outcome.counts, reasons)
+}
+
+fn failure(network: &Network, text: &[u8]) -> (IngestCounts, String) {
+    let (outcome, _, _) = import_with(network, text, &ImportOptions::default());
+    (outcome.counts, outcome.failure.expect("a failure").to_string())
+}
+
+/// Party, day of January 2026, offer, units and count of everything accrued.
+fn accrued(network: &Network, kind: InvoiceKind) -> Vec<(i64, i32, i64, i64, i64)> {
+    let filter = AccrualFilter { kind, party_id: None, from: Day::MIN, through: Day::MAX };
+    let rows = network.engine.accruals(&network.call, &filter, None, 100).unwrap();
+    let rows = rows.iter().filter(|row| (row.units, row.conversions) != (0, 0));
+    rows.map(|r| (r.party_id, r.posting_day.number() - 20_453, r.offer_id, r.units, r.conversions)).collect()
+}
+
+both_databases! {
+    fn a_record_is_compared_with_the_last_one_received(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let file = format!("{HEADER}c1,1,1,approved,2026-01-05 10:00:00,2.50\nc2,1,2,pending,2026-01-06 10:00:00,1\n");
+        assert_eq!(import(&network, &file).0, IngestCounts { created: 2, ..IngestCounts::default() });
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 2_500_000, 1)]);
+        assert_eq!(import(&network, &file).0, IngestCounts { unchanged: 2, ..IngestCounts::default() });
+        let news = format!("{HEADER}c2,1,2,approved,2026-01-06 10:00:00,1\nc1,2,1,approved,2026-01-07 10:00:00,3\n");
+        assert_eq!(import(&network, &news).0, IngestCounts { updated: 2, ..IngestCounts::default() });
+        let expected = [(1, 6, 2, 1_000_000, 1), (2, 7, 1, 3_000_000, 1)];
+        assert_eq!(accrued(&network, InvoiceKind::Payable), expected);
+        // Several revisions in one file, and then the file once more: the last one wins each time.
+        let several = format!("{HEADER}c2,1,2,rejected,2026-01-06 10:00:00,1\nc2,1,2,approved,2026-01-06 10:00:00,7\n");
+        assert_eq!(import(&network, &several).0.updated, 2);
+        assert_eq!(import(&network, &several).0.updated, 2);
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 6, 2, 7_000_000, 1), (2, 7, 1, 3_000_000, 1)]);
+        network.assert_verified();
+    }
+
+    fn an_older_update_is_stale_and_a_newer_one_alone_changes_nothing(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let record = |payout: &str, updated: &str| {
+            format!("{},updated_at\nc1,1,1,approved,2026-01-05 10:00:00,{payout},{updated}\n", HEADER.trim_end())
+        };
+        assert_eq!(import(&network, &record("2", "2026-01-10T00:00:00Z")).0.created, 1);
+        assert_eq!(import(&network, &record("2", "2026-01-20T00:00:00Z")).0.unchanged, 1);
+        assert_eq!(import(&network, &record("3", "2026-01-15T00:00:00Z")).0.stale, 1);
+        assert_eq!(import(&network, &record("3", "2026-01-21T00:00:00Z")).0.updated, 1);
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 3_000_000, 1)]);
+    }
+
+    fn a_status_alone_changes_the_status_alone(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        import(&network, &format!("{HEADER}c1,1,4,pending,2026-01-05 10:00:00,2\n"));
+        let (counts, reasons) = import(&network, "conversion_id,status\nc1,approved\nc9,approved\n");
+        assert_eq!((counts.updated, counts.rejected), (1, 1));
+        assert!(reasons[0].contains("there is no conversion \"c9\""), "{reasons:?}");
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 4, 2_000_000, 1)]);
+        network.assert_verified();
+    }
+
+    fn revenue_accrues_to_the_offers_advertiser(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let head = HEADER.trim_end();
+        import(&network, &format!("{head},revenue\nc1,1,1,approved,2026-01-05 10:00:00,2,4.5\nc2,1,1,approved,2026-01-05 10:00:00,2,\n"));
+        assert_eq!(accrued(&network, InvoiceKind::Receivable), [(1, 5, 1, 4_500_000, 1)]);
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 4_000_000, 2)]);
+        network.assert_verified();
+    }
+
+    fn bad_records_are_named_and_good_ones_kept(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let cases = [
+            ("x1,1,1,approved,2026-01-05 10:00:00,1.0000001", "payout"),
+            ("x2,1,1,approved,2026-01-05 10:00:00,1e3", "1e3"),
+            ("x3,1,1,approved,2026-01-05 10:00:00,NaN", "NaN"),
+            ("x4,1,1,approved,2026-01-05 10:00:00,99999999999999999999", "payout"),
+            ("x5,1,1,approved,2026-01-05 10:00:00,1000000001", "largest amount"),
+            ("x6,1,1,approved,2026-02-30 10:00:00,1", "2026-02-30"),
+            ("x7,1,1,paid,2026-01-05 10:00:00,1", "\"paid\""),
+            ("x8,77,1,approved,2026-01-05 10:00:00,1", "no affiliate 77"),
+            ("x9,1,77,approved,2026-01-05 10:00:00,1", "no offer 77"),
+            (",1,1,approved,2026-01-05 10:00:00,1", "conversion_id is missing"),
+            ("x10,1,1,approved,2026-01-05 10:00:00", "5 cells"),
+            ("x11,0,1,approved,2026-01-05 10:00:00,1", "affiliate_id"),
+            ("x12,1,1,approved,2026-01-05 10:00:00,", "payout is missing"),
+        ];
+        let long = format!("{},1,1,approved,2026-01-05 10:00:00,1", "y".repeat(65));
+        let mut file = String::from(HEADER);
+        for (row, _) in cases {
+            file += row;
+            file += "\n";
+        }
+        file += &format!("{long}\ngood,1,1,approved,2026-01-05 10:00:00,1\n");
+        let (counts, mut reasons) = import(&network, &file);
+        assert_eq!((counts.created, counts.rejected), (1, cases.len() as u64 + 1));
+        reasons.sort_by_key(|reason| reason.split(':').next().unwrap().parse::<u64>().unwrap());
+        for (reason, (line, (_, word))) in reasons.iter().zip((2..).zip(cases)) {
+            assert!(reason.starts_with(&format!("{line}: ")) && reason.contains(word), "{reason} does not name {word}");
+        }
+        assert!(reasons.last().unwrap().contains("65 characters, 64 are allowed"));
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 1_000_000, 1)]);
+    }
+
+    fn what_cannot_be_read_at_all_says_where(database) {
+        let network = Network::create(database.engine());
+        assert!(failure(&network, b"").1.contains("empty"));
+        assert!(failure(&network, b" \n\n").1.contains("empty"));
+        let (_, text) = failure(&network, b"conversion_id,afiliate_id,offer_id,status,occurred_at\n");
+        assert!(text.contains("no column affiliate_id") && text.contains("afiliate_id"), "{text}");
+        let (_, text) = failure(&network, b"conversion_id,status,status\nx,approved,approved\n");
+        assert!(text.contains("status"), "{text}");
+        let mut bytes = HEADER.as_bytes().to_vec();
+        bytes.extend(b"u\xff,1,1,approved,2026-01-05 10:00:00,1\n");
+        let (outcome, reasons, _) = import_with(&network, &bytes, &ImportOptions::default());
+        assert_eq!(outcome.counts.rejected, 1);
+        assert!(reasons[0].contains("conversion_id") && reasons[0].contains("not UTF-8"), "{reasons:?}");
+    }
+
+    fn a_truncated_gzip_keeps_what_came_before(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let mut text = String::from(HEADER);
+        for i in 0..5000 {
+            text += &format!("g{i},1,1,approved,2026-01-05 10:00:{:02},{}.{:02}\n", i % 60, i * 7919 % 97, i % 100);
+        }
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(text.as_bytes()).unwrap();
+        let whole = gzip.finish().unwrap();
+        let (counts, reason) = failure(&network, &whole[..whole.len() / 2]);
+        assert!(counts.created > 0 && counts.created < 5000, "{counts:?}");
+        assert!(reason.contains("cannot be read"), "{reason}");
+        let (outcome, _, _) = import_with(&network, &whole, &ImportOptions::default());
+        assert_eq!(outcome.counts.created + outcome.counts.unchanged, 5000);
+        let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
+        let (outcome, _, _) = import_with(&network, &zstd, &ImportOptions::default());
+        assert_eq!(outcome.counts.unchanged, 5000);
+        network.assert_verified();
+    }
+
+    fn every_format_says_the_same(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let object = r#"{"conversion_id": "j1", "affiliate_id": 1, "offer_id": "1", "status": "1", "occurred_at": 1767607200, "payout": 0.10}"#;
+        assert_eq!(import(&network, &format!("{object}\n\n{object}\n")).0.total(), 2);
+        assert_eq!(import(&network, &format!("[{object}, {object}]")).0.unchanged, 2);
+        let csv = "id,affiliate_id,offer_id,status,occurred_at,payout,colour\nj1,1,1,confirmed,2026-01-05T10:00:00Z,0.1,red\n";
+        let options = ImportOptions { renamed: vec![("id".into(), Field::ConversionId)], ..ImportOptions::default() };
+        let (outcome, _, unknown) = import_with(&network, csv.as_bytes(), &options);
+        assert_eq!((outcome.counts.unchanged, unknown), (1, vec!["colour>".to_owned()]));
+        let (counts, reasons) = import(&network, "{\"conversion_id\": \"j2\", \"status\": true}\n{\"conversion_id\":\n");
+        assert_eq!(counts.rejected, 2);
+        assert!(reasons[0].contains("status: \"true\"") && reasons[1].contains("no JSON object"), "{reasons:?}");
+    }
+
+    fn local_times_around_a_change_of_clocks_take_the_offset_before_it(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-12-01");
+        network.engine.set_network(&network.call, &[("time_zone", "America/New_York")]).unwrap();
+        // 02:30 on 8 March is skipped, 01:30 on 1 November comes twice.
+        import(&network, &format!("{HEADER}d1,1,1,approved,2026-03-08 02:30:00,1\nd2,1,1,approved,2026-11-01 01:30:00,1\n"));
+        let at = |id: &str| network.engine.conversion(&network.call, id).unwrap().known.conversion.occurred_at.to_string();
+        assert_eq!((at("d1"), at("d2")), ("2026-03-08T07:30:00Z".to_owned(), "2026-11-01T05:30:00Z".to_owned()));
+    }
+
+    fn unknown_affiliates_and_offers_are_created_where_that_is_asked_for(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let options = ImportOptions { create_missing: Some(true), ..ImportOptions::default() };
+        let file = format!("{HEADER}n1,900,800,approved,2026-01-05 10:00:00,1\n");
+        let (outcome, _, _) = import_with(&network, file.as_bytes(), &options);
+        assert_eq!(outcome.counts.created, 1);
+        network.assert_verified();
+    }
+}
