@@ -17,13 +17,16 @@ use crate::places::{entries_on_invoice, taken_rows};
 /// Posting day, billable day and offer: what given-back amounts are kept by.
 type Slot = (Day, Day, OfferId);
 
+fn slot(row: &AccrualRow) -> Slot {
+    let bucket = row.key.bucket;
+    (bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id)
+}
+
 /// What is still on an invoice, by slot.
 fn remaining(rows: &[AccrualRow], take_offs: &[TakeOff]) -> Result<BTreeMap<Slot, Tally>> {
     let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
     for row in rows {
-        let bucket = row.key.bucket;
-        let slot = (bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id);
-        slots.entry(slot).or_default().add(row.tally)?;
+        slots.entry(slot(row)).or_default().add(row.tally)?;
     }
     for t in take_offs {
         if t.conversion_id.is_empty() {
@@ -61,7 +64,15 @@ pub(crate) fn give_back_all(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoi
     let epoch = networks::shared_epoch(tx, network)?;
     let rows = taken_rows(tx, network, invoice)?;
     let take_offs = invoices::take_offs(tx, network, invoice.place())?;
-    put_back(tx, network, invoice, epoch, &remaining(&rows, &take_offs)?)?;
+    let mut left = remaining(&rows, &take_offs)?;
+    for emptied in take_offs.iter().map(|t| (t.posting_day, t.billable_day, t.offer_id)) {
+        // A day from which every entry was taken off singly leaves nothing behind that could be given back.
+        let zero = left.get(&emptied).is_some_and(|tally| tally.is_zero());
+        if zero && !has_entries(tx, network, &rows, &take_offs, |slot| slot == emptied)? {
+            left.remove(&emptied);
+        }
+    }
+    put_back(tx, network, invoice, epoch, &left)?;
     Ok(epoch)
 }
 
@@ -102,15 +113,15 @@ pub(crate) fn take_off(
     Ok(by_day)
 }
 
-/// Whether any entry of an offer is still on an invoice, also where those that are cancel out.
+/// Whether any entry behind some of an invoice's rows is still on it, also where those that are cancel out.
 fn has_entries(
     tx: &mut dyn Tx,
     network: NetworkId,
     rows: &[AccrualRow],
     before: &[TakeOff],
-    offer: OfferId,
+    which: impl Fn(Slot) -> bool,
 ) -> Result<bool> {
-    for row in rows.iter().filter(|row| row.key.bucket.offer_id == offer) {
+    for row in rows.iter().filter(|row| which(slot(row))) {
         if !entries_on_invoice(tx, network, before, &row.key)?.is_empty() {
             return Ok(true);
         }
@@ -132,7 +143,7 @@ fn take_offers(
     for offer in offers.iter().copied().collect::<BTreeSet<_>>() {
         let slots: Vec<_> = left.iter().filter(|(slot, _)| slot.2 == offer).collect();
         let nothing = slots.iter().all(|(_, tally)| tally.is_zero());
-        if nothing && !has_entries(tx, network, rows, before, offer)? {
+        if nothing && !has_entries(tx, network, rows, before, |slot| slot.2 == offer)? {
             let text = format!("offer {offer} is not on invoice {}", invoice.invoice_id);
             return Err(Error::invalid("/offers", text));
         }
@@ -164,8 +175,7 @@ fn take_conversions(
         let slots = slots_of_conversion(tx, network, id)?;
         let mut found = false;
         for row in rows {
-            let bucket = row.key.bucket;
-            let slot = (bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id);
+            let slot = slot(row);
             if !slots.contains(&slot) {
                 continue;
             }
