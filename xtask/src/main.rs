@@ -1,5 +1,6 @@
 //! The project's own tooling: `cargo xtask test` is everything that CI runs.
 
+mod bench;
 mod postgres;
 mod test;
 mod tidy;
@@ -22,6 +23,8 @@ struct Cli {
 enum Task {
     /// Run everything that CI runs
     Test(test::Test),
+    /// Measure our speed beside bare yardsticks
+    Bench(bench::Bench),
     /// Check what the compiler and the manifests cannot
     Tidy,
     /// Run a command beside a throw-away PostgreSQL, whose URL is in QUITTANCE_TEST_POSTGRES
@@ -35,6 +38,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test(test) => test.run(),
+        Task::Bench(bench) => bench.run(),
         Task::Tidy => tidy::run(&root()),
         Task::Postgres { command } => beside_postgres(&command),
     };

@@ -16,7 +16,6 @@ pub(crate) enum Durability {
     /// No: the tests kill clients, not the server, and are faster so.
     Off,
     /// Yes: for measurements.
-    #[allow(dead_code, reason = "the benchmark measures with it")]
     Full,
 }
 

@@ -244,6 +244,8 @@ fn read_input(
     let parser = RowParser::new(zone, Columns::default(), options.renamed.clone());
     let parser = std::cell::RefCell::new(parser);
     let mut batches: Vec<Batch> = queues.iter().map(|_| Vec::new()).collect();
+    // The writers share what the batches of one input may take in memory.
+    let batch_records = IMPORT_BATCH_RECORDS / queues.len().max(1);
     let stopped = || InputError::Stopped("the import was stopped".into());
     let mut header = |cells: csv::ByteRecord| {
         let columns = Columns::from_header(cells.clone(), &options.renamed)?;
@@ -263,10 +265,10 @@ fn read_input(
                 let batch = &mut batches[writer];
                 let position = row.line;
                 batch.push((row, Positioned { position, record }));
-                if batch.len() < IMPORT_BATCH_RECORDS {
+                if batch.len() < batch_records {
                     return Ok(());
                 }
-                let full = std::mem::replace(batch, Vec::with_capacity(IMPORT_BATCH_RECORDS));
+                let full = std::mem::replace(batch, Vec::with_capacity(batch_records));
                 queues[writer].send(full).map_err(|_| stopped())
             }
         }
