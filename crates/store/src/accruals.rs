@@ -189,19 +189,24 @@ fn push_book(values: &mut Vec<Param<'_>>, network: NetworkId, state: &BookState)
     ]);
 }
 
-/// Adds amounts and counts to accrual rows of the present epoch, and makes the books that they are the first of.
+/// Makes books, where they are missing: every accrual row belongs to one.
+///
+/// # Errors
+/// What the database says.
+pub fn ensure_books(tx: &mut dyn Tx, network: NetworkId, books: &[Book]) -> Result<()> {
+    let mut values = Vec::with_capacity(books.len() * 9);
+    for book in books {
+        push_book(&mut values, network, &BookState { book: *book, cut: Cut::NONE, low_epoch: 0, next_start: None });
+    }
+    tx.bulk(&ENSURE_BOOKS, &values)?;
+    Ok(())
+}
+
+/// Adds amounts and counts to accrual rows of the present epoch. Their books exist.
 ///
 /// # Errors
 /// What the database says, also where a sum leaves the range of an amount.
 pub fn add(tx: &mut dyn Tx, network: NetworkId, rows: &[AccrualRow]) -> Result<()> {
-    let mut books: Vec<Book> = rows.iter().map(|row| row.key.bucket.book).collect();
-    books.sort_unstable();
-    books.dedup();
-    let mut values = Vec::with_capacity(books.len() * 9);
-    for book in books {
-        push_book(&mut values, network, &BookState { book, cut: Cut::NONE, low_epoch: 0, next_start: None });
-    }
-    tx.bulk(&ENSURE_BOOKS, &values)?;
     let mut values = Vec::with_capacity(rows.len() * 12);
     for AccrualRow { key: RowKey { bucket, origin }, tally } in rows {
         values.extend([

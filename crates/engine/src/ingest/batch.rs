@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use quittance_domain::accrual::{Fold, Sign};
+use quittance_domain::accrual::{Book, Fold, Sign};
 use quittance_domain::conversion::{
     Conversion, ConversionRecord, EntryPlace, KnownConversion, Received, RecordError, first_state, keeps_entry,
     next_state,
@@ -39,8 +39,12 @@ struct Slot {
     touched: Option<Timestamp>,
 }
 
-/// Ingests the records inside a transaction.
-pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Positioned]) -> Result<IngestReport> {
+/// Ingests the records inside a transaction; answers the books that were new to the directory, too.
+pub(super) fn ingest(
+    tx: &mut dyn Tx,
+    context: &Context<'_>,
+    records: &[Positioned],
+) -> Result<(IngestReport, Vec<Book>)> {
     // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
     let epoch = networks::shared_epoch(tx, context.network)?;
     let ids: Vec<&str> = records.iter().map(|r| &*r.record.conversion_id).collect();
@@ -216,7 +220,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn write(self, tx: &mut dyn Tx) -> Result<IngestReport> {
+    fn write(self, tx: &mut dyn Tx) -> Result<(IngestReport, Vec<Book>)> {
         let network = self.context.network;
         let (mut created, mut revised) = (Vec::new(), Vec::new());
         for slot in self.slots.into_values() {
@@ -242,8 +246,12 @@ impl Work<'_> {
             .into_iter()
             .map(|(bucket, tally)| AccrualRow { key: RowKey { bucket, origin: None }, tally })
             .collect();
+        let mut books: Vec<Book> = rows.iter().map(|row| row.key.bucket.book).collect();
+        books.dedup();
+        books.retain(|book| !self.context.directory.books.contains(book));
+        accruals::ensure_books(tx, network, &books)?;
         accruals::add(tx, network, &rows)?;
-        Ok(self.report)
+        Ok((self.report, books))
     }
 }
 

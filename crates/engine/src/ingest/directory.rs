@@ -1,7 +1,8 @@
 //! What ingest must know of affiliates, advertisers and offers: loaded when first named, kept for the whole input.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use quittance_domain::accrual::Book;
 use quittance_domain::conversion::{DefaultAmount, RecordDefaults};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, AffiliateId, NetworkId, OfferId, PartyKind};
@@ -27,6 +28,8 @@ pub(super) struct Directory {
     affiliates: HashMap<i64, Currency>,
     advertisers: HashMap<i64, Currency>,
     offers: HashMap<i64, OfferFacts>,
+    /// Books that an earlier batch of the input has written to, and so has made.
+    pub(super) books: HashSet<Book>,
 }
 
 /// The ids that a batch names and the directory does not know.
@@ -45,7 +48,13 @@ impl Unknown {
 
 impl Directory {
     pub(super) fn new(network_currency: Currency) -> Directory {
-        Directory { network_currency, affiliates: HashMap::new(), advertisers: HashMap::new(), offers: HashMap::new() }
+        Directory {
+            network_currency,
+            affiliates: HashMap::new(),
+            advertisers: HashMap::new(),
+            offers: HashMap::new(),
+            books: HashSet::new(),
+        }
     }
 
     pub(super) fn network_currency(&self) -> Currency {

@@ -165,7 +165,9 @@ impl Session<'_> {
         self.look_up(records)?;
         let context =
             Context { network: self.call.network, zone: &self.zone, now: self.call.now, directory: &self.directory };
-        self.engine.store.write(|tx| batch::ingest(tx, &context, records))
+        let (report, books) = self.engine.store.write(|tx| batch::ingest(tx, &context, records))?;
+        self.directory.books.extend(books);
+        Ok(report)
     }
 
     /// Makes the directory know what the records name, as far as it exists or may be created.
