@@ -194,6 +194,18 @@ both_databases! {
         server.network.assert_verified();
     }
 
+    fn a_payment_whose_answer_was_lost_is_not_made_again(database) {
+        let server = server(database);
+        let body = r#"{"amount": "5"}"#;
+        let pay = || server.with("POST", "/invoices/1/payments", ("idempotency-key", "lost"), body);
+        assert_eq!(pay().0, StatusCode::CREATED);
+        // The process died after the payment and before it kept the answer, long ago.
+        let sql = "UPDATE idempotency_keys SET status = 0, answer = '', created_at = created_at - 7200000000";
+        server.network.engine.store().run_sql(sql).unwrap();
+        assert_eq!(pay().0, StatusCode::CONFLICT);
+        assert_eq!(server.call(Role::Viewer, "GET", "/invoices/1", "").1["paid"], "5.00");
+    }
+
     fn if_match_guards_against_lost_changes(database) {
         let server = server(database);
         let edit = r#"{"public_notes": "hello"}"#;

@@ -33,7 +33,7 @@ impl Context {
     /// There is no such network, or more than one and none was named.
     pub(crate) fn call(&self, engine: &Engine) -> anyhow::Result<Call> {
         let network = engine.find_network(self.config.network.as_deref())?;
-        Ok(Call { network: network.network_id, actor: ACTOR.to_owned(), now: self.now() })
+        Ok(Call { network: network.network_id, actor: ACTOR.to_owned(), now: self.now(), claimed: None })
     }
 
     /// The present instant.

@@ -5,6 +5,7 @@
 //! [`Engine::finish_idempotency`] or [`Engine::release_idempotency`] after it; such an effect must bear being started
 //! again, since a process may die in between.
 
+use quittance_domain::ids::KeyId;
 use quittance_domain::time::Timestamp;
 pub use quittance_store::idempotency::Scope;
 use quittance_store::{Tx, idempotency as table};
@@ -46,6 +47,30 @@ pub enum Begun {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     claimed_at: Timestamp,
+}
+
+/// A claim with the request that it is for: what a use case needs to note, in its own transaction, that it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The access key.
+    pub key: KeyId,
+    /// The method and path pattern.
+    pub route: &'static str,
+    /// What the client sent.
+    pub idempotency_key: String,
+    /// The claim.
+    pub claim: Claim,
+}
+
+/// The status of a request that was carried out and whose answer is not kept yet.
+pub const DONE_UNANSWERED: i64 = 0;
+
+/// Notes that a request is carried out, in the transaction that does it: a repeat does nothing, whatever becomes of the
+/// process before the answer is kept.
+pub(crate) fn mark_done(tx: &mut dyn Tx, call: &crate::Call) -> Result<()> {
+    let Some(Claimed { key, route, idempotency_key, claim }) = &call.claimed else { return Ok(()) };
+    let scope = Scope { network: call.network, key: *key, route, idempotency_key };
+    finish(tx, &scope, *claim, DONE_UNANSWERED, "")
 }
 
 /// Looks a request up and claims it where it is the first. On PostgreSQL this waits for another transaction that is

@@ -119,7 +119,7 @@ impl Actor {
     /// A call by this actor.
     #[must_use]
     pub fn call(&self, now: Timestamp) -> Call {
-        Call { network: self.network, actor: format!("key {} ({})", self.key, self.name), now }
+        Call { network: self.network, actor: format!("key {} ({})", self.key, self.name), now, claimed: None }
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Call {
     pub actor: String,
     /// The present instant.
     pub now: Timestamp,
+    /// The claim of an idempotency key that the change answers, in the same transaction.
+    pub claimed: Option<idempotency::Claimed>,
 }
 
 impl Engine {

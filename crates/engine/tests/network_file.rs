@@ -54,7 +54,7 @@ fn problems(engine: &Engine, file: &Value) -> Vec<String> {
 }
 
 fn call(report: &NetworkFileReport) -> Call {
-    Call { network: report.network.network_id, actor: "test".into(), now: NOW }
+    Call { network: report.network.network_id, actor: "test".into(), now: NOW, claimed: None }
 }
 
 fn affiliate(engine: &Engine, call: &Call, id: i64) -> Party {

@@ -13,7 +13,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 fn create(engine: &Engine, name: &str) -> Call {
     let usd = Currency::parse("USD").unwrap();
     let network = engine.create_network(NOW, name, &Zone::parse("Europe/Berlin").unwrap(), usd).unwrap();
-    Call { network: network.network_id, actor: "test".into(), now: NOW }
+    Call { network: network.network_id, actor: "test".into(), now: NOW, claimed: None }
 }
 
 fn next(engine: &Engine, network: NetworkId, name: &str, first: i64, how_many: i64) -> i64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quittance_engine::idempotency::{Begun, Scope};
+use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED, Scope};
 use quittance_engine::keys::Actor;
 use sha2::{Digest, Sha256};
 
@@ -51,12 +51,12 @@ pub async fn once<F>(
     route: &'static str,
     headers: &HeaderMap,
     body: &Bytes,
-    work: impl FnOnce() -> F,
+    work: impl FnOnce(Option<Claimed>) -> F,
 ) -> Result<Answer, Problem>
 where
     F: Future<Output = Result<Answer, Problem>>,
 {
-    let Some(key) = headers.get("idempotency-key") else { return work().await };
+    let Some(key) = headers.get("idempotency-key") else { return work(None).await };
     let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key", "Idempotency-Key is no plain text"))?;
     let (key, network, key_id) = (key.to_owned(), actor.network, actor.key);
     let hash: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -71,6 +71,10 @@ where
         });
         match begun.await? {
             Begun::InProgress => tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await,
+            Begun::Repeat { status: DONE_UNANSWERED, .. } => {
+                let detail = "the request was carried out, but its answer was lost; read the object to see it";
+                return Err(Problem::new(StatusCode::CONFLICT, "answer-lost", detail));
+            }
             Begun::Repeat { status, answer } => {
                 let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
                 return Ok(Answer { status: status.unwrap_or(StatusCode::OK), body: answer });
@@ -80,7 +84,8 @@ where
                 return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail));
             }
             Begun::Fresh(claim) => {
-                let done = work().await;
+                let claimed = Claimed { key: key_id, route, idempotency_key: key.clone(), claim };
+                let done = work(Some(claimed)).await;
                 let kept = done.clone();
                 let stored = state.run(move |engine| {
                     let scope = Scope { network, key: key_id, route, idempotency_key: &key };

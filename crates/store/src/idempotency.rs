@@ -17,7 +17,7 @@ statements! {
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4";
     FINISH = "UPDATE idempotency_keys SET status = $6, answer = $7 \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 AND created_at = $5 \
-        AND status IS NULL";
+        AND (status IS NULL OR status = 0)";
     RELEASE = "DELETE FROM idempotency_keys \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 AND created_at = $5 \
         AND status IS NULL";

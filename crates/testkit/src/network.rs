@@ -32,7 +32,7 @@ impl Network {
         let usd = Currency::parse("USD").expect("a currency");
         let zone = Zone::parse("UTC").expect("a zone");
         let network = engine.create_network(now, "test", &zone, usd).expect("a network");
-        let call = Call { network: network.network_id, actor: "test".into(), now };
+        let call = Call { network: network.network_id, actor: "test".into(), now, claimed: None };
         let affiliates: Vec<i64> = (1..=AFFILIATES).collect();
         let offers: Vec<i64> = (1..=OFFERS).collect();
         engine

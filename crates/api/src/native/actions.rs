@@ -44,7 +44,8 @@ impl Change {
         let call = actor.call((state.clock)());
         // The same key for another invoice is another request, so the address is part of what is compared.
         let compared: Bytes = [id.to_string().as_bytes(), b"\n", &body].concat().into();
-        let answer = once(&state, &actor, route, &headers, &compared, || async {
+        let answer = once(&state, &actor, route, &headers, &compared, |claimed| async {
+            let call = Call { claimed, ..call };
             let invoice = state.run(move |engine| act(engine, &call, id, expected)).await?;
             Ok(Answer::json(status, &wire::invoice(&invoice)))
         });

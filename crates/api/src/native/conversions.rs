@@ -88,7 +88,7 @@ pub(super) async fn batch(
     let zone_call = call.clone();
     let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
     let parsed = parse(&body, format(&headers), zone, state.limits.body_bytes_max)?;
-    once(&state, &actor, "POST conversions:batch", &headers, &body, || async {
+    once(&state, &actor, "POST conversions:batch", &headers, &body, |_| async {
         let report = state.run(move |engine| ingest(engine, &call, parsed, create_missing)).await?;
         metrics::counter!("quittance_conversions_ingested_total").increment(report.counts.total());
         Ok(Answer::json(StatusCode::OK, &wire::ingest(&report)))

@@ -46,7 +46,7 @@ pub(super) async fn start(
     let request = request(&members)?;
     let dry_run = members.flag("dry_run")?.unwrap_or(false);
     let call = actor.call((state.clock)());
-    once(&state, &actor, "POST billing-runs", &headers, &body, || async {
+    once(&state, &actor, "POST billing-runs", &headers, &body, |_| async {
         let report = state.run(move |engine| {
             if dry_run { engine.preview(&call, &request) } else { engine.bill(&call, &request, &mut |_| {}) }
         });

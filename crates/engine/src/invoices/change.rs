@@ -42,6 +42,7 @@ impl Engine {
                 return Err(Error::Stale { expected, present: change.invoice.version });
             }
             work(&mut change)?;
+            crate::idempotency::mark_done(change.tx, call)?;
             Ok(change.invoice)
         })
     }

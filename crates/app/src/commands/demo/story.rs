@@ -49,8 +49,12 @@ pub(super) fn tell(engine: &Engine, conversions: u32, quiet: bool) -> anyhow::Re
         Ok(report) => report,
         Err(problems) => bail!("the sample is not valid: {problems:?}"),
     };
-    let mut call =
-        Call { network: report.network.network_id, actor: ACTOR.to_owned(), now: Timestamp::from_micros(start) };
+    let mut call = Call {
+        network: report.network.network_id,
+        actor: ACTOR.to_owned(),
+        now: Timestamp::from_micros(start),
+        claimed: None,
+    };
     say(format!(
         "Sunrise Media, a sample network: {} affiliates, {} offers, 5 currencies, days in America/New_York\n",
         sample::AFFILIATES,
