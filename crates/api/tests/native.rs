@@ -225,6 +225,7 @@ both_databases! {
     fn a_body_that_is_too_large_is_refused(database) {
         let server = Server::start(database, Limits { body_bytes_max: 100, ..Limits::default() });
         let body = " ".repeat(200);
-        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &body).0, StatusCode::PAYLOAD_TOO_LARGE);
+        let (status, problem) = server.call(Role::Tracker, "POST", "/conversions:batch", &body);
+        assert_eq!((status, &problem["status"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!(413)));
     }
 }

@@ -124,6 +124,22 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Gives an answer that the framework has made (an unknown route, a body over the limit) the body that all errors have.
+pub async fn in_problem_form(response: Response) -> Response {
+    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().ends_with(b"json"));
+    let status = response.status();
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (kind, detail) = match status {
+        StatusCode::NOT_FOUND => ("not-found", "there is nothing at this address"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "this address does not take this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "the body is larger than the server takes; send it in parts"),
+        _ => ("bad-request", "the request cannot be read"),
+    };
+    Problem::new(status, kind, detail).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -112,14 +112,18 @@ impl Sqlite {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         let batch = writer.join()?;
         let answer = writer.attempt(&mut closure);
-        // Whoever is counted as waiting will come through this lock and commit, so leaving it to them is safe.
-        if self.waiting.load(Ordering::SeqCst) > 0 && writer.callers < SHARED_COMMIT_MAX {
-            drop(writer);
-            batch.wait()?;
-        } else {
-            writer.commit()?;
+        if writer.batch.is_none() {
+            return answer;
         }
-        answer
+        // Whoever is counted as waiting will come through this lock and commit, so leaving it to them is safe.
+        let committed = if self.waiting.load(Ordering::SeqCst) > 0 && writer.callers < SHARED_COMMIT_MAX {
+            drop(writer);
+            batch.wait()
+        } else {
+            writer.commit()
+        };
+        // A caller's own error says more than that of the commit that it spoiled.
+        answer.and_then(|answer| committed.map(|()| answer).map_err(E::from))
     }
 
     /// Runs a closure over one consistent, read-only state.
@@ -194,8 +198,7 @@ impl Writer {
             // fails, the whole transaction is its own.
             let answer = closure(&mut SqliteTx { connection: &self.connection });
             if answer.is_err() {
-                self.connection.execute_batch("ROLLBACK; BEGIN IMMEDIATE").map_err(failure)?;
-                self.callers = 0;
+                self.abandon();
             }
             return answer;
         }
@@ -207,6 +210,15 @@ impl Writer {
             // The database rolled everything back by itself (a full disk does that): the commit will say so to all.
             Err(error) => answer.and(Err(failure(error).into())),
         }
+    }
+
+    /// Undoes a transaction that nobody else is in. A full disk has done that already.
+    fn abandon(&mut self) {
+        if !self.connection.is_autocommit() {
+            // When even this fails, the next caller's start finds the transaction and tries again.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        self.batch = None;
     }
 
     fn commit(&mut self) -> Result<()> {
