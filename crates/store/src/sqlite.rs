@@ -14,6 +14,10 @@ use crate::tx::{Bulk, Param, Row, Tx, Value};
 
 /// How long a writer waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often a new connection is configured again while another process holds the file.
+const CONFIGURE_ATTEMPTS: u32 = 400;
+/// The pause between two attempts.
+const CONFIGURE_PAUSE: Duration = Duration::from_millis(25);
 /// How many callers share one commit at most, so that none waits for a long queue.
 const SHARED_COMMIT_MAX: usize = 512;
 /// How many statements a connection keeps prepared.
@@ -62,6 +66,17 @@ fn failure(error: rusqlite::Error) -> Error {
     }
 }
 
+/// Switching a new file to its journal mode does not wait for another process that is doing the same: we do.
+fn configure_patiently(connection: &Connection) -> Result<()> {
+    for _ in 0..CONFIGURE_ATTEMPTS {
+        match configure(connection, true) {
+            Err(Error::Busy) => std::thread::sleep(CONFIGURE_PAUSE),
+            done => return done,
+        }
+    }
+    configure(connection, true)
+}
+
 fn configure(connection: &Connection, writer: bool) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
@@ -87,7 +102,7 @@ impl Sqlite {
             other => other,
         };
         let connection = Connection::open(path).map_err(failure).map_err(named)?;
-        configure(&connection, true).map_err(named)?;
+        configure_patiently(&connection).map_err(named)?;
         Ok(Sqlite {
             path: path.to_owned(),
             writer: Mutex::new(Writer { connection, batch: None, callers: 0 }),
