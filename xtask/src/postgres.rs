@@ -121,6 +121,11 @@ impl Cluster {
         format!("postgres://quittance@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The server's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.server.id()
+    }
+
     fn wait_until_ready(&mut self, bin: &Path) -> anyhow::Result<bool> {
         for _ in 0..600 {
             if self.server.try_wait()?.is_some() {

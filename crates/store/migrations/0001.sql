@@ -129,8 +129,8 @@ CREATE TABLE conversions (
   PRIMARY KEY (network_id, conversion_id)
 ) {clustered};
 
--- By day before affiliate: what is ingested together lies together, and an accrual row names all four.
-CREATE INDEX conversions_by_place ON conversions (network_id, epoch, posting_day, affiliate_id);
+-- By day before affiliate: what is ingested together lies together, and an accrual row names all five.
+CREATE INDEX conversions_by_place ON conversions (network_id, epoch, posting_day, affiliate_id, offer_id);
 
 -- Superseded states, one row a revision, never rewritten. Unless the next state kept the entry (only a text had
 -- changed), the entry was taken out again at (end_epoch, end_posting_day, end_billable_day).
@@ -170,9 +170,9 @@ CREATE TABLE conversion_revisions (
 ) {clustered};
 
 CREATE INDEX conversion_revisions_by_place
-  ON conversion_revisions (network_id, epoch, posting_day, affiliate_id);
+  ON conversion_revisions (network_id, epoch, posting_day, affiliate_id, offer_id);
 CREATE INDEX conversion_revisions_by_end
-  ON conversion_revisions (network_id, end_epoch, end_posting_day, affiliate_id);
+  ON conversion_revisions (network_id, end_epoch, end_posting_day, affiliate_id, offer_id);
 
 -- The log as accounting sees it: one row an entry, with its sign.
 CREATE VIEW conversion_log AS

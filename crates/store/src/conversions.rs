@@ -30,16 +30,17 @@ statements! {
     REVISIONS = concat!("SELECT ", state_columns!(), ", end_epoch, end_posting_day, end_billable_day, entry_kept \
         FROM conversion_revisions WHERE network_id = $1 AND conversion_id = $2 ORDER BY revision");
     /// The entries behind one accrual row: those put in there, and those taken out there.
-    ENTRIES_OF_BUCKET = "SELECT conversion_id, revision, 1, payout_units, occurred_at FROM conversions \
-        WHERE network_id = $1 AND affiliate_id = $2 AND epoch = $3 AND posting_day = $4 AND billable_day = $5 \
-        AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' \
-        UNION ALL SELECT conversion_id, revision, 1, payout_units, occurred_at FROM conversion_revisions \
-        WHERE network_id = $1 AND affiliate_id = $2 AND epoch = $3 AND posting_day = $4 AND billable_day = $5 \
-        AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' AND entry_kept = 0 \
-        UNION ALL SELECT conversion_id, revision, -1, -payout_units, occurred_at FROM conversion_revisions \
-        WHERE network_id = $1 AND affiliate_id = $2 AND end_epoch = $3 AND end_posting_day = $4 \
-        AND end_billable_day = $5 AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' \
-        AND entry_kept = 0 ORDER BY 5, 1, 2, 3 DESC";
+    ENTRIES_OF_BUCKET = "SELECT conversion_id, revision, 1, payout_units, occurred_at \
+        FROM conversions {by:conversions_by_place} WHERE network_id = $1 AND affiliate_id = $2 AND epoch = $3 \
+        AND posting_day = $4 AND billable_day = $5 AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' \
+        UNION ALL SELECT conversion_id, revision, 1, payout_units, occurred_at \
+        FROM conversion_revisions {by:conversion_revisions_by_place} WHERE network_id = $1 AND affiliate_id = $2 \
+        AND epoch = $3 AND posting_day = $4 AND billable_day = $5 AND offer_id = $6 AND payout_currency = $7 \
+        AND status = 'approved' AND entry_kept = 0 \
+        UNION ALL SELECT conversion_id, revision, -1, -payout_units, occurred_at \
+        FROM conversion_revisions {by:conversion_revisions_by_end} WHERE network_id = $1 AND affiliate_id = $2 \
+        AND end_epoch = $3 AND end_posting_day = $4 AND end_billable_day = $5 AND offer_id = $6 \
+        AND payout_currency = $7 AND status = 'approved' AND entry_kept = 0 ORDER BY 5, 1, 2, 3 DESC";
     REMEMBER_UPDATE = "UPDATE conversions SET updated_at = $3 WHERE network_id = $1 AND conversion_id = $2 \
         AND (updated_at IS NULL OR updated_at < $3)";
     COUNT = "SELECT COUNT(*) FROM conversions WHERE network_id = $1";

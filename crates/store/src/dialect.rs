@@ -20,7 +20,8 @@ impl Dialect {
     /// The text of one token.
     ///
     /// `{int}` and `{text}` are column types; `{table}` ends a table definition (`{clustered}` one that lives in its
-    /// primary key); `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares with the list in `$n`.
+    /// primary key); `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares with the list in `$n`;
+    /// `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics.
     fn token(self, token: &str) -> Cow<'static, str> {
         let sqlite = self == Dialect::Sqlite;
         match token {
@@ -33,10 +34,11 @@ impl Dialect {
             // One writer at a time holds SQLite's only lock, so reading already locks.
             "lock" if !sqlite => "FOR UPDATE".into(),
             "share" if !sqlite => "FOR SHARE".into(),
-            _ => match token.strip_prefix("in:") {
-                Some(n) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
-                Some(n) => format!("= ANY(${n})").into(),
-                None => "".into(),
+            _ => match token.split_once(':') {
+                Some(("in", n)) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
+                Some(("in", n)) => format!("= ANY(${n})").into(),
+                Some(("by", index)) if sqlite => format!("INDEXED BY {index}").into(),
+                _ => "".into(),
             },
         }
     }
