@@ -178,12 +178,32 @@ fn serve(bin: &Path, user: Option<&str>, folder: &Path, port: u16, durability: D
     ];
     if durability == Durability::Off {
         settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
+        settings.extend(encryption(folder, user)?);
     }
     for setting in &settings {
         command.args(["-c", setting]);
     }
     let error = log.try_clone()?;
     command.stdin(Stdio::null()).stdout(log).stderr(error).spawn().context("postgres")
+}
+
+/// The certificate that the tests know. PostgreSQL wants the key for itself.
+fn encryption(folder: &Path, user: Option<&str>) -> anyhow::Result<[String; 3]> {
+    let certificates = crate::root().join("crates/testkit/tls");
+    for name in ["server.pem", "server.key"] {
+        let copy = folder.join(name);
+        std::fs::copy(certificates.join(name), &copy)?;
+        std::fs::set_permissions(&copy, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        if let Some(user) = user {
+            run(Command::new("chown").arg(user).arg(&copy))?;
+        }
+    }
+    let file = |name: &str| folder.join(name).display().to_string();
+    Ok([
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", file("server.pem")),
+        format!("ssl_key_file={}", file("server.key")),
+    ])
 }
 
 /// A command as an unprivileged user, in a folder that this user can read.

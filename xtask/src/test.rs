@@ -42,18 +42,18 @@ impl Test {
         let url = cluster.as_ref().map(Cluster::url);
         // The crash tests run the program itself.
         step("build", || cargo(&["build", "--workspace", "--locked", "--quiet"], &[]))?;
-        let mut closing = Vec::new();
-        let tested = step("tests", || self.tests(url.as_deref(), &mut closing));
+        let (mut closing, mut on_postgres) = (Vec::new(), 0);
+        let tested = step("tests", || self.tests(url.as_deref(), &mut closing, &mut on_postgres));
         drop(cluster);
         if url.is_none() {
-            println!("skipped: every test on PostgreSQL, which is missing");
+            println!("skipped: {on_postgres} tests, which need PostgreSQL");
         }
         println!();
         closing.iter().for_each(|line| println!("{line}"));
         tested
     }
 
-    fn tests(&self, postgres: Option<&str>, closing: &mut Vec<String>) -> anyhow::Result<()> {
+    fn tests(&self, postgres: Option<&str>, closing: &mut Vec<String>, on_postgres: &mut u32) -> anyhow::Result<()> {
         let mut command = Command::new("cargo");
         let nextest = Command::new("cargo").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
         if nextest {
@@ -75,6 +75,10 @@ impl Test {
         for line in BufReader::new(output).lines() {
             let line = line?;
             println!("{line}");
+            // Without a server these tests pass at once: they are counted by their names.
+            *on_postgres += u32::from(line.contains("PASS [") && line.contains("postgres"));
+            *on_postgres +=
+                u32::from(line.starts_with("test ") && line.contains("postgres") && line.ends_with("... ok"));
             if line.contains("Summary [") || line.starts_with("test result:") || line.trim_start().starts_with("FAIL [")
             {
                 closing.push(line);

@@ -18,6 +18,11 @@ use crate::cli::Cli;
 use crate::context::Context;
 use crate::failure::Exit;
 
+/// An import hands records from the thread that reads to those that write. This allocator takes back memory of other
+/// threads at little cost; the system's spent a third of the program's time on it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Wrong arguments end the process here, with status 2.
     let cli = Cli::parse();

@@ -11,7 +11,7 @@ CREATE TABLE networks (
   currency {text} NOT NULL,
   epoch {int} NOT NULL,
   created_at {int} NOT NULL
-) {table};
+) {clustered};
 
 CREATE TABLE settings (
   network_id {int} NOT NULL,
@@ -97,25 +97,26 @@ CREATE TABLE offers (
 ) {clustered};
 
 -- The state of each conversion as it was last received, with the entry it stands for in the accruals: an approved
--- one counts in the books of its affiliate and its advertiser at (epoch, posting_day, billable_day).
+-- one counts in the books of its affiliate and its advertiser at (epoch, posting_day, billable_day). The integers come
+-- first: PostgreSQL pads them to their size after a text.
 CREATE TABLE conversions (
   network_id {int} NOT NULL,
-  conversion_id {text} NOT NULL,
   revision {int} NOT NULL,
-  status {text} NOT NULL,
   affiliate_id {int} NOT NULL,
   offer_id {int} NOT NULL,
   advertiser_id {int},
   occurred_at {int} NOT NULL,
   payout_units {int} NOT NULL,
-  payout_currency {text} NOT NULL,
   revenue_units {int} NOT NULL,
-  revenue_currency {text} NOT NULL,
   epoch {int} NOT NULL,
   posting_day {int} NOT NULL,
   billable_day {int} NOT NULL,
   received_at {int} NOT NULL,
   updated_at {int},
+  conversion_id {text} NOT NULL,
+  status {text} NOT NULL,
+  payout_currency {text} NOT NULL,
+  revenue_currency {text} NOT NULL,
   sale_amount {text},
   goal {text},
   click_id {text},
@@ -129,29 +130,33 @@ CREATE TABLE conversions (
   PRIMARY KEY (network_id, conversion_id)
 ) {clustered};
 
--- By day before affiliate: what is ingested together lies together, and an accrual row names all five.
-CREATE INDEX conversions_by_place ON conversions (network_id, epoch, posting_day, affiliate_id, offer_id);
+-- By day before affiliate: what is ingested together lies together. An accrual row names all four.
+CREATE INDEX conversions_by_place ON conversions (network_id, posting_day, affiliate_id, offer_id);
 
 -- Superseded states, one row a revision, never rewritten. Unless the next state kept the entry (only a text had
 -- changed), the entry was taken out again at (end_epoch, end_posting_day, end_billable_day).
 CREATE TABLE conversion_revisions (
   network_id {int} NOT NULL,
-  conversion_id {text} NOT NULL,
   revision {int} NOT NULL,
-  status {text} NOT NULL,
   affiliate_id {int} NOT NULL,
   offer_id {int} NOT NULL,
   advertiser_id {int},
   occurred_at {int} NOT NULL,
   payout_units {int} NOT NULL,
-  payout_currency {text} NOT NULL,
   revenue_units {int} NOT NULL,
-  revenue_currency {text} NOT NULL,
   epoch {int} NOT NULL,
   posting_day {int} NOT NULL,
   billable_day {int} NOT NULL,
   received_at {int} NOT NULL,
   updated_at {int},
+  end_epoch {int} NOT NULL,
+  end_posting_day {int} NOT NULL,
+  end_billable_day {int} NOT NULL,
+  entry_kept {int} NOT NULL,
+  conversion_id {text} NOT NULL,
+  status {text} NOT NULL,
+  payout_currency {text} NOT NULL,
+  revenue_currency {text} NOT NULL,
   sale_amount {text},
   goal {text},
   click_id {text},
@@ -162,17 +167,13 @@ CREATE TABLE conversion_revisions (
   sub4 {text},
   sub5 {text},
   comment {text},
-  end_epoch {int} NOT NULL,
-  end_posting_day {int} NOT NULL,
-  end_billable_day {int} NOT NULL,
-  entry_kept {int} NOT NULL,
   PRIMARY KEY (network_id, conversion_id, revision)
 ) {clustered};
 
 CREATE INDEX conversion_revisions_by_place
-  ON conversion_revisions (network_id, epoch, posting_day, affiliate_id, offer_id);
+  ON conversion_revisions (network_id, posting_day, affiliate_id, offer_id);
 CREATE INDEX conversion_revisions_by_end
-  ON conversion_revisions (network_id, end_epoch, end_posting_day, affiliate_id, offer_id);
+  ON conversion_revisions (network_id, end_posting_day, affiliate_id, offer_id);
 
 -- The log as accounting sees it: one row an entry, with its sign.
 CREATE VIEW conversion_log AS
@@ -203,12 +204,11 @@ CREATE TABLE books (
 ) {clustered};
 
 -- Approved amount and count per book, epoch, day and offer. A row of a past epoch never changes but for its mark
--- (`invoice_id`, the pick that took it; 0: none). `origin_id` is 0, or the invoice that gave the row back.
+-- (`invoice_id`, the pick that took it; 0: none). `origin_id` is 0, or the invoice that gave the row back. The key
+-- begins with what tells most rows apart, so that comparing two keys ends early.
 CREATE TABLE accruals (
   network_id {int} NOT NULL,
-  kind {text} NOT NULL,
   party_id {int} NOT NULL,
-  currency {text} NOT NULL,
   epoch {int} NOT NULL,
   posting_day {int} NOT NULL,
   billable_day {int} NOT NULL,
@@ -217,7 +217,9 @@ CREATE TABLE accruals (
   units {int} NOT NULL,
   conversions {int} NOT NULL,
   invoice_id {int} NOT NULL,
-  PRIMARY KEY (network_id, kind, party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id)
+  kind {text} NOT NULL,
+  currency {text} NOT NULL,
+  PRIMARY KEY (network_id, party_id, kind, currency, epoch, posting_day, billable_day, offer_id, origin_id)
 ) {clustered};
 
 CREATE TABLE runs (
@@ -418,3 +420,48 @@ CREATE TABLE idempotency_keys (
 ) {clustered};
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+-- For people who query the database: amounts, days and instants as the database's own types (SQLite, which has none,
+-- answers exact decimals, dates and UTC times as texts).
+CREATE VIEW readable_conversions AS
+  SELECT network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id,
+    {instant:occurred_at} AS occurred_at, {amount:payout_units,payout_currency} AS payout, payout_currency,
+    {amount:revenue_units,revenue_currency} AS revenue, revenue_currency, {day:posting_day} AS posting_day,
+    {day:billable_day} AS billable_day, {instant:received_at} AS received_at, {instant:updated_at} AS updated_at,
+    sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment
+  FROM conversions;
+
+CREATE VIEW readable_accruals AS
+  SELECT network_id, kind, party_id, currency, {day:posting_day} AS posting_day, {day:billable_day} AS billable_day,
+    offer_id, {amount:units,currency} AS amount, conversions, epoch, NULLIF(origin_id, 0) AS given_back_by_invoice_id
+  FROM accruals;
+
+CREATE VIEW readable_invoices AS
+  SELECT network_id, kind, invoice_id, number, party_id, party_name, currency, status, {day:period_start} AS period_start,
+    {day:period_end} AS period_end, {day:due_day} AS due_day, {amount:billed_units,currency} AS billed,
+    {amount:paid_units,currency} AS paid, {amount:billed_units - paid_units,currency} AS balance, hidden, public_notes,
+    internal_notes, void_reason, run_id, {instant:created_at} AS created_at, created_by
+  FROM (SELECT i.*,
+      COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l WHERE l.network_id = i.network_id
+        AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id), 0) AS billed_units,
+      COALESCE((SELECT CAST(SUM(p.units) AS BIGINT) FROM payments p WHERE p.network_id = i.network_id
+        AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id), 0) AS paid_units
+    FROM invoices i) totals;
+
+CREATE VIEW readable_invoice_lines AS
+  SELECT l.network_id, l.kind, l.party_id, l.invoice_id, l.line_no, l.line_type, l.offer_id,
+    {day:l.period_start} AS period_start, {day:l.period_end} AS period_end, l.conversions,
+    {amount:l.units,i.currency} AS amount, {amount:l.taken_units,i.currency} AS exact_amount, i.currency, l.comment,
+    {instant:l.created_at} AS created_at
+  FROM invoice_lines l JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind AND i.party_id = l.party_id
+    AND i.invoice_id = l.invoice_id;
+
+CREATE VIEW readable_payments AS
+  SELECT network_id, kind, party_id, payment_id, invoice_id, {amount:units,currency} AS amount, currency, source, rail,
+    {day:paid_day} AS paid_day, reference, {instant:recorded_at} AS recorded_at, recorded_by
+  FROM payments;
+
+CREATE VIEW readable_postings AS
+  SELECT network_id, entry_id, posting_no, kind, party_id, account, {amount:units,currency} AS amount, currency,
+    {day:posting_day} AS posting_day, event, NULLIF(invoice_id, 0) AS invoice_id, {instant:recorded_at} AS recorded_at
+  FROM postings;

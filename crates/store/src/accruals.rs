@@ -74,7 +74,7 @@ bulks! {
     ADD = "accruals" [
         "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "epoch" Int, "posting_day" Int,
         "billable_day" Int, "offer_id" Int, "origin_id" Int, "units" Int, "conversions" Int, "invoice_id" Int
-    ] "ON CONFLICT (network_id, kind, party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id) \
+    ] "ON CONFLICT (network_id, party_id, kind, currency, epoch, posting_day, billable_day, offer_id, origin_id) \
        DO UPDATE SET units = accruals.units + excluded.units, \
        conversions = accruals.conversions + excluded.conversions";
     ENSURE_BOOKS = "books" [

@@ -17,11 +17,12 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The text of one token.
+    /// The text of one token, of the ten there are.
     ///
-    /// `{int}` and `{text}` are column types; `{table}` ends a table definition (`{clustered}` one that lives in its
-    /// primary key); `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares with the list in `$n`;
-    /// `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics.
+    /// `{int}` and `{text}` are column types; `{clustered}` ends the definition of a table, which lives in its primary
+    /// key where the database can do that; `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares
+    /// with the list in `$n`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without
+    /// statistics; `{amount:units,currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
         let sqlite = self == Dialect::Sqlite;
         match token {
@@ -29,7 +30,6 @@ impl Dialect {
             "int" => "BIGINT".into(),
             "text" if sqlite => "TEXT".into(),
             "text" => "TEXT COLLATE \"C\"".into(),
-            "table" if sqlite => "STRICT".into(),
             "clustered" if sqlite => "STRICT, WITHOUT ROWID".into(),
             // One writer at a time holds SQLite's only lock, so reading already locks.
             "lock" if !sqlite => "FOR UPDATE".into(),
@@ -38,8 +38,48 @@ impl Dialect {
                 Some(("in", n)) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
                 Some(("in", n)) => format!("= ANY(${n})").into(),
                 Some(("by", index)) if sqlite => format!("INDEXED BY {index}").into(),
+                Some(("amount", of)) => self.amount(of).into(),
+                Some(("day", number)) if sqlite => format!("date(({number}) * 86400, 'unixepoch')").into(),
+                Some(("day", number)) => format!("DATE '1970-01-01' + CAST({number} AS INTEGER)").into(),
+                Some(("instant", micros)) => self.instant(micros).into(),
                 _ => "".into(),
             },
+        }
+    }
+
+    /// Billing units as a decimal: of 8 digits for the crypto-currencies, of 6 for all others.
+    fn amount(self, of: &str) -> String {
+        let (units, currency) = of.split_once(',').unwrap_or((of, "''"));
+        let crypto = format!("{currency} IN ('BTC', 'ETH', 'USDC', 'USDT')");
+        match self {
+            Dialect::Postgres => {
+                format!("CAST({units} AS NUMERIC) * CASE WHEN {crypto} THEN 0.00000001 ELSE 0.000001 END")
+            }
+            Dialect::Sqlite => {
+                let decimal = |digits: u32| {
+                    let one = 10_i64.pow(digits);
+                    format!(
+                        "printf('%s%d.%0{digits}d', CASE WHEN {units} < 0 THEN '-' ELSE '' END, \
+                         abs({units}) / {one}, abs({units}) % {one})"
+                    )
+                };
+                format!("CASE WHEN {crypto} THEN {} ELSE {} END", decimal(8), decimal(6))
+            }
+        }
+    }
+
+    /// Microseconds since 1970 as an instant in UTC.
+    fn instant(self, micros: &str) -> String {
+        match self {
+            Dialect::Postgres => format!("TIMESTAMPTZ 'epoch' + {micros} * INTERVAL '1 microsecond'"),
+            Dialect::Sqlite => {
+                // The remainder of a time before 1970 is negative in SQL.
+                let part = format!("((({micros}) % 1000000 + 1000000) % 1000000)");
+                format!(
+                    "strftime('%Y-%m-%dT%H:%M:%S', (({micros}) - {part}) / 1000000, 'unixepoch') \
+                     || printf('.%06dZ', {part})"
+                )
+            }
         }
     }
 

@@ -114,6 +114,18 @@ impl Store {
         }
     }
 
+    /// Tells PostgreSQL what a large import has changed, so that the next run is planned well: its own collector comes by
+    /// a minute later. SQLite needs no statistics.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn refresh_statistics(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(postgres) => postgres.batch("ANALYZE conversions, conversion_revisions, accruals, books"),
+        }
+    }
+
     /// Runs plain SQL outside the common rules: for tests that corrupt a database, and for measurements.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
 /// The schema version that this program reads and writes.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (version {int} NOT NULL PRIMARY KEY) {table}";
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (version {int} NOT NULL PRIMARY KEY) {clustered}";
 const EXISTS_SQLITE: &str = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_versions'";
 const EXISTS_POSTGRES: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'schema_versions' \
      AND table_schema = current_schema()";

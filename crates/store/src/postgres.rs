@@ -1,5 +1,7 @@
 //! The PostgreSQL driver: a bounded pool of connections, prepared statements, closures run again after a conflict.
 
+mod tls;
+
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,7 @@ use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::private::BytesMut;
 use postgres::types::{IsNull, ToSql, Type};
-use postgres::{Client, Config, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
@@ -23,7 +25,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(400);
 
 /// A database on a PostgreSQL server.
 pub(crate) struct Postgres {
-    config: Config,
+    server: tls::Server,
     idle: Mutex<Pool>,
     returned: Condvar,
 }
@@ -83,20 +85,21 @@ impl Postgres {
     /// # Errors
     /// [`Error::Open`] with what the server or the network says.
     pub(crate) fn open(url: &str, connections_max: usize) -> Result<Postgres> {
-        let mut config: Config = url.parse().map_err(|e: postgres::Error| Error::Open(message(&e)))?;
+        let mut server = tls::Server::parse(url)?;
+        let config = server.config();
         config.application_name("quittance");
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
         let pool = Pool { connections: Vec::new(), free: connections_max };
-        let this = Postgres { config, idle: Mutex::new(pool), returned: Condvar::new() };
+        let this = Postgres { server, idle: Mutex::new(pool), returned: Condvar::new() };
         let connection = this.take()?;
         this.give_back(Some(connection));
         Ok(this)
     }
 
     fn connect(&self) -> Result<Connection> {
-        let client = self.config.connect(NoTls).map_err(|e| match failure(&e) {
+        let client = self.server.connect().map_err(|e| match failure(&e) {
             Error::Busy => Error::Busy,
             _ => Error::Open(message(&e)),
         })?;

@@ -66,7 +66,7 @@ both_databases! {
 }
 
 #[test]
-fn both_databases_have_the_same_schema() {
+fn sqlite_and_postgres_have_the_same_schema() {
     let sqlite = TestDatabase::sqlite();
     let sqlite = migrated(&sqlite);
     let Some(postgres) = TestDatabase::postgres() else { return };

@@ -1,7 +1,7 @@
 //! The conversions that are measured: the same ones each time, from one seed.
 //!
 //! 10,000 affiliates whose sizes follow Zipf's law run up to 25 of 2,000 offers each, the first ones most; an offer has
-//! one currency. Five million conversions of 30 days make about 1.3 million buckets of a day, 28,000 invoices
+//! one currency. A row has about a hundred bytes, its id is a UUID in the order of time. Five million conversions of 30 days make about 1.3 million buckets of a day, 28,000 invoices
 //! and 190,000 lines.
 
 use std::io::{BufWriter, Write as _};
@@ -66,9 +66,17 @@ fn currency(offer: u64) -> &'static str {
     }
 }
 
+/// A UUID of version 7, as trackers make them: the time, then chance.
+fn time_ordered_id(at: u64, dice: &mut Dice) -> String {
+    let (millis, a, b) = (at * 1_000 + dice.below(1_000), dice.next(), dice.next());
+    let (high, low) = (millis >> 16, millis & 0xffff);
+    let (version, variant) = (0x7000 | (a & 0xfff), 0x8000 | (a >> 50));
+    format!("{high:08x}-{low:04x}-{version:04x}-{variant:04x}-{:012x}", b >> 16)
+}
+
 /// Writes the conversions into as many CSV files as there are paths, one after another in the order of time.
 pub(crate) fn write(sample: Sample, paths: &[&Path]) -> anyhow::Result<()> {
-    let mut dice = Dice(SEED);
+    let (mut dice, mut ids) = (Dice(SEED), Dice(!SEED));
     let (affiliates, offers) = (zipf(AFFILIATES, 0.9), zipf(OFFERS_OF_ONE, 1.5));
     let distinct = sample.conversions / sample.copies;
     let mut number = 0;
@@ -80,11 +88,11 @@ pub(crate) fn write(sample: Sample, paths: &[&Path]) -> anyhow::Result<()> {
             let affiliate = dice.rank(&affiliates) as u64 + 1;
             let offer = (affiliate * 7919 + dice.rank(&offers) as u64 * 31) % OFFERS + 1;
             let at = START + number * DAYS * 86_400 / distinct;
-            let (cents, click) = (dice.below(900) + 1, dice.below(1 << 40));
-            for copy in 0..sample.copies {
-                let id = number * sample.copies + copy;
+            let (cents, click) = (dice.below(900) + 1, dice.next());
+            for _ in 0..sample.copies {
+                let id = time_ordered_id(at, &mut ids);
                 let (whole, part, currency) = (cents / 100, cents % 100, currency(offer));
-                writeln!(out, "c{id:012},{affiliate},{offer},approved,{at},{whole}.{part:02},{currency},{click:010x}")?;
+                writeln!(out, "{id},{affiliate},{offer},approved,{at},{whole}.{part:02},{currency},{click:016x}")?;
             }
             number += 1;
         }

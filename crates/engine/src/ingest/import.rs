@@ -1,6 +1,5 @@
 //! Whole inputs: read, parsed and ingested in batches, with bounded memory.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
@@ -11,6 +10,7 @@ use quittance_store::parties;
 
 use super::batch::{self, Context};
 use super::directory::{Directory, Unknown};
+use super::lanes::{Lanes, Written};
 use super::{BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection};
 use crate::error::{Error, Result};
 use crate::records::{self, Columns, Field, Format, InputError, RawRow, RowParser};
@@ -18,6 +18,9 @@ use crate::{Call, Engine};
 
 /// How many transactions go on side by side on PostgreSQL. SQLite has one writer.
 const POSTGRES_WRITERS: usize = 2;
+
+/// How many changed conversions make an import worth new statistics.
+const STATISTICS_FROM_CHANGES: u64 = 10_000;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default)]
@@ -116,19 +119,21 @@ impl Engine {
     ) -> ImportOutcome {
         let writers = if self.store.dialect() == Dialect::Sqlite { 1 } else { POSTGRES_WRITERS };
         let mut outcome = ImportOutcome { counts: IngestCounts::default(), failure: None };
+        let written = &Written::new(writers);
         std::thread::scope(|scope| {
             let (messages, told) = channel();
             let mut queues = Vec::with_capacity(writers);
-            for _ in 0..writers {
+            for writer in 0..writers {
                 // One batch waits while one is written: memory stays bounded by a few batches.
                 let (queue, batches) = sync_channel(1);
                 queues.push(queue);
                 let (messages, session) = (messages.clone(), session.clone());
-                scope.spawn(move || write_batches(session, &batches, &messages));
+                let done = move || written.advance(writer);
+                scope.spawn(move || write_batches(session, &batches, &messages, &done));
             }
             let (messages, zone) = (messages, session.zone.clone());
             scope.spawn(move || {
-                if let Err(error) = read_input(input, options, zone, &queues, &messages) {
+                if let Err(error) = read_input(input, options, zone, (&queues, written), &messages) {
                     let _ = messages.send(Message::Failed(Error::invalid("", error.to_string())));
                 }
             });
@@ -146,6 +151,10 @@ impl Engine {
                 }
             }
         });
+        if outcome.counts.created + outcome.counts.updated >= STATISTICS_FROM_CHANGES {
+            // Without them the next run is slower, and nothing is wrong.
+            let _ = self.store.refresh_statistics();
+        }
         outcome
     }
 }
@@ -205,11 +214,12 @@ fn create_missing(
 }
 
 /// A writer: one transaction a batch, until the reader is done or a transaction fails.
-fn write_batches(mut session: Session<'_>, batches: &Receiver<Batch>, messages: &Sender<Message>) {
+fn write_batches(mut session: Session<'_>, batches: &Receiver<Batch>, messages: &Sender<Message>, done: &dyn Fn()) {
     for batch in batches {
         let (rows, records): (Vec<RawRow>, Vec<Positioned>) = batch.into_iter().unzip();
         let message = match session.ingest(&records) {
             Ok(mut report) => {
+                done();
                 // Each rejection is counted where it is told.
                 report.counts.rejected = 0;
                 tell_rejections(report.rejections, rows, messages);
@@ -234,12 +244,12 @@ fn tell_rejections(rejections: Vec<Rejection>, rows: Vec<RawRow>, messages: &Sen
     }
 }
 
-/// The reader: rows are parsed and dealt to the writers, all of one conversion to the same.
+/// The reader: rows are parsed and dealt to the writers.
 fn read_input(
     input: impl Read + Send,
     options: &ImportOptions,
     zone: Zone,
-    queues: &[SyncSender<Batch>],
+    (queues, written): (&[SyncSender<Batch>], &Written),
     messages: &Sender<Message>,
 ) -> std::result::Result<(), InputError> {
     let (mut text, format) = records::open(input, options.format)?;
@@ -248,6 +258,7 @@ fn read_input(
     let mut batches: Vec<Batch> = queues.iter().map(|_| Vec::new()).collect();
     // The writers share what the batches of one input may take in memory.
     let batch_records = IMPORT_BATCH_RECORDS / queues.len().max(1);
+    let mut lanes = Lanes::new(written, batch_records);
     let stopped = || InputError::Stopped("the import was stopped".into());
     let mut header = |cells: csv::ByteRecord| {
         let columns = Columns::from_header(cells.clone(), &options.renamed)?;
@@ -263,7 +274,7 @@ fn read_input(
                 messages.send(Message::Event(event)).map_err(|_| stopped())
             }
             Ok(record) => {
-                let writer = writer_of(&record.conversion_id, queues.len());
+                let writer = lanes.writer_of(&record);
                 let batch = &mut batches[writer];
                 let position = row.line;
                 batch.push((row, Positioned { position, record }));
@@ -271,6 +282,7 @@ fn read_input(
                     return Ok(());
                 }
                 let full = std::mem::replace(batch, Vec::with_capacity(batch_records));
+                lanes.sent(writer);
                 queues[writer].send(full).map_err(|_| stopped())
             }
         }
@@ -291,13 +303,4 @@ fn read_input(
         Err(InputError::Stopped(_)) => Ok(()),
         other => other,
     }
-}
-
-fn writer_of(conversion_id: &str, writers: usize) -> usize {
-    if writers == 1 {
-        return 0;
-    }
-    let mut hasher = DefaultHasher::new();
-    conversion_id.hash(&mut hasher);
-    usize::try_from(hasher.finish() % writers as u64).unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod directory;
 mod import;
+mod lanes;
 
 use quittance_domain::conversion::ConversionRecord;
 
