@@ -220,7 +220,7 @@ CREATE TABLE accruals (
   kind {text} NOT NULL,
   currency {text} NOT NULL,
   PRIMARY KEY (network_id, party_id, kind, currency, epoch, posting_day, billable_day, offer_id, origin_id)
-) {clustered};
+) {clustered:70};
 
 CREATE TABLE runs (
   network_id {int} NOT NULL,

@@ -11,18 +11,13 @@ use crate::error::Result;
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
-/// In [`unbilled_sums`]: days of the invoice's own period.
-const CLASS_OWN: i64 = -1;
-/// In [`unbilled_sums`]: rows whose hold days are not over.
-const CLASS_HELD: i64 = -2;
-/// In [`unbilled_sums`]: rows of days after the run's last one.
-const CLASS_LATER: i64 = -3;
-
+// CROSS JOIN makes SQLite begin with the books, so that it reads each book's rows from its low epoch on. It would begin
+// with all accruals of the parties, and a run would cost more with each year of history.
 macro_rules! unbilled_rows {
     () => {
-        "FROM books b JOIN accruals a ON a.network_id = b.network_id AND a.kind = b.kind AND a.party_id = b.party_id \
-         AND a.currency = b.currency AND a.epoch >= b.low_epoch \
-         WHERE b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND a.invoice_id = 0 \
+        "FROM books b CROSS JOIN accruals a WHERE a.network_id = b.network_id AND a.kind = b.kind \
+         AND a.party_id = b.party_id AND a.currency = b.currency AND a.epoch >= b.low_epoch \
+         AND b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND a.invoice_id = 0 \
          AND (a.epoch > b.cut_epoch OR a.posting_day > b.cut_through OR a.billable_day > b.cut_as_of)"
     };
 }
@@ -41,13 +36,8 @@ statements! {
         WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 ORDER BY party_id, currency";
     LOCK_BOOK = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
         WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 {lock}";
-    SUMS = concat!("SELECT a.party_id, a.currency, \
-        CASE WHEN a.posting_day > $5 OR a.billable_day > $6 THEN 0 ELSE a.offer_id END, \
-        CASE WHEN a.posting_day > $5 THEN -3 WHEN a.billable_day > $6 THEN -2 \
-          WHEN a.posting_day < b.next_start THEN a.posting_day ELSE -1 END, \
-        CAST(SUM(a.units) AS BIGINT), CAST(SUM(a.conversions) AS BIGINT), MIN(a.posting_day), MIN(a.epoch) ",
-        unbilled_rows!(),
-        " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END GROUP BY 1, 2, 3, 4");
+    UNBILLED = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.units, \
+        a.conversions ", unbilled_rows!(), " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END");
     ROWS = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.origin_id, \
         a.units, a.conversions ", unbilled_rows!(),
         " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END ORDER BY 1, 2, 3, 4, 5, 6, 7");
@@ -118,36 +108,6 @@ pub struct AccrualRow {
     pub key: RowKey,
     /// Its amount and count.
     pub tally: Tally,
-}
-
-/// What an unbilled sum is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SumClass {
-    /// Days from the book's next start on, up to the run's last day.
-    Own,
-    /// One day before the book's next start.
-    Earlier(Day),
-    /// Held back by hold days.
-    Held,
-    /// Days after the run's last one.
-    Later,
-}
-
-/// A sum over unbilled rows of one book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnbilledSum {
-    /// The book.
-    pub book: Book,
-    /// The offer; meaningless for held and later rows.
-    pub offer_id: OfferId,
-    /// What the sum is of.
-    pub class: SumClass,
-    /// The sum.
-    pub tally: Tally,
-    /// The first day in it.
-    pub first_day: Day,
-    /// The first epoch in it.
-    pub first_epoch: i64,
 }
 
 fn place(row: &Row, column: usize) -> Result<EntryPlace> {
@@ -302,47 +262,28 @@ pub fn set_books(tx: &mut dyn Tx, network: NetworkId, states: &[BookState]) -> R
     Ok(())
 }
 
-/// The unbilled sums of all books of some parties, as a run with this epoch, last day and as-of day sees them.
+/// Hands over the unbilled buckets of all books of some parties, as a run with this epoch sees them: those of one book
+/// mostly together, else in no order. What invoices gave back comes as buckets of its own.
 ///
 /// # Errors
-/// What the database says.
-pub fn unbilled_sums(
+/// What the database or `each` says.
+pub fn each_unbilled(
     tx: &mut dyn Tx,
     network: NetworkId,
     kind: InvoiceKind,
     parties: &[i64],
-    cut: Cut,
-) -> Result<Vec<UnbilledSum>> {
-    let params = [
-        network.get().into(),
-        kind.as_str().into(),
-        Param::Ints(parties),
-        cut.epoch.into(),
-        day_number(cut.through).into(),
-        day_number(cut.as_of).into(),
-    ];
-    let mut sums = Vec::new();
-    tx.query_each(SUMS, &params, &mut |row| {
-        let class = match row.int(3)? {
-            CLASS_OWN => SumClass::Own,
-            CLASS_HELD => SumClass::Held,
-            CLASS_LATER => SumClass::Later,
-            number => SumClass::Earlier(day(number)?),
-        };
-        sums.push(UnbilledSum {
-            book: Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? },
-            offer_id: OfferId::new(row.int(2)?),
-            class,
-            tally: Tally { units: row.int(4)?, conversions: row.int(5)? },
-            first_day: day(row.int(6)?)?,
-            first_epoch: row.int(7)?,
-        });
-        Ok(())
-    })?;
-    Ok(sums)
+    epoch: i64,
+    each: &mut dyn FnMut(Bucket, Tally) -> Result<()>,
+) -> Result<()> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), epoch.into()];
+    tx.query_each(UNBILLED, &params, &mut |row| {
+        let book = Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? };
+        let bucket = Bucket { book, place: place(&row, 2)?, offer_id: OfferId::new(row.int(5)?) };
+        each(bucket, Tally { units: row.int(6)?, conversions: row.int(7)? })
+    })
 }
 
-/// The unbilled rows of all books of some parties, as a run with this epoch sees them.
+/// The unbilled rows of all books of some parties, as a run with this epoch sees them, by book and place.
 ///
 /// # Errors
 /// What the database says.

@@ -20,7 +20,8 @@ impl Dialect {
     /// The text of one token, of the ten there are.
     ///
     /// `{int}` and `{text}` are column types; `{clustered}` ends the definition of a table, which lives in its primary
-    /// key where the database can do that; `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares
+    /// key where the database can do that (`{clustered:n}`: fills its pages to n percent at first, so that a row that is
+    /// soon changed again stays where it is); `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares
     /// with the list in `$n`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without
     /// statistics; `{amount:units,currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
@@ -37,6 +38,8 @@ impl Dialect {
             _ => match token.split_once(':') {
                 Some(("in", n)) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
                 Some(("in", n)) => format!("= ANY(${n})").into(),
+                Some(("clustered", _)) if sqlite => self.token("clustered"),
+                Some(("clustered", percent)) => format!("WITH (fillfactor = {percent})").into(),
                 Some(("by", index)) if sqlite => format!("INDEXED BY {index}").into(),
                 Some(("amount", of)) => self.amount(of).into(),
                 Some(("day", number)) if sqlite => format!("date(({number}) * 86400, 'unixepoch')").into(),

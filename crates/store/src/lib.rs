@@ -122,7 +122,7 @@ impl Store {
     pub fn refresh_statistics(&self) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(_) => Ok(()),
-            Backend::Postgres(postgres) => postgres.batch("ANALYZE conversions, conversion_revisions, accruals, books"),
+            Backend::Postgres(postgres) => postgres.batch(ANALYZE),
         }
     }
 
@@ -137,6 +137,9 @@ impl Store {
         }
     }
 }
+
+/// What an import and the runs after it read.
+const ANALYZE: &str = "ANALYZE conversions, conversion_revisions, accruals, books, parties, offers";
 
 /// A URL fit to be shown: what stands before an `@` is left out.
 fn without_password(url: &str) -> String {

@@ -11,7 +11,7 @@ use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::private::BytesMut;
-use postgres::types::{IsNull, ToSql, Type};
+use postgres::types::{FromSql, IsNull, ToSql, Type};
 use postgres::{Client, Statement};
 
 use crate::dialect::Dialect;
@@ -329,16 +329,27 @@ fn columns<'a>(bulk: &Bulk, values: &[Param<'a>]) -> Vec<Column<'a>> {
     bulk.columns.iter().enumerate().map(|(i, (_, kind))| column(i, kind)).collect()
 }
 
+/// What a column of each type is read as.
+impl<'a> FromSql<'a> for Value {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> std::result::Result<Value, Boxed> {
+        match *ty {
+            Type::INT8 => i64::from_sql(ty, raw).map(Value::Int),
+            Type::INT4 => i32::from_sql(ty, raw).map(|value| Value::Int(value.into())),
+            _ => String::from_sql(ty, raw).map(Value::Text),
+        }
+    }
+
+    fn from_sql_null(_: &Type) -> std::result::Result<Value, Boxed> {
+        Ok(Value::Null)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::INT8 | Type::INT4) || <String as FromSql<'_>>::accepts(ty)
+    }
+}
+
 fn value(row: &postgres::Row, i: usize) -> Result<Value> {
-    let ty = row.columns()[i].type_();
-    let read = if *ty == Type::INT8 {
-        row.try_get::<_, Option<i64>>(i).map(|v| v.map_or(Value::Null, Value::Int))
-    } else if *ty == Type::INT4 {
-        row.try_get::<_, Option<i32>>(i).map(|v| v.map_or(Value::Null, |v| Value::Int(v.into())))
-    } else {
-        row.try_get::<_, Option<String>>(i).map(|v| v.map_or(Value::Null, Value::Text))
-    };
-    read.map_err(|error| Error::Corrupt(format!("column {i} of type {ty}: {error}")))
+    row.try_get(i).map_err(|error| Error::Corrupt(format!("column {i}: {}", message(&error))))
 }
 
 impl Tx for PostgresTx<'_> {

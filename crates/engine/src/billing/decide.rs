@@ -8,13 +8,14 @@ use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::money::Money;
 use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Unbilled, plan};
 use quittance_domain::time::Day;
-use quittance_store::accruals::{self, AccrualRow, BookState, SumClass, UnbilledSum};
+use quittance_store::accruals::{AccrualRow, BookState};
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
 use quittance_store::runs::RunSkip;
 use quittance_store::{Tx, invoices};
 
 use super::RunRequest;
 use super::pick;
+use super::sums::{Class, UnbilledSum, unbilled_sums};
 use crate::error::Result;
 
 /// What a whole run has in common.
@@ -58,10 +59,7 @@ pub(super) fn decide(
     let mut ids: Vec<i64> = books.iter().map(|state| state.book.party_id).collect();
     ids.dedup();
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
-    let mut sums: HashMap<Book, Vec<UnbilledSum>> = HashMap::new();
-    for sum in accruals::unbilled_sums(tx, setup.network, request.kind, &ids, cut)? {
-        sums.entry(sum.book).or_default().push(sum);
-    }
+    let sums = unbilled_sums(tx, setup.network, request.kind, books, cut)?;
     let mut decisions = Decisions::default();
     for state in books {
         let Some(sums) = sums.get(&state.book) else { continue };
@@ -121,11 +119,11 @@ fn sweep(tx: &mut dyn Tx, network: NetworkId, cut: Cut, state: &BookState, sums:
 }
 
 /// The earlier day of a class that is billed (`Some(None)`: the own period); `None` where it is not billed now.
-fn unbilled_class(class: SumClass) -> Option<Option<Day>> {
+fn unbilled_class(class: Class) -> Option<Option<Day>> {
     match class {
-        SumClass::Own => Some(None),
-        SumClass::Earlier(day) => Some(Some(day)),
-        SumClass::Held | SumClass::Later => None,
+        Class::Own => Some(None),
+        Class::Earlier(day) => Some(Some(day)),
+        Class::Held | Class::Later => None,
     }
 }
 
@@ -140,7 +138,7 @@ fn skip(book: Book, reason: SkipReason, units: i64) -> RunSkip {
 
 /// A book in which nothing can be billed because all of it waits for hold days.
 fn held_back(book: Book, sums: &[UnbilledSum]) -> Result<Option<RunSkip>> {
-    let held = sums.iter().filter(|sum| sum.class == SumClass::Held && !sum.tally.is_zero());
+    let held = sums.iter().filter(|sum| sum.class == Class::Held && !sum.tally.is_zero());
     let units: Vec<i64> = held.map(|sum| sum.tally.units).collect();
     if units.is_empty() {
         return Ok(None);

@@ -4,13 +4,14 @@ pub(crate) mod decide;
 pub(crate) mod issue;
 mod pick;
 mod run;
+mod sums;
 
 use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::time::Day;
 use quittance_store::runs::{RunSkip, RunTotal};
 
 /// How many books are dealt with in one transaction.
-pub const BATCH_BOOKS_MAX: i64 = 500;
+pub const BATCH_BOOKS_MAX: i64 = 1_000;
 
 /// Which parties a run bills.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
