@@ -2,6 +2,7 @@
 //! writers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -136,6 +137,34 @@ both_databases! {
         assert_eq!(bill(&network), 1);
         let invoices = network.engine.invoices(&network.call, &InvoiceFilter::default(), 0, 10).unwrap();
         assert_eq!(invoices[0].billed_units, 1_600_000);
+    }
+
+    fn ingests_that_overlap_without_end_do_not_keep_a_run_from_its_start(database) {
+        let network = Network::create(database.engine());
+        let (store, id) = (network.engine.store(), network.call.network);
+        let raised = AtomicBool::new(false);
+        let turns = std::thread::scope(|scope| {
+            let ingest = || {
+                for turn in 0..300 {
+                    if raised.load(Ordering::SeqCst) {
+                        return turn;
+                    }
+                    let held = store.write(|tx| {
+                        networks::shared_epoch(tx, id)?;
+                        std::thread::sleep(Duration::from_millis(10));
+                        Ok::<_, Error>(())
+                    });
+                    held.unwrap();
+                }
+                300
+            };
+            let ingests = [scope.spawn(ingest), scope.spawn(ingest), scope.spawn(ingest)];
+            std::thread::sleep(Duration::from_millis(100));
+            store.write(|tx| networks::raise_epoch(tx, id)).unwrap();
+            raised.store(true, Ordering::SeqCst);
+            ingests.map(|ingest| ingest.join().unwrap())
+        });
+        assert!(turns.iter().all(|turns| *turns < 300), "the run waited until the ingests had ended: {turns:?}");
     }
 
     fn what_a_closure_wrote_before_it_failed_is_gone(database) {

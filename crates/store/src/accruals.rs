@@ -25,17 +25,17 @@ macro_rules! unbilled_rows {
 statements! {
     BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
-        ORDER BY party_id, currency LIMIT $5 {lock}";
+        ORDER BY party_id, currency LIMIT $5 {lock:update}";
     BOOKS_OF_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) AND party_id {in:6} \
-        ORDER BY party_id, currency LIMIT $5 {lock}";
+        ORDER BY party_id, currency LIMIT $5 {lock:update}";
     READ_BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
         ORDER BY party_id, currency LIMIT $5";
     BOOKS_OF_PARTIES = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
         WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 ORDER BY party_id, currency";
     LOCK_BOOK = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
-        WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 {lock}";
+        WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 {lock:update}";
     UNBILLED = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.units, \
         a.conversions ", unbilled_rows!(), " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END");
     ROWS = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.origin_id, \

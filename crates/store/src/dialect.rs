@@ -21,9 +21,10 @@ impl Dialect {
     ///
     /// `{int}` and `{text}` are column types; `{clustered}` ends the definition of a table, which lives in its primary
     /// key where the database can do that (`{clustered:n}`: fills its pages to n percent at first, so that a row that is
-    /// soon changed again stays where it is); `{lock}` and `{share}` lock the rows that a query reads; `{in:n}` compares
-    /// with the list in `$n`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without
-    /// statistics; `{amount:units,currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
+    /// soon changed again stays where it is); `{lock:update}` and `{lock:share}` lock the rows that a query reads;
+    /// `{turn:shared}` and `{turn:alone}` wait for one's turn at the network in `$1`; `{in:n}` compares with the list in
+    /// `$n`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
+    /// `{amount:units,currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
         let sqlite = self == Dialect::Sqlite;
         match token {
@@ -32,10 +33,11 @@ impl Dialect {
             "text" if sqlite => "TEXT".into(),
             "text" => "TEXT COLLATE \"C\"".into(),
             "clustered" if sqlite => "STRICT, WITHOUT ROWID".into(),
-            // One writer at a time holds SQLite's only lock, so reading already locks.
-            "lock" if !sqlite => "FOR UPDATE".into(),
-            "share" if !sqlite => "FOR SHARE".into(),
             _ => match token.split_once(':') {
+                // One writer at a time holds SQLite's only lock, so a write transaction has locked what it reads.
+                Some(("lock", mode)) if !sqlite => format!("FOR {}", mode.to_uppercase()).into(),
+                Some(("turn", _)) if sqlite => "$1".into(),
+                Some(("turn", mode)) => Self::turn(mode).into(),
                 Some(("in", n)) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
                 Some(("in", n)) => format!("= ANY(${n})").into(),
                 Some(("clustered", _)) if sqlite => self.token("clustered"),
@@ -48,6 +50,14 @@ impl Dialect {
                 _ => "".into(),
             },
         }
+    }
+
+    /// A place in a queue, until the transaction ends. Row locks alone know no queue: those who share one pass a writer
+    /// that waits, for ever where they overlap. Nothing but fairness depends on it. The first number means "Quittance's
+    /// networks".
+    fn turn(mode: &str) -> String {
+        let function = if mode == "shared" { "pg_advisory_xact_lock_shared" } else { "pg_advisory_xact_lock" };
+        format!("CAST({function}(5178850, CAST(CAST($1 AS BIGINT) % 2147483647 AS INTEGER)) AS TEXT)")
     }
 
     /// Billing units as a decimal: of 8 digits for the crypto-currencies, of 6 for all others.

@@ -12,7 +12,7 @@ statements! {
         (network_id, key_id, route, idempotency_key, body_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (network_id, key_id, route, idempotency_key) DO NOTHING";
     LOCK_ONE = "SELECT body_hash, created_at, status, answer FROM idempotency_keys \
-        WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 {lock}";
+        WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 {lock:update}";
     RENEW = "UPDATE idempotency_keys SET body_hash = $5, created_at = $6, status = NULL, answer = NULL \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4";
     FINISH = "UPDATE idempotency_keys SET status = $6, answer = $7 \

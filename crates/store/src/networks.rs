@@ -25,9 +25,11 @@ statements! {
     BY_NAME = "SELECT network_id, name, time_zone, currency, epoch FROM networks WHERE name = $1";
     BY_ID = "SELECT network_id, name, time_zone, currency, epoch FROM networks WHERE network_id = $1";
     SET_TIME_ZONE = "UPDATE networks SET time_zone = $2 WHERE network_id = $1";
-    LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock}";
+    LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock:update}";
     CURRENT_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1";
-    SHARED_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1 {share}";
+    SHARED_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1 {lock:share}";
+    TURN_SHARED = "SELECT {turn:shared}";
+    TURN_ALONE = "SELECT {turn:alone}";
     RAISE_EPOCH = "UPDATE networks SET epoch = epoch + 1 WHERE network_id = $1";
     SETTINGS = "SELECT name, value FROM settings WHERE network_id = $1 ORDER BY name";
     PUT_SETTING = "INSERT INTO settings (network_id, name, value) VALUES ($1, $2, $3) \
@@ -152,6 +154,7 @@ pub fn current_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
 /// # Errors
 /// [`Error::Corrupt`] where there is no such network; what the database says.
 pub fn shared_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
+    tx.query(TURN_SHARED, &[id.get().into()])?;
     number(tx, SHARED_EPOCH, id)
 }
 
@@ -160,6 +163,7 @@ pub fn shared_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
 /// # Errors
 /// [`Error::Corrupt`] where there is no such network; what the database says.
 pub fn raise_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
+    tx.query(TURN_ALONE, &[id.get().into()])?;
     tx.execute(RAISE_EPOCH, &[id.get().into()])?;
     Ok(current_epoch(tx, id)? - 1)
 }

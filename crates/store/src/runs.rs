@@ -17,7 +17,7 @@ statements! {
     ONE = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
         started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id = $2";
     LOCK_ONE = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
-        started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id = $2 {lock}";
+        started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id = $2 {lock:update}";
     UNFINISHED = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
         started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND kind = $2 AND parameters = $3 \
         AND status = 'running' ORDER BY run_id DESC LIMIT 1";

@@ -38,7 +38,7 @@ statements! {
     ONE = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id = $2");
     OF_PARTIES = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id >= $3 \
         AND i.party_id <= $4 ORDER BY i.invoice_id");
-    LOCK_ONE = "SELECT invoice_id FROM invoices WHERE network_id = $1 AND invoice_id = $2 {lock}";
+    LOCK_ONE = "SELECT invoice_id FROM invoices WHERE network_id = $1 AND invoice_id = $2 {lock:update}";
     LIST = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id > $2 \
         AND ($3 = '' OR i.kind = $3) AND ($4 = '' OR i.status = $4) AND ($5 = '' OR i.currency = $5) \
         AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
