@@ -142,29 +142,30 @@ both_databases! {
     fn ingests_that_overlap_without_end_do_not_keep_a_run_from_its_start(database) {
         let network = Network::create(database.engine());
         let (store, id) = (network.engine.store(), network.call.network);
+        const TURNS: u32 = 60;
         let raised = AtomicBool::new(false);
         let turns = std::thread::scope(|scope| {
             let ingest = || {
-                for turn in 0..300 {
+                for turn in 0..TURNS {
                     if raised.load(Ordering::SeqCst) {
                         return turn;
                     }
                     let held = store.write(|tx| {
                         networks::shared_epoch(tx, id)?;
-                        std::thread::sleep(Duration::from_millis(10));
+                        std::thread::sleep(Duration::from_millis(40));
                         Ok::<_, Error>(())
                     });
                     held.unwrap();
                 }
-                300
+                TURNS
             };
-            let ingests = [scope.spawn(ingest), scope.spawn(ingest), scope.spawn(ingest)];
+            let ingests = [(); 6].map(|()| scope.spawn(ingest));
             std::thread::sleep(Duration::from_millis(100));
             store.write(|tx| networks::raise_epoch(tx, id)).unwrap();
             raised.store(true, Ordering::SeqCst);
             ingests.map(|ingest| ingest.join().unwrap())
         });
-        assert!(turns.iter().all(|turns| *turns < 300), "the run waited until the ingests had ended: {turns:?}");
+        assert!(turns.iter().all(|turns| *turns < TURNS), "the run waited until the ingests had ended: {turns:?}");
     }
 
     fn what_a_closure_wrote_before_it_failed_is_gone(database) {
