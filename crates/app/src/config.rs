@@ -16,7 +16,8 @@ const DEFAULT_DATABASE: &str = "sqlite://quittance.db";
 /// The keys of the file.
 const KEYS: [&str; 2] = ["database", "network"];
 /// The variables of the environment. Clap reads them, together with the flags.
-const VARIABLES: [&str; 3] = ["QUITTANCE_CONFIG", "QUITTANCE_DATABASE_URL", "QUITTANCE_NETWORK"];
+const VARIABLES: [&str; 5] =
+    ["QUITTANCE_CONFIG", "QUITTANCE_DATABASE_URL", "QUITTANCE_LISTEN", "QUITTANCE_LOG_FORMAT", "QUITTANCE_NETWORK"];
 
 /// The configuration of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +77,14 @@ fn parse(text: &str) -> Result<File, String> {
     Ok(file)
 }
 
-/// Refuses variables that are one of ours but for a letter or two. Others that begin alike are left alone:
+/// Refuses variables that are one of ours but for a letter or two, or the beginning of one. Others that begin alike are left alone:
 /// container platforms make such for their own purposes.
 fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Usage> {
     let unknown = names.filter(|name| name.starts_with("QUITTANCE_") && !VARIABLES.contains(&name.as_str()));
     for name in unknown {
         let near = VARIABLES.iter().map(|known| known.to_lowercase()).collect::<Vec<_>>();
-        if let Some(near) = nearest(&name, near.iter().map(String::as_str)) {
+        let begun = || near.iter().map(String::as_str).find(|known| known.starts_with(&name.to_lowercase()));
+        if let Some(near) = nearest(&name, near.iter().map(String::as_str)).or_else(begun) {
             let detail = format!("the environment has {name}: did you mean {}?", near.to_uppercase());
             return Err(Usage(detail));
         }
@@ -116,7 +118,10 @@ mod tests {
         let check = |name: &str| check_variables(std::iter::once(name.to_owned())).map_err(|error| error.to_string());
         let refused = check("QUITTANCE_DATABSE_URL").unwrap_err();
         assert!(refused.ends_with("did you mean QUITTANCE_DATABASE_URL?"), "{refused}");
-        for fine in ["QUITTANCE_DATABASE_URL", "QUITTANCE_PORT_8080_TCP", "QUITTANCE_SERVICE_HOST", "PATH"] {
+        assert!(check("QUITTANCE_DATABASE").unwrap_err().ends_with("did you mean QUITTANCE_DATABASE_URL?"));
+        for fine in
+            ["QUITTANCE_DATABASE_URL", "QUITTANCE_LISTEN", "QUITTANCE_PORT_8080_TCP", "QUITTANCE_SERVICE_HOST", "PATH"]
+        {
             check(fine).unwrap();
         }
     }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod health;
 pub mod idempotency;
+pub mod listen;
 pub mod problem;
 pub mod state;
 pub mod watch;

@@ -16,6 +16,14 @@ use crate::problem::Problem;
 pub struct Limits {
     /// The largest request body, in bytes.
     pub body_bytes_max: usize,
+    /// How long a body may take to arrive, in seconds.
+    pub body_seconds_max: u64,
+    /// The most that the head of a request may take, in bytes.
+    pub header_bytes_max: usize,
+    /// How long the head of a request may take to arrive, in seconds. An idle connection is closed after as long.
+    pub header_seconds_max: u64,
+    /// How many connections are open at the same time; more wait to be accepted.
+    pub connections_max: usize,
     /// How many requests a key may make a second, on average.
     pub requests_per_second: u32,
     /// How many requests a key may make at once before the average counts.
@@ -28,6 +36,10 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             body_bytes_max: 16 * 1024 * 1024,
+            body_seconds_max: 60,
+            header_bytes_max: 64 * 1024,
+            header_seconds_max: 30,
+            connections_max: 1_024,
             requests_per_second: 500,
             requests_burst: 1000,
             database_requests_max: 32,

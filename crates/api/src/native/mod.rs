@@ -12,6 +12,7 @@ use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::access::{Access, Rule, bearer, check};
+use quittance_http::listen::whole_body;
 use quittance_http::problem::in_problem_form;
 use quittance_http::watch::watch;
 use quittance_http::{AppState, health};
@@ -73,9 +74,10 @@ pub fn routes(state: AppState) -> Router {
         .route("/invoices/{id}/unapprove", post(actions::unapprove))
         .route("/invoices/{id}/void", post(actions::void))
         .route("/invoices/{id}/take-off", post(actions::take_off))
+        .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(in_problem_form))
         .layer(middleware::from_fn_with_state(access, check))
-        .layer(DefaultBodyLimit::max(state.limits.body_bytes_max))
+        .layer(DefaultBodyLimit::disable())
         .with_state(state.clone());
     Router::new().nest("/billing/v1", native).merge(health::routes(state)).layer(middleware::from_fn(watch))
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use quittance_engine::Engine;
-use quittance_http::{AppState, Limits};
+use quittance_http::{AppState, Limits, listen};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -88,23 +88,25 @@ async fn listen_until_stopped(engine: Engine, listen: &str) -> anyhow::Result<()
         .await
         .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
     let metrics = PrometheusBuilder::new().install_recorder().ok();
-    let state = AppState::new(Arc::new(engine), Arc::new(clock::now), Limits::default(), metrics);
+    let limits = Limits::default();
+    let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics);
     tracing::info!(address = %listener.local_addr()?, "serving");
     tokio::spawn(purge(state.clone()));
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let routes = quittance_api::native::routes(state);
-    let server = axum::serve(listener, routes).with_graceful_shutdown(until_told(stop));
-    let mut stopped = stopped;
+    let (told, stopping) = tokio::sync::oneshot::channel();
+    let until_told = async {
+        until_told().await;
+        let _ = told.send(());
+    };
     tokio::select! {
-        served = server => served?,
-        () = grace(&mut stopped) => tracing::warn!("requests that took too long were ended"),
+        () = listen::serve(listener, quittance_api::native::routes(state), limits, until_told) => {}
+        () = grace(stopping) => tracing::warn!("requests that took too long were ended"),
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Waits for SIGTERM or Ctrl-C and passes it on.
-async fn until_told(stop: tokio::sync::watch::Sender<bool>) {
+/// Waits for SIGTERM or Ctrl-C.
+async fn until_told() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut terminate) => drop(terminate.recv().await),
@@ -116,12 +118,11 @@ async fn until_told(stop: tokio::sync::watch::Sender<bool>) {
         _ = tokio::signal::ctrl_c() => {}
     }
     tracing::info!("stopping");
-    let _ = stop.send(true);
 }
 
 /// Ends when the server was told to stop and the time for what is under way is over.
-async fn grace(stopped: &mut tokio::sync::watch::Receiver<bool>) {
-    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+async fn grace(stopping: tokio::sync::oneshot::Receiver<()>) {
+    if stopping.await.is_err() {
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(Duration::from_secs(STOP_SECONDS)).await;

@@ -1,5 +1,5 @@
 //! A folder of its own for each test, and the program run in it.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "shared by tests")]
+#![allow(unreachable_pub, dead_code, clippy::unwrap_used, reason = "shared by tests")]
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
