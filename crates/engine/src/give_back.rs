@@ -8,11 +8,12 @@ use quittance_domain::conversion::EntryPlace;
 use quittance_domain::ids::{NetworkId, OfferId};
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, RowKey};
+use quittance_store::conversions::LogEntry;
 use quittance_store::invoices::{self, Invoice, TakeOff};
 use quittance_store::{Tx, conversions, networks};
 
 use crate::error::{Error, Result};
-use crate::places::{entries_on_invoice, taken_rows};
+use crate::places::{each_on_invoice, taken_rows};
 
 /// Posting day, billable day and offer: what given-back amounts are kept by.
 type Slot = (Day, Day, OfferId);
@@ -122,11 +123,25 @@ fn has_entries(
     which: impl Fn(Slot) -> bool,
 ) -> Result<bool> {
     for row in rows.iter().filter(|row| which(slot(row))) {
-        if !entries_on_invoice(tx, network, before, &row.key)?.is_empty() {
+        let none = each_on_invoice(tx, network, before, &row.key, 0, &mut |_, _| false)?;
+        if !none {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+fn taken_off((posting_day, billable_day, offer_id): Slot, entry: LogEntry, given_epoch: i64) -> TakeOff {
+    TakeOff {
+        offer_id,
+        revision: entry.revision,
+        sign: entry.sign,
+        posting_day,
+        billable_day,
+        tally: Tally { units: entry.units, conversions: entry.sign },
+        given_epoch,
+        conversion_id: entry.conversion_id,
+    }
 }
 
 fn take_offers(
@@ -179,20 +194,13 @@ fn take_conversions(
             if !slots.contains(&slot) {
                 continue;
             }
-            let entries = entries_on_invoice(tx, network, before, &row.key)?;
-            for entry in entries.into_iter().filter(|entry| entry.conversion_id == *id) {
-                found = true;
-                new.push(TakeOff {
-                    offer_id: slot.2,
-                    revision: entry.revision,
-                    sign: entry.sign,
-                    posting_day: slot.0,
-                    billable_day: slot.1,
-                    tally: Tally { units: entry.units, conversions: entry.sign },
-                    given_epoch: epoch,
-                    conversion_id: entry.conversion_id,
-                });
-            }
+            each_on_invoice(tx, network, before, &row.key, 0, &mut |_, entry| {
+                if entry.conversion_id == *id {
+                    found = true;
+                    new.push(taken_off(slot, entry, epoch));
+                }
+                true
+            })?;
         }
         if !found {
             let text = format!("conversion {id:?} is not on invoice {}", invoice.invoice_id);

@@ -10,13 +10,16 @@ use quittance_domain::conversion::EntryPlace;
 use quittance_domain::ids::{AffiliateId, InvoiceId, NetworkId, OfferId};
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, RowKey};
-use quittance_store::conversions::{self, LogEntry};
+use quittance_store::conversions::{self, LogEntry, Part};
 use quittance_store::invoices::{self, Invoice, InvoiceFilter, TakeOff, Took};
 
 use crate::error::{Error, Result};
 
 /// How deep voids of voids are followed: more than anyone voids, and a bound against rows changed by hand.
 const GIVE_BACKS_MAX: u32 = 64;
+
+/// How many entries behind a row are held at a time: one affiliate can have very many of one offer on one day.
+const ENTRIES_PER_READ: usize = 1_000;
 
 /// An entry's identity in the log.
 type EntryKey = (String, i64, i64);
@@ -75,17 +78,13 @@ fn given_back(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<
     Ok(GivenBack::of(&take_offs, invoice.voided.as_ref().map(|voided| voided.epoch)))
 }
 
-/// The entries behind one accrual row of a payable book.
-pub(crate) fn entries_behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Vec<LogEntry>> {
-    behind(tx, network, key, 0)
-}
-
-fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, depth: u32) -> Result<Vec<LogEntry>> {
+/// A part of the entries behind one accrual row of a payable book.
+fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, part: Part, depth: u32) -> Result<Vec<LogEntry>> {
     let bucket = key.bucket;
     let Some(origin) = key.origin else {
         let affiliate = AffiliateId::new(bucket.book.party_id);
         let (currency, offer) = (bucket.book.currency, bucket.offer_id);
-        return Ok(conversions::entries_of_bucket(tx, network, affiliate, currency, bucket.place, offer)?);
+        return Ok(conversions::entries_of_bucket(tx, network, affiliate, currency, bucket.place, offer, part)?);
     };
     if depth >= GIVE_BACKS_MAX {
         return Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs behind one row of invoice {origin}")));
@@ -96,11 +95,11 @@ fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, depth: u32) -> Resu
     let mut entries = Vec::new();
     for row in taken_rows(tx, network, &invoice)? {
         if same_day_and_offer(&row.key, key) {
-            entries.extend(behind(tx, network, &row.key, depth + 1)?);
+            entries.extend(behind(tx, network, &row.key, Part::ALL, depth + 1)?);
         }
     }
     entries.retain(|entry| given.epoch_of(entry, bucket.offer_id) == Some(bucket.place.epoch));
-    Ok(entries)
+    Ok(entries.into_iter().skip(part.start).take(part.limit).collect())
 }
 
 fn same_day_and_offer(a: &RowKey, b: &RowKey) -> bool {
@@ -108,17 +107,30 @@ fn same_day_and_offer(a: &RowKey, b: &RowKey) -> bool {
     facts(a) == facts(b)
 }
 
-/// The entries behind a row that an invoice took, less what was taken off it.
-pub(crate) fn entries_on_invoice(
+/// Goes over the entries behind a row that an invoice took, less what was taken off it, from a place among all of them
+/// on. `each` hears an entry with its place, and says whether to go on; answers whether the end was reached.
+pub(crate) fn each_on_invoice(
     tx: &mut dyn Tx,
     network: NetworkId,
     take_offs: &[TakeOff],
     row: &RowKey,
-) -> Result<Vec<LogEntry>> {
+    mut start: usize,
+    each: &mut dyn FnMut(usize, LogEntry) -> bool,
+) -> Result<bool> {
     let given = GivenBack::of(take_offs, None);
-    let mut entries = entries_behind(tx, network, row)?;
-    entries.retain(|entry| given.epoch_of(entry, row.bucket.offer_id).is_none());
-    Ok(entries)
+    loop {
+        let entries = behind(tx, network, row, Part { start, limit: ENTRIES_PER_READ }, 0)?;
+        let read = entries.len();
+        for (place, entry) in (start..).zip(entries) {
+            if given.epoch_of(&entry, row.bucket.offer_id).is_none() && !each(place, entry) {
+                return Ok(false);
+            }
+        }
+        if read < ENTRIES_PER_READ {
+            return Ok(true);
+        }
+        start += read;
+    }
 }
 
 /// The invoice that an entry is on; `None`: it is unbilled.

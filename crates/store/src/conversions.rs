@@ -40,7 +40,8 @@ statements! {
         UNION ALL SELECT conversion_id, revision, -1, -payout_units, occurred_at \
         FROM conversion_revisions {by:conversion_revisions_by_end} WHERE network_id = $1 AND affiliate_id = $2 \
         AND end_epoch = $3 AND end_posting_day = $4 AND end_billable_day = $5 AND offer_id = $6 \
-        AND payout_currency = $7 AND status = 'approved' AND entry_kept = 0 ORDER BY 5, 1, 2, 3 DESC";
+        AND payout_currency = $7 AND status = 'approved' AND entry_kept = 0 ORDER BY 5, 1, 2, 3 DESC \
+        LIMIT $8 OFFSET $9";
     REMEMBER_UPDATE = "UPDATE conversions SET updated_at = $3 WHERE network_id = $1 AND conversion_id = $2 \
         AND (updated_at IS NULL OR updated_at < $3)";
     COUNT = "SELECT COUNT(*) FROM conversions WHERE network_id = $1";
@@ -279,7 +280,21 @@ pub fn remember_update(tx: &mut dyn Tx, network: NetworkId, id: &str, updated_at
     Ok(())
 }
 
-/// The entries behind one accrual row of an affiliate, in the order of their happening.
+/// Which part of a list to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// How many to leave out first.
+    pub start: usize,
+    /// How many to read at most.
+    pub limit: usize,
+}
+
+impl Part {
+    /// The whole list.
+    pub const ALL: Part = Part { start: 0, limit: usize::MAX };
+}
+
+/// A part of the entries behind one accrual row of an affiliate, in the order of their happening.
 ///
 /// # Errors
 /// What the database says.
@@ -290,6 +305,7 @@ pub fn entries_of_bucket(
     currency: Currency,
     place: EntryPlace,
     offer: OfferId,
+    part: Part,
 ) -> Result<Vec<LogEntry>> {
     let params = [
         network.get().into(),
@@ -299,6 +315,8 @@ pub fn entries_of_bucket(
         day_number(place.billable_day).into(),
         offer.get().into(),
         currency.code().into(),
+        i64::try_from(part.limit).unwrap_or(i64::MAX).into(),
+        i64::try_from(part.start).unwrap_or(i64::MAX).into(),
     ];
     tx.query(ENTRIES_OF_BUCKET, &params)?
         .iter()

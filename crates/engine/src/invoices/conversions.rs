@@ -11,7 +11,7 @@ use quittance_store::{Tx, invoices};
 use super::actions::line_of;
 use super::read::found;
 use crate::error::{Error, Result};
-use crate::places::{entries_on_invoice, place_of_entry, taken_rows};
+use crate::places::{each_on_invoice, place_of_entry, taken_rows};
 use crate::{Call, Engine};
 
 /// Which conversions of an invoice to list.
@@ -100,14 +100,17 @@ impl Engine {
                 if query.line_no.is_some() && line_no != query.line_no {
                     continue;
                 }
-                let entries = entries_on_invoice(tx, call.network, &take_offs, key)?;
                 let skipped = if index == start { skip } else { 0 };
-                for (nth, entry) in entries.into_iter().enumerate().skip(skipped) {
+                let whole = each_on_invoice(tx, call.network, &take_offs, key, skipped, &mut |place, entry| {
                     if page.conversions.len() == query.limit {
-                        page.next = Some(format!("{index}.{nth}"));
-                        return Ok(page);
+                        page.next = Some(format!("{index}.{place}"));
+                        return false;
                     }
                     page.conversions.push(listed(entry, &bucket, line_no));
+                    true
+                })?;
+                if !whole {
+                    return Ok(page);
                 }
             }
             Ok(page)
@@ -136,8 +139,7 @@ fn by_day(key: &RowKey) -> (Day, OfferId, RowKey) {
     (key.bucket.place.posting_day, key.bucket.offer_id, *key)
 }
 
-/// A cursor is the place of a row among the invoice's rows and of an entry in it. Neither ever changes but by
-/// take-offs.
+/// A cursor is the place of a row among the invoice's rows and of an entry behind it. Neither ever changes.
 fn cursor(text: &str) -> Result<(usize, usize)> {
     let parts = text.split_once('.').and_then(|(row, entry)| Some((row.parse().ok()?, entry.parse().ok()?)));
     parts.ok_or_else(|| Error::invalid("cursor", format!("cursor: {text:?} is none of this list")))
