@@ -1,7 +1,10 @@
 //! Looking at invoices. A party sees its own visible ones, without internal notes; a manager those of its parties.
 
+use std::collections::HashMap;
+
 use axum::Extension;
-use axum::extract::{Path, Query as Pairs, State};
+use axum::extract::{FromRequestParts, Path, Query as Pairs, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_domain::currency::Currency;
@@ -129,12 +132,8 @@ pub(super) async fn list(
     Ok(Answer::json(StatusCode::OK, &page.await?))
 }
 
-pub(super) async fn one(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let id = invoice_id(&id)?;
+pub(super) async fn one(subject: Subject) -> Result<Response, Problem> {
+    let Subject { state, actor, id, .. } = subject;
     let call = actor.call((state.clock)());
     let found = state.run(move |engine| {
         let invoice = visible(engine, &actor, &call, id)?;
@@ -144,105 +143,108 @@ pub(super) async fn one(
     Ok(tagged(StatusCode::OK, version, &json))
 }
 
-/// A list that belongs to an invoice.
-async fn part(
-    state: AppState,
-    actor: Actor,
-    id: String,
-    read: impl FnOnce(&Engine, &Call, &Invoice) -> quittance_engine::Result<Value> + Send + 'static,
-) -> Result<Answer, Problem> {
-    let id = invoice_id(&id)?;
-    let call = actor.call((state.clock)());
-    let json = state.run(move |engine| {
-        let invoice = visible(engine, &actor, &call, id)?;
-        read(engine, &call, &invoice)
-    });
-    Ok(Answer::json(StatusCode::OK, &json.await?))
+/// The invoice that a request is about, and who asks.
+pub(super) struct Subject {
+    pub(super) state: AppState,
+    pub(super) actor: Actor,
+    pub(super) id: InvoiceId,
+    /// The line, where the path names one.
+    pub(super) line: Option<String>,
 }
 
-pub(super) async fn lines(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-) -> Result<Answer, Problem> {
-    part(state, actor, id, |engine, call, invoice| {
-        let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-        let lines: Vec<Value> = lines.iter().map(|line| wire::line(line, invoice.book.currency)).collect();
-        Ok(json!({ "lines": lines }))
-    })
-    .await
+impl FromRequestParts<AppState> for Subject {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Subject, Problem> {
+        let broken = |what: &dyn std::fmt::Display| Problem::internal(what);
+        let actor = parts.extensions.get::<Actor>().cloned().ok_or_else(|| broken(&"a route without its actor"))?;
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
+        let Path(mut path) = path.map_err(|error| broken(&error))?;
+        let id = invoice_id(path.get("id").map_or("", String::as_str))?;
+        Ok(Subject { state: state.clone(), actor, id, line: path.remove("line") })
+    }
 }
 
-pub(super) async fn corrections(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-) -> Result<Answer, Problem> {
-    part(state, actor, id, |engine, call, invoice| {
-        let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-        let corrections = lines.iter().filter(|line| line.line_type == "correction");
-        let corrections: Vec<Value> = corrections.map(|line| wire::line(line, invoice.book.currency)).collect();
-        Ok(json!({ "corrections": corrections }))
-    })
-    .await
+impl Subject {
+    /// A list that belongs to the invoice.
+    async fn part(
+        self,
+        read: impl FnOnce(&Engine, &Call, &Invoice) -> quittance_engine::Result<Value> + Send + 'static,
+    ) -> Result<Answer, Problem> {
+        let Subject { state, actor, id, .. } = self;
+        let call = actor.call((state.clock)());
+        let json = state.run(move |engine| {
+            let invoice = visible(engine, &actor, &call, id)?;
+            read(engine, &call, &invoice)
+        });
+        Ok(Answer::json(StatusCode::OK, &json.await?))
+    }
 }
 
-pub(super) async fn payments(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-) -> Result<Answer, Problem> {
-    part(state, actor, id, |engine, call, invoice| {
-        let payments = engine.invoice_payments(call, invoice.invoice_id)?;
-        let payments: Vec<Value> = payments.iter().map(|p| wire::payment(p, invoice.book.currency)).collect();
-        Ok(json!({ "payments": payments }))
-    })
-    .await
+pub(super) async fn lines(subject: Subject) -> Result<Answer, Problem> {
+    subject
+        .part(|engine, call, invoice| {
+            let lines = engine.invoice_lines(call, invoice.invoice_id)?;
+            let lines: Vec<Value> = lines.iter().map(|line| wire::line(line, invoice.book.currency)).collect();
+            Ok(json!({ "lines": lines }))
+        })
+        .await
 }
 
-pub(super) async fn history(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-) -> Result<Answer, Problem> {
-    part(state, actor, id, |engine, call, invoice| {
-        let history = engine.invoice_history(call, invoice.invoice_id)?;
-        let history: Vec<Value> = history.iter().map(|row| wire::history(row, invoice.book.currency)).collect();
-        Ok(json!({ "history": history }))
-    })
-    .await
+pub(super) async fn corrections(subject: Subject) -> Result<Answer, Problem> {
+    subject
+        .part(|engine, call, invoice| {
+            let lines = engine.invoice_lines(call, invoice.invoice_id)?;
+            let corrections = lines.iter().filter(|line| line.line_type == "correction");
+            let corrections: Vec<Value> = corrections.map(|line| wire::line(line, invoice.book.currency)).collect();
+            Ok(json!({ "corrections": corrections }))
+        })
+        .await
 }
 
-pub(super) async fn ledger(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-) -> Result<Answer, Problem> {
-    part(state, actor, id, |engine, call, invoice| {
-        let postings = engine.invoice_postings(call, invoice.invoice_id)?;
-        let postings: Vec<Value> = postings.iter().map(wire::posting).collect();
-        Ok(json!({ "postings": postings }))
-    })
-    .await
+pub(super) async fn payments(subject: Subject) -> Result<Answer, Problem> {
+    subject
+        .part(|engine, call, invoice| {
+            let payments = engine.invoice_payments(call, invoice.invoice_id)?;
+            let payments: Vec<Value> = payments.iter().map(|p| wire::payment(p, invoice.book.currency)).collect();
+            Ok(json!({ "payments": payments }))
+        })
+        .await
 }
 
-pub(super) async fn conversions(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-    Pairs(pairs): Params,
-) -> Result<Answer, Problem> {
+pub(super) async fn history(subject: Subject) -> Result<Answer, Problem> {
+    subject
+        .part(|engine, call, invoice| {
+            let history = engine.invoice_history(call, invoice.invoice_id)?;
+            let history: Vec<Value> = history.iter().map(|row| wire::history(row, invoice.book.currency)).collect();
+            Ok(json!({ "history": history }))
+        })
+        .await
+}
+
+pub(super) async fn ledger(subject: Subject) -> Result<Answer, Problem> {
+    subject
+        .part(|engine, call, invoice| {
+            let postings = engine.invoice_postings(call, invoice.invoice_id)?;
+            let postings: Vec<Value> = postings.iter().map(wire::posting).collect();
+            Ok(json!({ "postings": postings }))
+        })
+        .await
+}
+
+pub(super) async fn conversions(subject: Subject, Pairs(pairs): Params) -> Result<Answer, Problem> {
     let query = Query::read(pairs, &["limit", "cursor", "line"])?;
     let wanted = ConversionQuery {
         line_no: query.int("line")?,
         after: query.text("cursor").map(str::to_owned),
         limit: usize::try_from(query.limit()?).unwrap_or(0),
     };
-    part(state, actor, id, move |engine, call, invoice| {
-        let page = engine.invoice_conversions(call, invoice.invoice_id, &wanted)?;
-        let conversions: Vec<Value> =
-            page.conversions.iter().map(|entry| wire::conversion(entry, invoice.book.currency)).collect();
-        Ok(json!({ "conversions": conversions, "next_cursor": page.next }))
-    })
-    .await
+    subject
+        .part(move |engine, call, invoice| {
+            let page = engine.invoice_conversions(call, invoice.invoice_id, &wanted)?;
+            let conversions: Vec<Value> =
+                page.conversions.iter().map(|entry| wire::conversion(entry, invoice.book.currency)).collect();
+            Ok(json!({ "conversions": conversions, "next_cursor": page.next }))
+        })
+        .await
 }
