@@ -10,8 +10,8 @@ use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::time::Day;
 use quittance_store::runs::{RunSkip, RunTotal};
 
-/// How many books are dealt with in one transaction.
-pub const BATCH_BOOKS_MAX: i64 = 1_000;
+/// How many books are dealt with in one transaction, and so how many invoices are issued in it at the most.
+pub const BATCH_BOOKS_MAX: i64 = 500;
 
 /// Which parties a run bills.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
