@@ -77,7 +77,7 @@ both_databases! {
                         texts: Default::default(),
                     };
                     let known = KnownConversion { conversion, revision: 1, place };
-                    conversions::create(tx, call.network, &[State { known, received_at: call.now }])?;
+                    conversions::create(tx, call.network, &[&State { known, received_at: call.now }])?;
                     let book = Book { kind: InvoiceKind::Payable, party_id: 1, currency: usd };
                     let bucket = Bucket { book, place, offer_id: OfferId::new(1) };
                     let tally = Tally { units: 5_000_000, conversions: 1 };

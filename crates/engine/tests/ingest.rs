@@ -46,6 +46,24 @@ fn accrued(network: &Network, kind: InvoiceKind) -> Vec<(i64, i32, i64, i64, i64
 }
 
 both_databases! {
+    fn what_is_known_is_found_after_batches_of_new_conversions(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        // More than a batch of new ones, so that the next is tried without a look; then known ones among new ones.
+        let line = |i: usize, status: &str| format!("c{i},{},1,{status},2026-01-05 12:00:00,0.01\n", i % 4 + 1);
+        let mut text = HEADER.to_owned();
+        text.extend((0..52_000).map(|i| line(i, "approved")));
+        text.extend((51_500..52_500).map(|i| line(i, "rejected")));
+        let (counts, reasons) = import(&network, &text);
+        assert_eq!((counts.created, counts.updated, counts.unchanged, reasons.len()), (52_500, 500, 0, 0));
+        let (counts, _) = import(&network, &text);
+        // Each of the 500 goes back to approved, and to rejected again.
+        assert_eq!((counts.created, counts.updated, counts.unchanged), (0, 1_000, 52_000));
+        let conversions: i64 = accrued(&network, InvoiceKind::Payable).iter().map(|row| row.4).sum();
+        assert_eq!(conversions, 51_500);
+        network.assert_verified();
+    }
+
     fn a_record_is_compared_with_the_last_one_received(database) {
         let mut network = Network::create(database.engine());
         network.at("2026-02-01");

@@ -15,25 +15,12 @@ use quittance_domain::time::{Day, Timestamp};
 use quittance_engine::billing::{Parties, RunRequest};
 use quittance_engine::ingest::Positioned;
 use quittance_engine::invoices::{InvoiceFilter, PaymentRequest, TakeOffRequest};
-use quittance_testkit::{Network, TestDatabase, both_databases};
+use quittance_testkit::{Dice, Network, TestDatabase, both_databases};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 /// 1 January 2026.
 const FIRST_DAY: i32 = 20_454;
 const STEPS: u32 = 70;
-
-/// A small generator of pseudo-random numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: i64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        i64::try_from((z ^ (z >> 31)) % u64::try_from(bound.max(1)).unwrap()).unwrap()
-    }
-}
 
 struct Game {
     network: Network,
@@ -48,7 +35,7 @@ impl Game {
         let mut game = Game {
             network: Network::create(database.engine()),
             model: Model::default(),
-            dice: Dice(seed),
+            dice: Dice::seeded(seed),
             today: FIRST_DAY + 40,
             told: Vec::new(),
         };
@@ -66,7 +53,7 @@ impl Game {
             0..=6 => self.ingest(),
             7..=9 => self.run(),
             10 => {
-                self.today += i32::try_from(self.dice.below(9)).unwrap() + 1;
+                self.today += self.dice.below(9) + 1;
                 self.set_clock();
             }
             _ if self.model.invoices.is_empty() => self.ingest(),
@@ -91,7 +78,7 @@ impl Game {
             ][self.dice.below(4) as usize];
             let affiliate = self.dice.below(3) + 1;
             let offer = self.dice.below(4) + 1;
-            let day = self.today - i32::try_from(self.dice.below(35)).unwrap();
+            let day = self.today - self.dice.below(35);
             let cents = self.dice.below(2000) - 300;
             let code = ["USD", "USD", "EUR"][self.dice.below(3) as usize];
             // Now and then what was received last comes again.
@@ -130,8 +117,8 @@ impl Game {
     }
 
     fn run(&mut self) {
-        let through = self.today - i32::try_from(self.dice.below(12)).unwrap();
-        let from = (self.dice.below(4) == 0).then(|| through - i32::try_from(self.dice.below(20)).unwrap());
+        let through = self.today - self.dice.below(12);
+        let from = (self.dice.below(4) == 0).then(|| through - self.dice.below(20));
         let offers = (self.dice.below(5) == 0).then(|| vec![self.dice.below(4) + 1, self.dice.below(4) + 1]);
         let affiliate = self.dice.below(3) + 1;
         let (parties, wanted) = match self.dice.below(5) {

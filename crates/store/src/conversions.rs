@@ -228,7 +228,7 @@ pub fn revisions(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<Vec<Su
 ///
 /// # Errors
 /// What the database says; on PostgreSQL the closure runs again where another transaction inserted one of them.
-pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[State]) -> Result<()> {
+pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<()> {
     let mut values = Vec::with_capacity(states.len().min(BULK_ROWS) * STATE_COLUMNS);
     for part in states.chunks(BULK_ROWS) {
         values.clear();
@@ -242,7 +242,7 @@ pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[State]) -> Result<(
 ///
 /// # Errors
 /// What the database says; the closure runs again where another transaction changed one of them meanwhile.
-pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[State]) -> Result<()> {
+pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<()> {
     let mut values = Vec::with_capacity(states.len() * STATE_COLUMNS);
     states.iter().for_each(|state| push_state(&mut values, network, state));
     let changed = tx.bulk(&REVISE, &values)?;

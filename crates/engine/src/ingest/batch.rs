@@ -39,16 +39,36 @@ struct Slot {
     touched: Option<Timestamp>,
 }
 
-/// Ingests the records inside a transaction; answers the books that were new to the directory, too.
-pub(super) fn ingest(
-    tx: &mut dyn Tx,
-    context: &Context<'_>,
-    records: &[Positioned],
-) -> Result<(IngestReport, Vec<Book>)> {
+/// What is known of the conversions before a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is to be looked up.
+    LookUp,
+    /// Nothing, the caller supposes. Where that is wrong the transaction fails.
+    None,
+}
+
+/// What an ingested batch leaves behind.
+pub(super) struct Ingested {
+    pub(super) report: IngestReport,
+    /// The books that were new to the directory.
+    pub(super) books: Vec<Book>,
+    /// How many conversions were known before.
+    pub(super) known: usize,
+}
+
+/// Ingests the records inside a transaction.
+pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Positioned], known: Known) -> Result<Ingested> {
     // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
     let epoch = networks::shared_epoch(tx, context.network)?;
-    let ids: Vec<&str> = records.iter().map(|r| &*r.record.conversion_id).collect();
-    let known = conversions::known(tx, context.network, &ids)?;
+    let known = match known {
+        Known::None => Vec::new(),
+        Known::LookUp => {
+            let ids: Vec<&str> = records.iter().map(|r| &*r.record.conversion_id).collect();
+            conversions::known(tx, context.network, &ids)?
+        }
+    };
+    let known_count = known.len();
     let directory = with_offers_of(tx, context, &known)?;
     let context = &Context { directory: &directory, ..*context };
     let mut work = Work {
@@ -67,7 +87,8 @@ pub(super) fn ingest(
     for positioned in records {
         work.receive(positioned)?;
     }
-    work.write(tx)
+    let (report, books) = work.write(tx)?;
+    Ok(Ingested { report, books, known: known_count })
 }
 
 /// The directory with the offers of known conversions in it: a record that changes only the status names none.
@@ -223,10 +244,10 @@ impl Work<'_> {
     fn write(self, tx: &mut dyn Tx) -> Result<(IngestReport, Vec<Book>)> {
         let network = self.context.network;
         let (mut created, mut revised) = (Vec::new(), Vec::new());
-        for slot in self.slots.into_values() {
+        for slot in self.slots.values() {
             match (slot.changed, slot.known_before, slot.touched) {
-                (true, false, _) => created.push(slot.state),
-                (true, true, _) => revised.push(slot.state),
+                (true, false, _) => created.push(&slot.state),
+                (true, true, _) => revised.push(&slot.state),
                 (false, _, Some(at)) => {
                     conversions::remember_update(tx, network, &slot.state.known.conversion.conversion_id, at)?;
                 }

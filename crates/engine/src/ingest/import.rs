@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::Zone;
 use quittance_store::dialect::Dialect;
-use quittance_store::parties;
+use quittance_store::{Error as StoreError, Tx, parties};
 
-use super::batch::{self, Context};
+use super::batch::{self, Context, Ingested, Known};
 use super::directory::{Directory, Unknown};
 use super::lanes::{Lanes, Written};
 use super::{BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection};
@@ -107,7 +107,7 @@ impl Engine {
         };
         let zone = Zone::parse(&network.time_zone).map_err(|e| Error::invalid("time_zone", e.to_string()))?;
         let directory = Directory::new(network.currency);
-        Ok(Session { engine: self, call, zone, create_missing, directory })
+        Ok(Session { engine: self, call, zone, create_missing, directory, expects_known: true })
     }
 
     fn import_with(
@@ -167,6 +167,8 @@ struct Session<'a> {
     zone: Zone,
     create_missing: bool,
     directory: Directory,
+    /// The batch before named conversions that were known.
+    expects_known: bool,
 }
 
 impl Session<'_> {
@@ -174,7 +176,20 @@ impl Session<'_> {
         self.look_up(records)?;
         let context =
             Context { network: self.call.network, zone: &self.zone, now: self.call.now, directory: &self.directory };
-        let (report, books) = self.engine.store.write(|tx| batch::ingest(tx, &context, records))?;
+        // After a batch of new conversions the next one is tried without looking its ids up. One that is known after
+        // all breaks the key, and the batch is done again with a look.
+        let mut look_up = self.expects_known;
+        let mut attempt = |tx: &mut dyn Tx| {
+            let known = if look_up { Known::LookUp } else { Known::None };
+            look_up = true;
+            batch::ingest(tx, &context, records, known)
+        };
+        let mut outcome = self.engine.store.write(&mut attempt);
+        if let (false, Err(Error::Store(StoreError::Constraint(_)))) = (self.expects_known, &outcome) {
+            outcome = self.engine.store.write(&mut attempt);
+        }
+        let Ingested { report, books, known } = outcome?;
+        self.expects_known = known > 0;
         self.directory.books.extend(books);
         Ok(report)
     }
@@ -197,7 +212,7 @@ impl Session<'_> {
 }
 
 fn create_missing(
-    tx: &mut dyn quittance_store::Tx,
+    tx: &mut dyn Tx,
     network: NetworkId,
     missing: &Unknown,
     directory: &Directory,
