@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use quittance_testkit::{TestDatabase, both_databases};
+use quittance_testkit::{Dice, TestDatabase, both_databases};
 use serde_json::Value;
 
 const ROUNDS: u64 = 20;
@@ -15,19 +15,6 @@ const ROWS_A_ROUND: u64 = 1500;
 const AFFILIATES: u64 = 150;
 /// How often the program is killed on each database, at least.
 const KILLS_MIN: u32 = 50;
-
-/// A small generator of pseudo-random numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound.max(1)
-    }
-}
 
 fn program(url: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quittance"));
@@ -110,7 +97,7 @@ both_databases! {
         let seed = std::env::var("QUITTANCE_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_240_301);
         println!("QUITTANCE_SEED={seed}");
         let folder = tempfile::tempdir().unwrap();
-        let mut dice = Dice(seed);
+        let mut dice = Dice::seeded(seed);
         for round in 0..ROUNDS {
             std::fs::write(folder.path().join(format!("{round}.csv")), csv(round, &mut dice)).unwrap();
         }

@@ -9,6 +9,7 @@
 //! }
 //! ```
 
+mod dice;
 mod network;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use quittance_engine::Engine;
 use quittance_store::Store;
 
+pub use dice::Dice;
 pub use network::{AFFILIATES, Network, OFFERS, day};
 
 /// The variable that names a PostgreSQL server on which tests may make databases.
