@@ -8,11 +8,13 @@ use crate::commands::bill::Bill;
 use crate::commands::demo::Demo;
 use crate::commands::import_conversions::ImportConversions;
 use crate::commands::import_network::ImportNetwork;
+use crate::commands::import_rates::ImportRates;
 use crate::commands::invoice::InvoiceCommand;
 use crate::commands::invoices::Invoices;
 use crate::commands::keys::KeysCommand;
 use crate::commands::migrate::Migrate;
 use crate::commands::network::NetworkCommand;
+use crate::commands::rates::Rates;
 use crate::commands::serve::Serve;
 use crate::commands::verify::Verify;
 use crate::context::Context;
@@ -80,6 +82,8 @@ pub(crate) enum Command {
     /// Shows an invoice, approves it, corrects it, voids it, records its payment.
     #[command(subcommand)]
     Invoice(InvoiceCommand),
+    /// Lists rates of exchange.
+    Rates(Rates),
     /// Checks every invariant of the books.
     Verify(Verify),
     /// Makes, lists and revokes the keys that open the interfaces.
@@ -96,6 +100,8 @@ pub(crate) enum ImportCommand {
     Network(ImportNetwork),
     /// Imports conversions from CSV, JSON Lines or JSON files, plain or compressed by gzip or zstd.
     Conversions(ImportConversions),
+    /// Imports rates of exchange: the European Central Bank's files, or rows of date,base,quote,rate.
+    Rates(ImportRates),
 }
 
 impl Command {
@@ -108,6 +114,8 @@ impl Command {
             Command::Network(command) => command.run(context),
             Command::Import(ImportCommand::Network(command)) => command.run(context),
             Command::Import(ImportCommand::Conversions(command)) => command.run(context),
+            Command::Import(ImportCommand::Rates(command)) => command.run(context),
+            Command::Rates(command) => command.run(context),
             Command::Demo(command) => command.run(context),
             Command::Serve(command) => command.run(context),
             Command::Bill(command) => command.run(context),

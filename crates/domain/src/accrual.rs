@@ -6,6 +6,7 @@ use crate::conversion::{Conversion, ConversionStatus, EntryPlace};
 use crate::currency::Currency;
 use crate::ids::{InvoiceKind, OfferId};
 use crate::money::MoneyError;
+use crate::period::Period;
 use crate::time::Day;
 
 /// A book: all accruals and invoices of one kind, party and currency.
@@ -133,5 +134,41 @@ impl Cut {
     #[must_use]
     pub fn holds(&self, place: EntryPlace) -> bool {
         place.epoch <= self.epoch && place.posting_day <= self.through && place.billable_day <= self.as_of
+    }
+}
+
+/// Which rows of a book a document takes: those inside its cut, and of a pick only those of certain days and offers.
+/// A row belongs to the first document of its book that reaches it.
+///
+/// Rows up to the cut's epoch never change and no more of them come, so what is reached is settled when it is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// How far it goes.
+    pub cut: Cut,
+    /// What it leaves behind inside the cut; `None`: nothing, it is a sweep.
+    pub pick: Option<Pick>,
+}
+
+/// What limits a pick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pick {
+    /// Only these posting days.
+    pub days: Vec<Period>,
+    /// Only these offers; `None`: all.
+    pub offers: Option<Vec<OfferId>>,
+}
+
+impl Reach {
+    /// Whether a row at this place is reached.
+    #[must_use]
+    pub fn holds(&self, place: EntryPlace, offer: OfferId) -> bool {
+        self.cut.holds(place) && self.pick.as_ref().is_none_or(|pick| pick.holds(place.posting_day, offer))
+    }
+}
+
+impl Pick {
+    fn holds(&self, day: Day, offer: OfferId) -> bool {
+        self.days.iter().any(|days| days.contains(day))
+            && self.offers.as_ref().is_none_or(|offers| offers.contains(&offer))
     }
 }

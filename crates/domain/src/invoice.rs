@@ -53,6 +53,58 @@ impl std::fmt::Display for InvoiceStatus {
     }
 }
 
+/// What a line of an invoice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineType {
+    /// Conversions of an offer.
+    Conversions,
+    /// An amount of either sign with a comment, added by hand.
+    Correction,
+    /// A share of what the affiliates earned whom this one referred.
+    Referral,
+    /// A volume bonus.
+    Bonus,
+    /// What the party was owed, or owed, when the network moved over.
+    OpeningBalance,
+    /// Tax on other lines.
+    Tax,
+    /// What rounding has left on earlier invoices.
+    Rounding,
+}
+
+impl LineType {
+    /// All of them.
+    pub const ALL: [LineType; 7] = [
+        LineType::Conversions,
+        LineType::Correction,
+        LineType::Referral,
+        LineType::Bonus,
+        LineType::OpeningBalance,
+        LineType::Tax,
+        LineType::Rounding,
+    ];
+
+    /// The word that is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LineType::Conversions => "conversions",
+            LineType::Correction => "correction",
+            LineType::Referral => "referral",
+            LineType::Bonus => "bonus",
+            LineType::OpeningBalance => "opening_balance",
+            LineType::Tax => "tax",
+            LineType::Rounding => "rounding",
+        }
+    }
+
+    /// The type for its word; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<LineType> {
+        LineType::ALL.into_iter().find(|line_type| line_type.as_str() == text)
+    }
+}
+
 /// Why an invoice was voided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VoidReason {

@@ -1,9 +1,12 @@
 //! The ledger: what an event books, by the rule of double entry: whatever one account gains, others give.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::currency::Currency;
-use crate::money::Money;
+use crate::ids::InvoiceKind;
+use crate::invoice::LineType;
+use crate::money::{Money, MoneyError};
 
 /// How the code of a clearing account starts, before the rail.
 const CLEARING: &str = "clearing:";
@@ -19,11 +22,43 @@ pub enum Account {
     AdvertiserReceivable,
     /// What conversions bring the network.
     Revenue,
+    /// What referrers cost the network.
+    ReferralExpense,
+    /// What volume bonuses cost the network, or of advertisers' invoices take from its revenue.
+    Bonus,
+    /// Tax that affiliates are paid on top.
+    InputTax,
+    /// Tax that advertisers are charged on top.
+    OutputTax,
+    /// What was given up: negative totals that a run does not carry, and balances that will not be paid.
+    WriteOffs,
+    /// The other side of every conversion of currency.
+    Exchange,
+    /// What a payment in another currency is worth by the rates, more or less than what it settles.
+    ExchangeDifference,
+    /// The other side of what parties brought along when the network moved over.
+    OpeningBalances,
     /// Money on its way through a rail, by the rail's name (not empty).
     Clearing(String),
 }
 
 impl Account {
+    /// Every account that is not a clearing account.
+    pub const NAMED: [Account; 12] = [
+        Account::CommissionExpense,
+        Account::AffiliatePayable,
+        Account::AdvertiserReceivable,
+        Account::Revenue,
+        Account::ReferralExpense,
+        Account::Bonus,
+        Account::InputTax,
+        Account::OutputTax,
+        Account::WriteOffs,
+        Account::Exchange,
+        Account::ExchangeDifference,
+        Account::OpeningBalances,
+    ];
+
     /// The code that is stored and shown: `commission_expense`, `clearing:paypal`.
     #[must_use]
     pub fn code(&self) -> Cow<'static, str> {
@@ -32,6 +67,14 @@ impl Account {
             Account::AffiliatePayable => "affiliate_payable",
             Account::AdvertiserReceivable => "advertiser_receivable",
             Account::Revenue => "revenue",
+            Account::ReferralExpense => "referral_expense",
+            Account::Bonus => "bonus",
+            Account::InputTax => "input_tax",
+            Account::OutputTax => "output_tax",
+            Account::WriteOffs => "write_offs",
+            Account::Exchange => "exchange",
+            Account::ExchangeDifference => "exchange_difference",
+            Account::OpeningBalances => "opening_balances",
             Account::Clearing(rail) => return Cow::Owned(format!("{CLEARING}{rail}")),
         })
     }
@@ -39,15 +82,37 @@ impl Account {
     /// The account for its code; `None` for any other text.
     #[must_use]
     pub fn parse(code: &str) -> Option<Account> {
-        Some(match code {
-            "commission_expense" => Account::CommissionExpense,
-            "affiliate_payable" => Account::AffiliatePayable,
-            "advertiser_receivable" => Account::AdvertiserReceivable,
-            "revenue" => Account::Revenue,
-            _ => {
-                let rail = code.strip_prefix(CLEARING).filter(|rail| !rail.is_empty())?;
-                Account::Clearing(rail.to_owned())
+        let named = Account::NAMED.into_iter().find(|account| account.code() == code);
+        named.or_else(|| {
+            let rail = code.strip_prefix(CLEARING).filter(|rail| !rail.is_empty())?;
+            Some(Account::Clearing(rail.to_owned()))
+        })
+    }
+
+    /// The account of a party of this kind.
+    #[must_use]
+    pub const fn of_party(kind: InvoiceKind) -> Account {
+        match kind {
+            InvoiceKind::Payable => Account::AffiliatePayable,
+            InvoiceKind::Receivable => Account::AdvertiserReceivable,
+        }
+    }
+
+    /// The account that stands against the party's for a line of an invoice; `None`: the line brings in what is on the
+    /// party's account already.
+    const fn against(kind: InvoiceKind, line_type: LineType) -> Option<Account> {
+        Some(match (line_type, kind) {
+            (LineType::OpeningBalance, _) => return None,
+            (LineType::Conversions | LineType::Correction | LineType::Rounding, InvoiceKind::Payable) => {
+                Account::CommissionExpense
             }
+            (LineType::Conversions | LineType::Correction | LineType::Rounding, InvoiceKind::Receivable) => {
+                Account::Revenue
+            }
+            (LineType::Referral, _) => Account::ReferralExpense,
+            (LineType::Bonus, _) => Account::Bonus,
+            (LineType::Tax, InvoiceKind::Payable) => Account::InputTax,
+            (LineType::Tax, InvoiceKind::Receivable) => Account::OutputTax,
         })
     }
 }
@@ -63,8 +128,8 @@ impl std::fmt::Display for Account {
 pub struct Posting {
     /// The account.
     pub account: Account,
-    /// Billing units of the entry's currency: positive is debit, negative is credit, never zero within an entry.
-    pub units: i64,
+    /// Positive is debit, negative is credit, never zero within an entry.
+    pub amount: Money,
 }
 
 /// Why some postings are no entry.
@@ -92,10 +157,9 @@ pub enum Unbalanced {
     },
 }
 
-/// What one event books, in one currency. Debits equal credits, since nothing else can be made.
+/// What one event books. Debits equal credits in each currency, since nothing else can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    currency: Currency,
     postings: Vec<Posting>,
 }
 
@@ -103,24 +167,22 @@ impl Entry {
     /// An entry of these postings.
     ///
     /// # Errors
-    /// Debits and credits differ, there are fewer than two postings, or one is zero.
-    pub fn balanced(currency: Currency, postings: Vec<Posting>) -> Result<Entry, Unbalanced> {
+    /// Debits and credits of a currency differ, there are fewer than two postings, or one is zero.
+    pub fn balanced(postings: Vec<Posting>) -> Result<Entry, Unbalanced> {
         if postings.len() < 2 {
             return Err(Unbalanced::TooFew { count: postings.len() });
         }
-        if let Some(zero) = postings.iter().find(|posting| posting.units == 0) {
+        if let Some(zero) = postings.iter().find(|posting| posting.amount.is_zero()) {
             return Err(Unbalanced::Zero { account: zero.account.clone() });
         }
-        match postings.iter().map(|posting| i128::from(posting.units)).sum::<i128>() {
-            0 => Ok(Entry { currency, postings }),
-            units => Err(Unbalanced::Sum { units, currency }),
+        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+        for Posting { amount, .. } in &postings {
+            *sums.entry(amount.currency()).or_default() += i128::from(amount.units());
         }
-    }
-
-    /// The currency.
-    #[must_use]
-    pub const fn currency(&self) -> Currency {
-        self.currency
+        match sums.into_iter().find(|(_, units)| *units != 0) {
+            None => Ok(Entry { postings }),
+            Some((currency, units)) => Err(Unbalanced::Sum { units, currency }),
+        }
     }
 
     /// The postings, at least two.
@@ -130,45 +192,101 @@ impl Entry {
     }
 }
 
-/// Books an amount from one account to another; a negative one the other way round. Nothing is no entry.
-fn transfer(debit: Account, credit: Account, amount: Money) -> Option<Entry> {
-    let units = amount.units();
-    let mut postings = vec![Posting { account: debit, units }];
-    match units.checked_neg() {
-        Some(opposite) => postings.push(Posting { account: credit, units: opposite }),
-        // The lowest number has no counterpart, so that side takes two postings.
-        None => {
-            postings.push(Posting { account: credit.clone(), units: i64::MAX });
-            postings.push(Posting { account: credit, units: 1 });
+/// What events do to the accounts, summed: debits positive. It balances in each currency whatever is added.
+///
+/// The signs are those of a payable: what an affiliate is billed is a credit to its account. For a receivable all of
+/// them are turned round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Booking {
+    moves: BTreeMap<(Account, Currency), i128>,
+}
+
+impl Booking {
+    fn add(&mut self, account: Account, currency: Currency, units: i128) {
+        *self.moves.entry((account, currency)).or_default() += units;
+    }
+
+    /// Moves an amount from one account to another. In another currency it goes through the exchange account.
+    fn transfer(&mut self, debit: (Account, Money), credit: (Account, Money), sign: i128) {
+        let (debited, credited) = (i128::from(debit.1.units()) * sign, i128::from(credit.1.units()) * sign);
+        let (of_debit, of_credit) = (debit.1.currency(), credit.1.currency());
+        self.add(debit.0, of_debit, debited);
+        self.add(credit.0, of_credit, -credited);
+        if of_debit != of_credit {
+            self.add(Account::Exchange, of_debit, -debited);
+            self.add(Account::Exchange, of_credit, credited);
         }
     }
-    Entry::balanced(amount.currency(), postings).ok()
+
+    /// Bills a line: `amount` in the invoice's currency, which stands for `exact` where it was converted.
+    pub fn bill(&mut self, kind: InvoiceKind, line_type: LineType, amount: Money, exact: Money) {
+        if let Some(against) = Account::against(kind, line_type) {
+            self.transfer((against, exact), (Account::of_party(kind), amount), sign(kind));
+        }
+    }
+
+    /// Settles an amount of what a party was billed by a payment through a rail. `paid` may be in another currency; then
+    /// `worth` is its value by the rates in the currency of `settled`, and what it differs is a difference of exchange.
+    pub fn pay(&mut self, kind: InvoiceKind, rail: &str, settled: Money, paid: Money, worth: Money) {
+        let sign = sign(kind);
+        let clearing = Account::Clearing(rail.to_owned());
+        self.transfer((Account::of_party(kind), worth), (clearing, paid), sign);
+        let more = i128::from(settled.units()) - i128::from(worth.units());
+        self.add(Account::of_party(kind), settled.currency(), more * sign);
+        self.add(Account::ExchangeDifference, settled.currency(), -more * sign);
+    }
+
+    /// Gives up an amount of what a party was billed.
+    pub fn write_off(&mut self, kind: InvoiceKind, amount: Money) {
+        self.transfer((Account::of_party(kind), amount), (Account::WriteOffs, amount), sign(kind));
+    }
+
+    /// Gives up a sum of conversions that was never billed.
+    pub fn write_off_unbilled(&mut self, kind: InvoiceKind, exact: Money) {
+        self.bill(kind, LineType::Conversions, exact, exact);
+        self.write_off(kind, exact);
+    }
+
+    /// Takes over what a party was owed, or owed, before.
+    pub fn open(&mut self, kind: InvoiceKind, amount: Money) {
+        self.transfer((Account::OpeningBalances, amount), (Account::of_party(kind), amount), sign(kind));
+    }
+
+    /// The same with debit and credit swapped.
+    #[must_use]
+    pub fn reversed(mut self) -> Booking {
+        self.moves.values_mut().for_each(|units| *units = -*units);
+        self
+    }
+
+    /// What this books beyond what another one has.
+    #[must_use]
+    pub fn less(mut self, other: Booking) -> Booking {
+        for ((account, currency), units) in other.moves {
+            self.add(account, currency, -units);
+        }
+        self
+    }
+
+    /// The entry; `None` where nothing moves.
+    ///
+    /// # Errors
+    /// A sum does not fit.
+    pub fn entry(&self) -> Result<Option<Entry>, MoneyError> {
+        let moves = self.moves.iter().filter(|(_, units)| **units != 0);
+        let postings = moves.map(|((account, currency), units)| {
+            let units = i64::try_from(*units).map_err(|_| MoneyError::Overflow)?;
+            Ok(Posting { account: account.clone(), amount: Money::new(units, *currency) })
+        });
+        // What is added balances, so there is nothing else that could be wrong.
+        Ok(Entry::balanced(postings.collect::<Result<_, MoneyError>>()?).ok())
+    }
 }
 
-/// Issuing a payable invoice: debits the commission expense, credits the affiliate's payable. A negative total swaps
-/// the sides; an invoice of zero books nothing.
-#[must_use]
-pub fn issue_payable(billed: Money) -> Option<Entry> {
-    transfer(Account::CommissionExpense, Account::AffiliatePayable, billed)
-}
-
-/// Changing what a payable invoice bills, by a correction or by taking conversions off: books the difference (the new
-/// total less the old one) as issuing it would. No difference books nothing.
-#[must_use]
-pub fn adjust_payable(difference: Money) -> Option<Entry> {
-    issue_payable(difference)
-}
-
-/// Voiding a payable invoice: reverses all that it bills at that moment. What was paid of it stays booked and makes
-/// the payable negative, which is the affiliate's credit.
-#[must_use]
-pub fn void_payable(billed: Money) -> Option<Entry> {
-    transfer(Account::AffiliatePayable, Account::CommissionExpense, billed)
-}
-
-/// Paying a payable invoice: debits the affiliate's payable, credits the clearing account of the rail (not empty). A
-/// negative amount, for a payment that came back, swaps the sides.
-#[must_use]
-pub fn pay_payable(amount: Money, rail: &str) -> Option<Entry> {
-    transfer(Account::AffiliatePayable, Account::Clearing(rail.to_owned()), amount)
+/// 1 for a payable, -1 for a receivable.
+const fn sign(kind: InvoiceKind) -> i128 {
+    match kind {
+        InvoiceKind::Payable => 1,
+        InvoiceKind::Receivable => -1,
+    }
 }

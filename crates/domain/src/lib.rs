@@ -4,7 +4,7 @@
 //! takes the time, the records and the settings, and hands them in. What comes out is a decision (what is owed, which
 //! lines an invoice has, what a payment does to it) or a refusal that says why.
 //!
-//! - [`money`], [`currency`]: exact amounts and what they are counted in.
+//! - [`money`], [`currency`], [`rates`]: exact amounts, what they are counted in, and how they are exchanged.
 //! - [`time`], [`period`], [`cycle`]: instants, days of a time zone, and the periods that are billed.
 //! - [`ids`]: identifiers that cannot be mistaken for each other.
 //! - [`conversion`], [`accrual`], [`planner`]: from what a tracker reports to the lines of an invoice.
@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod money;
 pub mod period;
 pub mod planner;
+pub mod rates;
 pub mod time;
 
 mod shown;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::accrual::{Book, Tally};
 use crate::ids::OfferId;
+use crate::invoice::LineType;
 use crate::money::{Money, MoneyError, Rounding};
 use crate::period::Period;
 use crate::time::Day;
@@ -85,7 +86,9 @@ pub struct Situation<'a> {
 /// A line that bills conversions, or what rounding has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedLine {
-    /// The offer; `None` on a rounding line.
+    /// What it bills.
+    pub line_type: LineType,
+    /// The offer of a `conversions` line.
     pub offer_id: Option<OfferId>,
     /// The invoice's own period, or the earlier one that the line corrects.
     pub period: Period,
@@ -180,7 +183,7 @@ fn conversion_lines(situation: &Situation<'_>) -> Result<Vec<PlannedLine>, Money
         .map(|((_, period, offer_id), taken)| {
             let exact = Money::new(taken.units, situation.book.currency);
             let units = exact.round_to_minor(Rounding::HalfAwayFromZero)?.units();
-            Ok(PlannedLine { offer_id: Some(offer_id), period, taken, units })
+            Ok(PlannedLine { line_type: LineType::Conversions, offer_id: Some(offer_id), period, taken, units })
         })
         .collect()
 }
@@ -222,7 +225,8 @@ fn with_rounding(situation: &Situation<'_>, mut lines: Vec<PlannedLine>) -> Resu
     let left = i64::try_from(left + i128::from(situation.remainder_units)).map_err(|_| MoneyError::Overflow)?;
     let units = Money::new(left, situation.book.currency).round_to_minor(Rounding::TowardZero)?.units();
     if units != 0 {
-        lines.push(PlannedLine { offer_id: None, period, taken: Tally::default(), units });
+        let line_type = LineType::Rounding;
+        lines.push(PlannedLine { line_type, offer_id: None, period, taken: Tally::default(), units });
     }
     let total_units = crate::money::sum_units(lines.iter().map(|line| line.units))?;
     Ok(PlannedInvoice { period, lines, total_units })

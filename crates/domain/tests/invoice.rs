@@ -3,10 +3,9 @@
 
 use proptest::prelude::*;
 use quittance_domain::currency::Currency;
-use quittance_domain::invoice::{InvoiceState, InvoiceStatus, TransitionError, VoidReason};
-use quittance_domain::ledger::{
-    Account, Entry, Posting, Unbalanced, adjust_payable, issue_payable, pay_payable, void_payable,
-};
+use quittance_domain::ids::InvoiceKind;
+use quittance_domain::invoice::{InvoiceState, InvoiceStatus, LineType, TransitionError, VoidReason};
+use quittance_domain::ledger::{Account, Booking, Entry, Posting, Unbalanced};
 use quittance_domain::money::Money;
 use quittance_domain::time::Timestamp;
 
@@ -129,50 +128,120 @@ fn words_are_read_back() {
         assert_eq!(VoidReason::parse(reason.as_str()), Some(reason));
     }
     assert_eq!((InvoiceStatus::parse("partly paid"), VoidReason::parse("")), (None, None));
-    for code in [
-        "commission_expense",
-        "affiliate_payable",
-        "advertiser_receivable",
-        "revenue",
-        "clearing:paypal",
-        "clearing:a:b",
-    ] {
+    for code in ["commission_expense", "affiliate_payable", "advertiser_receivable", "clearing:paypal", "clearing:a:b"]
+    {
         assert_eq!(Account::parse(code).unwrap().code(), code);
+    }
+    for account in Account::NAMED {
+        assert_eq!(Account::parse(&account.code()), Some(account));
+    }
+    for line_type in LineType::ALL {
+        assert_eq!(LineType::parse(line_type.as_str()), Some(line_type));
     }
     for code in ["", "clearing", "clearing:", "Revenue", "cash"] {
         assert_eq!(Account::parse(code), None);
     }
 }
 
-fn booked(entry: &Option<Entry>) -> Vec<(String, i64)> {
+fn booked(booking: &Booking) -> Vec<(String, i64)> {
+    let entry = booking.entry().unwrap();
     let postings = entry.iter().flat_map(Entry::postings);
-    postings.map(|posting| (posting.account.to_string(), posting.units)).collect()
+    postings.map(|posting| (posting.account.to_string(), posting.amount.units())).collect()
 }
 
 fn sides(debit: &str, credit: &str, units: i64) -> Vec<(String, i64)> {
-    vec![(debit.to_owned(), units), (credit.to_owned(), -units)]
+    let mut sides = vec![(debit.to_owned(), units), (credit.to_owned(), -units)];
+    sides.sort_by_key(|(account, _)| Account::parse(account));
+    sides
+}
+
+fn made(make: impl FnOnce(&mut Booking)) -> Booking {
+    let mut booking = Booking::default();
+    make(&mut booking);
+    booking
+}
+
+fn billed(kind: InvoiceKind, line_type: LineType, amount: Money) -> Booking {
+    made(|booking| booking.bill(kind, line_type, amount, amount))
+}
+
+fn paid(kind: InvoiceKind, rail: &str, amount: Money) -> Booking {
+    made(|booking| booking.pay(kind, rail, amount, amount, amount))
 }
 
 #[test]
 fn events_book_by_the_rule_of_double_entry() {
+    use InvoiceKind::{Payable, Receivable};
     let ten = usd("10");
-    assert_eq!(booked(&issue_payable(ten)), sides("commission_expense", "affiliate_payable", 10_000_000));
-    assert_eq!(booked(&issue_payable(usd("-10"))), sides("commission_expense", "affiliate_payable", -10_000_000));
-    assert_eq!(booked(&adjust_payable(usd("0.5"))), sides("commission_expense", "affiliate_payable", 500_000));
-    assert_eq!(booked(&void_payable(ten)), sides("affiliate_payable", "commission_expense", 10_000_000));
-    assert_eq!(booked(&pay_payable(ten, "paypal")), sides("affiliate_payable", "clearing:paypal", 10_000_000));
-    let zero = usd("0");
-    for entry in [issue_payable(zero), adjust_payable(zero), void_payable(zero), pay_payable(zero, "ach")] {
-        assert_eq!(entry, None);
+    let units = 10_000_000;
+    for (line_type, payable, receivable) in [
+        (LineType::Conversions, "commission_expense", "revenue"),
+        (LineType::Correction, "commission_expense", "revenue"),
+        (LineType::Rounding, "commission_expense", "revenue"),
+        (LineType::Referral, "referral_expense", "referral_expense"),
+        (LineType::Bonus, "bonus", "bonus"),
+        (LineType::Tax, "input_tax", "output_tax"),
+    ] {
+        assert_eq!(booked(&billed(Payable, line_type, ten)), sides(payable, "affiliate_payable", units));
+        assert_eq!(booked(&billed(Payable, line_type, usd("-10"))), sides(payable, "affiliate_payable", -units));
+        assert_eq!(booked(&billed(Payable, line_type, ten).reversed()), sides("affiliate_payable", payable, units));
+        assert_eq!(booked(&billed(Receivable, line_type, ten)), sides("advertiser_receivable", receivable, units));
     }
-    assert_eq!(issue_payable(ten).unwrap().currency(), ten.currency());
+    assert_eq!(booked(&billed(Payable, LineType::OpeningBalance, ten)), []);
+    assert_eq!(booked(&paid(Payable, "paypal", ten)), sides("affiliate_payable", "clearing:paypal", units));
+    assert_eq!(booked(&paid(Receivable, "wire", ten)), sides("clearing:wire", "advertiser_receivable", units));
+    assert_eq!(booked(&made(|b| b.write_off(Payable, ten))), sides("affiliate_payable", "write_offs", units));
+    assert_eq!(booked(&made(|b| b.write_off(Receivable, ten))), sides("write_offs", "advertiser_receivable", units));
+    let lost = made(|b| b.write_off_unbilled(Payable, usd("-10")));
+    assert_eq!(booked(&lost), sides("write_offs", "commission_expense", units));
+    let lost = made(|b| b.write_off_unbilled(Receivable, usd("-10")));
+    assert_eq!(booked(&lost), sides("revenue", "write_offs", units));
+    assert_eq!(booked(&made(|b| b.open(Payable, ten))), sides("opening_balances", "affiliate_payable", units));
+    assert_eq!(booked(&made(|b| b.open(Receivable, ten))), sides("advertiser_receivable", "opening_balances", units));
+    for nothing in [billed(Payable, LineType::Tax, usd("0")), paid(Payable, "ach", usd("0"))] {
+        assert_eq!(nothing.entry(), Ok(None));
+    }
+    let more = billed(Payable, LineType::Conversions, usd("10.5")).less(billed(Payable, LineType::Conversions, ten));
+    assert_eq!(booked(&more), sides("commission_expense", "affiliate_payable", 500_000));
+}
+
+/// An invoice of 108.30 dollars for 100 euros; then 100 dollars settled by 93 euros that are worth 100.70 dollars.
+#[test]
+fn conversions_of_currency_go_through_the_exchange_account() {
+    let eur = |text: &str| Money::parse(text, Currency::parse("EUR").unwrap()).unwrap();
+    let of = |booking: &Booking| -> Vec<(String, String)> {
+        let entry = booking.entry().unwrap().unwrap();
+        let posting =
+            |p: &Posting| (p.account.to_string(), format!("{} {}", p.amount.to_decimal(), p.amount.currency()));
+        entry.postings().iter().map(posting).collect()
+    };
+    let expected = |rows: &[(&str, &str)]| -> Vec<(String, String)> {
+        rows.iter().map(|(account, amount)| ((*account).to_owned(), (*amount).to_owned())).collect()
+    };
+    let issue = made(|b| b.bill(InvoiceKind::Payable, LineType::Conversions, usd("108.30"), eur("100")));
+    let rows = [
+        ("commission_expense", "100.00 EUR"),
+        ("affiliate_payable", "-108.30 USD"),
+        ("exchange", "-100.00 EUR"),
+        ("exchange", "108.30 USD"),
+    ];
+    assert_eq!(of(&issue), expected(&rows));
+    let pay = made(|b| b.pay(InvoiceKind::Payable, "sepa", usd("100"), eur("93"), usd("100.70")));
+    let rows = [
+        ("affiliate_payable", "100.00 USD"),
+        ("exchange", "93.00 EUR"),
+        ("exchange", "-100.70 USD"),
+        ("exchange_difference", "0.70 USD"),
+        ("clearing:sepa", "-93.00 EUR"),
+    ];
+    assert_eq!(of(&pay), expected(&rows));
 }
 
 #[test]
 fn what_does_not_balance_is_no_entry() {
     let currency = usd("0").currency();
-    let posting = |units| Posting { account: Account::Revenue, units };
-    let of = |units: &[i64]| Entry::balanced(currency, units.iter().map(|units| posting(*units)).collect());
+    let posting = |units| Posting { account: Account::Revenue, amount: Money::new(units, currency) };
+    let of = |units: &[i64]| Entry::balanced(units.iter().map(|units| posting(*units)).collect());
     assert_eq!(of(&[]), Err(Unbalanced::TooFew { count: 0 }));
     assert_eq!(of(&[5]), Err(Unbalanced::TooFew { count: 1 }));
     assert_eq!(of(&[5, -5, 0]), Err(Unbalanced::Zero { account: Account::Revenue }));
@@ -184,19 +253,23 @@ fn what_does_not_balance_is_no_entry() {
 
 proptest! {
     #[test]
-    fn every_amount_books_balanced(units in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), Just(0)]) {
+    fn every_amount_books_balanced_or_not_at_all(units in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), Just(0)]) {
         let amount = Money::new(units, usd("0").currency());
-        let of = |entry: &Option<Entry>, code: &str| -> i128 {
-            booked(entry).iter().filter(|(account, _)| account == code).map(|(_, units)| i128::from(*units)).sum()
-        };
-        for (entry, debit, credit) in [
-            (issue_payable(amount), "commission_expense", "affiliate_payable"),
-            (void_payable(amount), "affiliate_payable", "commission_expense"),
-            (pay_payable(amount, "wire"), "affiliate_payable", "clearing:wire"),
-        ] {
-            prop_assert_eq!(of(&entry, debit), i128::from(units));
-            prop_assert_eq!(of(&entry, credit), -i128::from(units));
-            prop_assert_eq!(entry.is_none(), units == 0);
+        for kind in [InvoiceKind::Payable, InvoiceKind::Receivable] {
+            for booking in [billed(kind, LineType::Conversions, amount), paid(kind, "wire", amount)] {
+                match booking.entry() {
+                    Ok(Some(entry)) => {
+                        let sum: i128 = entry.postings().iter().map(|p| i128::from(p.amount.units())).sum();
+                        prop_assert_eq!(sum, 0);
+                        let party = Account::of_party(kind);
+                        let moved = entry.postings().iter().find(|p| p.account == party).unwrap().amount.units();
+                        prop_assert_eq!(moved.unsigned_abs(), units.unsigned_abs());
+                    }
+                    Ok(None) => prop_assert_eq!(units, 0),
+                    // The lowest number has no counterpart.
+                    Err(_) => prop_assert_eq!(units, i64::MIN),
+                }
+            }
         }
     }
 

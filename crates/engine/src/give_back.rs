@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quittance_domain::accrual::{Bucket, Tally};
 use quittance_domain::conversion::EntryPlace;
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, OfferId};
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, RowKey};
@@ -131,8 +132,14 @@ fn has_entries(
     Ok(false)
 }
 
-fn taken_off((posting_day, billable_day, offer_id): Slot, entry: LogEntry, given_epoch: i64) -> TakeOff {
+fn taken_off(
+    currency: Currency,
+    (posting_day, billable_day, offer_id): Slot,
+    entry: LogEntry,
+    given_epoch: i64,
+) -> TakeOff {
     TakeOff {
+        currency,
         offer_id,
         revision: entry.revision,
         sign: entry.sign,
@@ -163,6 +170,7 @@ fn take_offers(
             return Err(Error::invalid("/offers", text));
         }
         new.extend(slots.into_iter().map(|(&(posting_day, billable_day, offer_id), &tally)| TakeOff {
+            currency: invoice.book.currency,
             offer_id,
             conversion_id: String::new(),
             revision: 0,
@@ -197,7 +205,7 @@ fn take_conversions(
             each_on_invoice(tx, network, before, &row.key, 0, &mut |_, entry| {
                 if entry.conversion_id == *id {
                     found = true;
-                    new.push(taken_off(slot, entry, epoch));
+                    new.push(taken_off(row.key.bucket.book.currency, slot, entry, epoch));
                 }
                 true
             })?;

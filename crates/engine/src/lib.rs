@@ -16,6 +16,7 @@ pub mod keys;
 pub mod network_file;
 pub mod networks;
 mod places;
+pub mod rates;
 pub mod records;
 pub mod settings;
 pub mod verify;

@@ -1,17 +1,18 @@
-//! Where each entry of the log is: on which invoice, or unbilled. It follows from cuts, marks and give-backs alone.
+//! Where each entry of the log is: on which invoice, or unbilled. It follows from takes and give-backs alone.
 //!
-//! An accrual row belongs to the invoice that marked it, else to the first normal run whose cut holds it. What a void
-//! invoice had, and what was taken off one, lies in a row of a later epoch that names that invoice as its origin;
-//! whoever takes that row owns the entries behind it.
+//! An accrual row belongs to the first take of its book that reaches it. What a void invoice had, and what was taken off
+//! one, lies in a row of a later epoch that names that invoice as its origin; whoever takes that row owns the entries
+//! behind it.
 
 use std::collections::HashMap;
 
 use quittance_domain::conversion::EntryPlace;
-use quittance_domain::ids::{AffiliateId, InvoiceId, NetworkId, OfferId};
+use quittance_domain::ids::{InvoiceId, NetworkId, OfferId};
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, RowKey};
 use quittance_store::conversions::{self, LogEntry, Part};
-use quittance_store::invoices::{self, Invoice, InvoiceFilter, TakeOff, Took};
+use quittance_store::invoices::{self, Invoice, TakeOff};
+use quittance_store::takes::{self, Take};
 
 use crate::error::{Error, Result};
 
@@ -28,22 +29,21 @@ fn entry_key(entry: &LogEntry) -> EntryKey {
     (entry.conversion_id.clone(), entry.revision, entry.sign)
 }
 
-/// The accrual rows that an invoice took when it was issued, whatever was taken off it since.
+/// The accrual rows that an invoice took, whatever was taken off it since.
 pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<Vec<AccrualRow>> {
-    match invoice.took {
-        Took::Pick => {
-            let epochs = (0, i64::MAX);
-            Ok(accruals::rows_with_mark(tx, network, invoice.book, epochs, Some(invoice.invoice_id))?)
-        }
-        Took::Sweep { from, to, low_epoch } => {
-            let rows = accruals::rows_with_mark(tx, network, invoice.book, (low_epoch, to.epoch), None)?;
-            let inside = |row: &AccrualRow| {
-                let place = row.key.bucket.place;
-                to.holds(place) && !from.holds(place)
-            };
-            Ok(rows.into_iter().filter(inside).collect())
-        }
+    let takes = takes::of_book(tx, network, invoice.book)?;
+    let mut taken = Vec::new();
+    for (index, take) in takes.iter().enumerate().filter(|(_, take)| take.document == invoice.invoice_id) {
+        let mut rows = accruals::rows(tx, network, take.book, (take.low_epoch, take.reach.cut.epoch))?;
+        rows.retain(|row| owner(&takes, &row.key).is_some_and(|owner| owner.take_no == takes[index].take_no));
+        taken.extend(rows);
     }
+    Ok(taken)
+}
+
+/// The take that a row belongs to, of all takes of its book in order.
+pub(crate) fn owner<'a>(takes: &'a [Take], key: &RowKey) -> Option<&'a Take> {
+    takes.iter().find(|take| take.reach.holds(key.bucket.place, key.bucket.offer_id))
 }
 
 /// What has left an invoice, and in which epoch.
@@ -78,13 +78,11 @@ fn given_back(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<
     Ok(GivenBack::of(&take_offs, invoice.voided.as_ref().map(|voided| voided.epoch)))
 }
 
-/// A part of the entries behind one accrual row of a payable book.
+/// A part of the entries behind one accrual row.
 fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, part: Part, depth: u32) -> Result<Vec<LogEntry>> {
     let bucket = key.bucket;
     let Some(origin) = key.origin else {
-        let affiliate = AffiliateId::new(bucket.book.party_id);
-        let (currency, offer) = (bucket.book.currency, bucket.offer_id);
-        return Ok(conversions::entries_of_bucket(tx, network, affiliate, currency, bucket.place, offer, part)?);
+        return Ok(conversions::entries_of_bucket(tx, network, &bucket, part)?);
     };
     if depth >= GIVE_BACKS_MAX {
         return Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs behind one row of invoice {origin}")));
@@ -156,32 +154,9 @@ pub(crate) fn place_of_entry(
 
 /// The invoice that took a row, void or not.
 fn owner_of_row(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Option<Invoice>> {
-    match accruals::mark_of(tx, network, key)? {
-        None => return Ok(None),
-        Some(Some(marked)) => return Ok(invoices::one(tx, network, marked)?),
-        Some(None) => {}
-    }
-    let book = key.bucket.book;
-    let filter = InvoiceFilter {
-        kind: Some(book.kind),
-        party_id: Some(book.party_id),
-        currency: Some(book.currency),
-        ..InvoiceFilter::default()
-    };
-    let mut after = 0;
-    loop {
-        let page = invoices::list(tx, network, &filter, after, 500)?;
-        let Some(last) = page.last() else { return Ok(None) };
-        after = last.invoice_id.get();
-        let place = key.bucket.place;
-        let took = |invoice: &&Invoice| match invoice.took {
-            Took::Sweep { from, to, .. } => to.holds(place) && !from.holds(place),
-            Took::Pick => false,
-        };
-        if let Some(owner) = page.iter().find(took) {
-            return Ok(Some(owner.clone()));
-        }
-    }
+    let takes = takes::of_book(tx, network, key.bucket.book)?;
+    let Some(take) = owner(&takes, key) else { return Ok(None) };
+    Ok(invoices::one(tx, network, take.document)?)
 }
 
 fn corrupt(text: String) -> Error {

@@ -34,6 +34,31 @@ CREATE TABLE currencies (
   PRIMARY KEY (network_id, currency)
 ) {clustered};
 
+-- What one unit of a currency was worth in another on a day, as a decimal.
+CREATE TABLE rates (
+  network_id {int} NOT NULL,
+  day {int} NOT NULL,
+  recorded_at {int} NOT NULL,
+  base {text} NOT NULL,
+  quoted {text} NOT NULL,
+  quote {text} NOT NULL,
+  source {text} NOT NULL,
+  PRIMARY KEY (network_id, day, base, quoted)
+) {clustered};
+
+-- What happened to what is no invoice: settings, rates, parties. One row a change, only ever added.
+CREATE TABLE changes (
+  network_id {int} NOT NULL,
+  change_no {int} NOT NULL,
+  happened_at {int} NOT NULL,
+  actor {text} NOT NULL,
+  subject {text} NOT NULL,
+  subject_id {text} NOT NULL,
+  action {text} NOT NULL,
+  details {text} NOT NULL,
+  PRIMARY KEY (network_id, change_no)
+) {clustered};
+
 CREATE TABLE payment_systems (
   network_id {int} NOT NULL,
   system_id {int} NOT NULL,
@@ -130,8 +155,9 @@ CREATE TABLE conversions (
   PRIMARY KEY (network_id, conversion_id)
 ) {clustered};
 
--- By day before affiliate: what is ingested together lies together. An accrual row names all four.
-CREATE INDEX conversions_by_place ON conversions (network_id, posting_day, affiliate_id, offer_id);
+-- By day first: what is ingested together lies together. A row of an advertiser's accruals names day and offer, one of
+-- an affiliate's all four.
+CREATE INDEX conversions_by_place ON conversions (network_id, posting_day, offer_id, affiliate_id);
 
 -- Superseded states, one row a revision, never rewritten. Unless the next state kept the entry (only a text had
 -- changed), the entry was taken out again at (end_epoch, end_posting_day, end_billable_day).
@@ -171,9 +197,9 @@ CREATE TABLE conversion_revisions (
 ) {clustered};
 
 CREATE INDEX conversion_revisions_by_place
-  ON conversion_revisions (network_id, posting_day, affiliate_id, offer_id);
+  ON conversion_revisions (network_id, posting_day, offer_id, affiliate_id);
 CREATE INDEX conversion_revisions_by_end
-  ON conversion_revisions (network_id, end_posting_day, affiliate_id, offer_id);
+  ON conversion_revisions (network_id, end_posting_day, offer_id, affiliate_id);
 
 -- The log as accounting sees it: one row an entry, with its sign.
 CREATE VIEW conversion_log AS
@@ -200,12 +226,34 @@ CREATE TABLE books (
   cut_as_of {int} NOT NULL,
   low_epoch {int} NOT NULL,
   next_start {int},
+  next_take {int} NOT NULL,
   PRIMARY KEY (network_id, kind, party_id, currency)
 ) {clustered};
 
--- Approved amount and count per book, epoch, day and offer. A row of a past epoch never changes but for its mark
--- (`invoice_id`, the pick that took it; 0: none). `origin_id` is 0, or the invoice that gave the row back. The key
--- begins with what tells most rows apart, so that comparing two keys ends early.
+-- What documents took of a book, in order: the rows with an epoch, a day and a billable day up to these that no earlier
+-- take of the book reaches, none of which has an epoch before low_epoch. A pick takes only some days ("20454:20470,…")
+-- and offers ("3,17,…"); both are NULL where a run leaves nothing behind.
+CREATE TABLE takes (
+  network_id {int} NOT NULL,
+  party_id {int} NOT NULL,
+  take_no {int} NOT NULL,
+  document_id {int} NOT NULL,
+  epoch {int} NOT NULL,
+  through_day {int} NOT NULL,
+  as_of {int} NOT NULL,
+  low_epoch {int} NOT NULL,
+  kind {text} NOT NULL,
+  currency {text} NOT NULL,
+  pick_days {text},
+  pick_offers {text},
+  PRIMARY KEY (network_id, kind, party_id, currency, take_no)
+) {clustered};
+
+CREATE INDEX takes_picks ON takes (network_id, kind, party_id, currency, epoch) WHERE pick_days IS NOT NULL;
+
+-- Approved amount and count per book, epoch, day and offer. A row of a past epoch never changes. `origin_id` is 0, or
+-- the invoice that gave the row back. The key begins with what tells most rows apart, so that comparing two keys ends
+-- early.
 CREATE TABLE accruals (
   network_id {int} NOT NULL,
   party_id {int} NOT NULL,
@@ -216,7 +264,6 @@ CREATE TABLE accruals (
   origin_id {int} NOT NULL,
   units {int} NOT NULL,
   conversions {int} NOT NULL,
-  invoice_id {int} NOT NULL,
   kind {text} NOT NULL,
   currency {text} NOT NULL,
   PRIMARY KEY (network_id, party_id, kind, currency, epoch, posting_day, billable_day, offer_id, origin_id)
@@ -258,8 +305,6 @@ CREATE TABLE run_skips (
   PRIMARY KEY (network_id, run_id, party_id, currency)
 ) {clustered};
 
--- The cut of a normal run's invoice is (cut_epoch, cut_through, cut_as_of), the book's cut before it
--- (from_epoch, from_through, from_as_of); no row it took has an epoch before low_epoch. An invoice of a pick has neither: its accrual rows carry its mark.
 CREATE TABLE invoices (
   network_id {int} NOT NULL,
   kind {text} NOT NULL,
@@ -278,13 +323,6 @@ CREATE TABLE invoices (
   party_name {text} NOT NULL,
   party_email {text},
   run_id {int} NOT NULL,
-  cut_epoch {int},
-  cut_through {int},
-  cut_as_of {int},
-  from_epoch {int},
-  from_through {int},
-  from_as_of {int},
-  low_epoch {int},
   void_epoch {int},
   void_reason {text},
   void_text {text},
@@ -327,6 +365,7 @@ CREATE TABLE take_offs (
   kind {text} NOT NULL,
   party_id {int} NOT NULL,
   invoice_id {int} NOT NULL,
+  currency {text} NOT NULL,
   offer_id {int} NOT NULL,
   conversion_id {text} NOT NULL,
   revision {int} NOT NULL,
@@ -336,7 +375,7 @@ CREATE TABLE take_offs (
   units {int} NOT NULL,
   conversions {int} NOT NULL,
   given_epoch {int} NOT NULL,
-  PRIMARY KEY (network_id, kind, party_id, invoice_id, offer_id, conversion_id, revision, sign, posting_day,
+  PRIMARY KEY (network_id, kind, party_id, invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day,
     billable_day)
 ) {clustered};
 

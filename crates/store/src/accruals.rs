@@ -17,42 +17,33 @@ macro_rules! unbilled_rows {
     () => {
         "FROM books b CROSS JOIN accruals a WHERE a.network_id = b.network_id AND a.kind = b.kind \
          AND a.party_id = b.party_id AND a.currency = b.currency AND a.epoch >= b.low_epoch \
-         AND b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND a.invoice_id = 0 \
+         AND b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} \
          AND (a.epoch > b.cut_epoch OR a.posting_day > b.cut_through OR a.billable_day > b.cut_as_of)"
     };
 }
 
 statements! {
-    BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+    BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
         ORDER BY party_id, currency LIMIT $5 {lock:update}";
-    BOOKS_OF_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+    BOOKS_OF_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) AND party_id {in:6} \
         ORDER BY party_id, currency LIMIT $5 {lock:update}";
-    READ_BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+    READ_BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
         ORDER BY party_id, currency LIMIT $5";
-    BOOKS_OF_PARTIES = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+    BOOKS_OF_PARTIES = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 ORDER BY party_id, currency";
-    LOCK_BOOK = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start FROM books \
+    LOCK_BOOK = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 {lock:update}";
     UNBILLED = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.units, \
         a.conversions ", unbilled_rows!(), " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END");
-    ROWS = concat!("SELECT a.party_id, a.currency, a.epoch, a.posting_day, a.billable_day, a.offer_id, a.origin_id, \
-        a.units, a.conversions ", unbilled_rows!(),
-        " AND a.epoch <= CASE WHEN b.cut_epoch > $4 THEN b.cut_epoch ELSE $4 END ORDER BY 1, 2, 3, 4, 5, 6, 7");
-    OWNED = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions \
+    ROWS = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions \
         FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 \
-        AND epoch >= $5 AND epoch <= $6 AND invoice_id = $7 ORDER BY 3, 4, 5, 6, 7";
-    MARK = "UPDATE accruals SET invoice_id = $10 WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
-        AND currency = $4 AND epoch = $5 AND posting_day = $6 AND billable_day = $7 AND offer_id = $8 \
-        AND origin_id = $9 AND invoice_id = 0";
-    MARK_OF = "SELECT invoice_id FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
-        AND currency = $4 AND epoch = $5 AND posting_day = $6 AND billable_day = $7 AND offer_id = $8 \
-        AND origin_id = $9";
-    /// Every accrual row of some parties, with its mark: for `verify`.
-    ALL_ROWS = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions, \
-        invoice_id FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
+        AND epoch >= $5 AND epoch <= $6 ORDER BY 3, 4, 5, 6, 7";
+    /// Every accrual row of some parties: for `verify`.
+    ALL_ROWS = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions \
+        FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
         ORDER BY 1, 2, 3, 4, 5, 6, 7";
     LIST = "SELECT party_id, currency, posting_day, offer_id, CAST(SUM(units) AS BIGINT), \
         CAST(SUM(conversions) AS BIGINT) FROM accruals WHERE network_id = $1 AND kind = $2 AND origin_id = 0 \
@@ -63,20 +54,20 @@ statements! {
 bulks! {
     ADD = "accruals" [
         "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "epoch" Int, "posting_day" Int,
-        "billable_day" Int, "offer_id" Int, "origin_id" Int, "units" Int, "conversions" Int, "invoice_id" Int
+        "billable_day" Int, "offer_id" Int, "origin_id" Int, "units" Int, "conversions" Int
     ] "ON CONFLICT (network_id, party_id, kind, currency, epoch, posting_day, billable_day, offer_id, origin_id) \
        DO UPDATE SET units = accruals.units + excluded.units, \
        conversions = accruals.conversions + excluded.conversions";
     ENSURE_BOOKS = "books" [
         "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "cut_epoch" Int, "cut_through" Int,
-        "cut_as_of" Int, "low_epoch" Int, "next_start" Int
+        "cut_as_of" Int, "low_epoch" Int, "next_start" Int, "next_take" Int
     ] "ON CONFLICT (network_id, kind, party_id, currency) DO NOTHING";
     SET_BOOKS = "books" [
         "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "cut_epoch" Int, "cut_through" Int,
-        "cut_as_of" Int, "low_epoch" Int, "next_start" Int
+        "cut_as_of" Int, "low_epoch" Int, "next_start" Int, "next_take" Int
     ] "ON CONFLICT (network_id, kind, party_id, currency) DO UPDATE SET cut_epoch = excluded.cut_epoch, \
        cut_through = excluded.cut_through, cut_as_of = excluded.cut_as_of, low_epoch = excluded.low_epoch, \
-       next_start = excluded.next_start";
+       next_start = excluded.next_start, next_take = excluded.next_take";
 }
 
 /// How far a book is billed.
@@ -90,6 +81,16 @@ pub struct BookState {
     pub low_epoch: i64,
     /// The day after its last non-void invoice ended.
     pub next_start: Option<Day>,
+    /// The number of its next take.
+    pub next_take: i64,
+}
+
+impl BookState {
+    /// A book of which nothing was billed.
+    #[must_use]
+    pub const fn unbilled(book: Book) -> BookState {
+        BookState { book, cut: Cut::NONE, low_epoch: 0, next_start: None, next_take: 1 }
+    }
 }
 
 /// The key of an accrual row.
@@ -132,6 +133,7 @@ fn book_state(kind: InvoiceKind, row: &Row) -> Result<BookState> {
         cut: Cut { epoch: row.int(2)?, through: day(row.int(3)?)?, as_of: day(row.int(4)?)? },
         low_epoch: row.int(5)?,
         next_start: row.opt_int(6)?.map(day).transpose()?,
+        next_take: row.int(7)?,
     })
 }
 
@@ -146,6 +148,7 @@ fn push_book(values: &mut Vec<Param<'_>>, network: NetworkId, state: &BookState)
         day_number(state.cut.as_of).into(),
         state.low_epoch.into(),
         state.next_start.map(day_number).into(),
+        state.next_take.into(),
     ]);
 }
 
@@ -154,9 +157,9 @@ fn push_book(values: &mut Vec<Param<'_>>, network: NetworkId, state: &BookState)
 /// # Errors
 /// What the database says.
 pub fn ensure_books(tx: &mut dyn Tx, network: NetworkId, books: &[Book]) -> Result<()> {
-    let mut values = Vec::with_capacity(books.len() * 9);
+    let mut values = Vec::with_capacity(books.len() * 10);
     for book in books {
-        push_book(&mut values, network, &BookState { book: *book, cut: Cut::NONE, low_epoch: 0, next_start: None });
+        push_book(&mut values, network, &BookState::unbilled(*book));
     }
     tx.bulk(&ENSURE_BOOKS, &values)?;
     Ok(())
@@ -167,7 +170,7 @@ pub fn ensure_books(tx: &mut dyn Tx, network: NetworkId, books: &[Book]) -> Resu
 /// # Errors
 /// What the database says, also where a sum leaves the range of an amount.
 pub fn add(tx: &mut dyn Tx, network: NetworkId, rows: &[AccrualRow]) -> Result<()> {
-    let mut values = Vec::with_capacity(rows.len() * 12);
+    let mut values = Vec::with_capacity(rows.len() * 11);
     for AccrualRow { key: RowKey { bucket, origin }, tally } in rows {
         values.extend([
             Param::Int(network.get()),
@@ -181,7 +184,6 @@ pub fn add(tx: &mut dyn Tx, network: NetworkId, rows: &[AccrualRow]) -> Result<(
             origin.map_or(0, InvoiceId::get).into(),
             tally.units.into(),
             tally.conversions.into(),
-            Param::Int(0),
         ]);
     }
     tx.bulk(&ADD, &values)?;
@@ -256,7 +258,7 @@ pub fn lock_book(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Opti
 /// # Errors
 /// What the database says.
 pub fn set_books(tx: &mut dyn Tx, network: NetworkId, states: &[BookState]) -> Result<()> {
-    let mut values = Vec::with_capacity(states.len() * 9);
+    let mut values = Vec::with_capacity(states.len() * 10);
     states.iter().for_each(|state| push_book(&mut values, network, state));
     tx.bulk(&SET_BOOKS, &values)?;
     Ok(())
@@ -283,70 +285,11 @@ pub fn each_unbilled(
     })
 }
 
-/// The unbilled rows of all books of some parties, as a run with this epoch sees them, by book and place.
+/// The rows of a book in a range of epochs, by place.
 ///
 /// # Errors
 /// What the database says.
-pub fn unbilled_rows(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    kind: InvoiceKind,
-    parties: &[i64],
-    epoch: i64,
-) -> Result<Vec<AccrualRow>> {
-    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), epoch.into()];
-    tx.query(ROWS, &params)?.iter().map(|row| accrual_row(kind, row)).collect()
-}
-
-fn row_key(network: NetworkId, RowKey { bucket, origin }: &RowKey) -> Vec<Param<'static>> {
-    vec![
-        network.get().into(),
-        bucket.book.kind.as_str().into(),
-        bucket.book.party_id.into(),
-        bucket.book.currency.code().into(),
-        bucket.place.epoch.into(),
-        day_number(bucket.place.posting_day).into(),
-        day_number(bucket.place.billable_day).into(),
-        bucket.offer_id.get().into(),
-        origin.map_or(0, InvoiceId::get).into(),
-    ]
-}
-
-/// The mark of a row: `None` where there is no such row, `Some(None)` where it has no mark.
-///
-/// # Errors
-/// What the database says.
-pub fn mark_of(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Option<Option<InvoiceId>>> {
-    let row = tx.query_one(MARK_OF, &row_key(network, key))?;
-    row.map(|row| Ok(Some(row.int(0)?).filter(|id| *id != 0).map(InvoiceId::new))).transpose()
-}
-
-/// Marks unbilled rows as taken by the invoice of a pick.
-///
-/// # Errors
-/// What the database says.
-pub fn mark(tx: &mut dyn Tx, network: NetworkId, invoice: InvoiceId, rows: &[AccrualRow]) -> Result<()> {
-    for row in rows {
-        let mut params = row_key(network, &row.key);
-        params.push(invoice.get().into());
-        if tx.execute(MARK, &params)? != 1 {
-            return Err(tx.conflict());
-        }
-    }
-    Ok(())
-}
-
-/// The rows of a book in a range of epochs that carry this mark; `None`: no mark.
-///
-/// # Errors
-/// What the database says.
-pub fn rows_with_mark(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    book: Book,
-    epochs: (i64, i64),
-    mark: Option<InvoiceId>,
-) -> Result<Vec<AccrualRow>> {
+pub fn rows(tx: &mut dyn Tx, network: NetworkId, book: Book, epochs: (i64, i64)) -> Result<Vec<AccrualRow>> {
     let params = [
         network.get().into(),
         book.kind.as_str().into(),
@@ -354,12 +297,11 @@ pub fn rows_with_mark(
         book.currency.code().into(),
         epochs.0.into(),
         epochs.1.into(),
-        mark.map_or(0, InvoiceId::get).into(),
     ];
-    tx.query(OWNED, &params)?.iter().map(|row| accrual_row(book.kind, row)).collect()
+    tx.query(ROWS, &params)?.iter().map(|row| accrual_row(book.kind, row)).collect()
 }
 
-/// Every row of a range of parties with its mark, by book and place.
+/// Every row of a range of parties, by book and place.
 ///
 /// # Errors
 /// What the database says.
@@ -368,12 +310,11 @@ pub fn all_rows(
     network: NetworkId,
     kind: InvoiceKind,
     parties: (i64, i64),
-) -> Result<Vec<(AccrualRow, Option<InvoiceId>)>> {
+) -> Result<Vec<AccrualRow>> {
     let params = [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()];
     let mut rows = Vec::new();
     tx.query_each(ALL_ROWS, &params, &mut |row| {
-        let mark = Some(row.int(9)?).filter(|id| *id != 0).map(InvoiceId::new);
-        rows.push((accrual_row(kind, &row)?, mark));
+        rows.push(accrual_row(kind, &row)?);
         Ok(())
     })?;
     Ok(rows)

@@ -1,8 +1,9 @@
 //! Conversions: their last received states and the superseded ones.
 
+use quittance_domain::accrual::Bucket;
 use quittance_domain::conversion::{Conversion, ConversionStatus, EntryPlace, KnownConversion, TEXT_NAMES, Texts};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{AdvertiserId, AffiliateId, NetworkId, OfferId};
+use quittance_domain::ids::{AdvertiserId, AffiliateId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
@@ -24,24 +25,58 @@ macro_rules! state_columns {
     };
 }
 
+/// The entries behind one accrual row: those put in there, and those taken out there.
+macro_rules! entries_of_bucket {
+    ($party:literal, $units:literal, $currency:literal, $only:literal) => {
+        concat!(
+            "SELECT conversion_id, revision, 1, ",
+            $units,
+            ", occurred_at \
+             FROM conversions {by:conversions_by_place} WHERE network_id = $1 AND ",
+            $party,
+            " = $2 AND epoch = $3 \
+             AND posting_day = $4 AND billable_day = $5 AND offer_id = $6 AND ",
+            $currency,
+            " = $7",
+            $only,
+            " AND status = 'approved' \
+             UNION ALL SELECT conversion_id, revision, 1, ",
+            $units,
+            ", occurred_at \
+             FROM conversion_revisions {by:conversion_revisions_by_place} WHERE network_id = $1 AND ",
+            $party,
+            " = $2 \
+             AND epoch = $3 AND posting_day = $4 AND billable_day = $5 AND offer_id = $6 AND ",
+            $currency,
+            " = $7",
+            $only,
+            " AND status = 'approved' AND entry_kept = 0 \
+             UNION ALL SELECT conversion_id, revision, -1, -",
+            $units,
+            ", occurred_at \
+             FROM conversion_revisions {by:conversion_revisions_by_end} WHERE network_id = $1 AND ",
+            $party,
+            " = $2 \
+             AND end_epoch = $3 AND end_posting_day = $4 AND end_billable_day = $5 AND offer_id = $6 \
+             AND ",
+            $currency,
+            " = $7",
+            $only,
+            " AND status = 'approved' AND entry_kept = 0 \
+             ORDER BY 5, 1, 2, 3 DESC LIMIT $8 OFFSET $9"
+        )
+    };
+}
+
 statements! {
     KNOWN = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id {in:2}");
     ONE = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id = $2");
     REVISIONS = concat!("SELECT ", state_columns!(), ", end_epoch, end_posting_day, end_billable_day, entry_kept \
         FROM conversion_revisions WHERE network_id = $1 AND conversion_id = $2 ORDER BY revision");
-    /// The entries behind one accrual row: those put in there, and those taken out there.
-    ENTRIES_OF_BUCKET = "SELECT conversion_id, revision, 1, payout_units, occurred_at \
-        FROM conversions {by:conversions_by_place} WHERE network_id = $1 AND affiliate_id = $2 AND epoch = $3 \
-        AND posting_day = $4 AND billable_day = $5 AND offer_id = $6 AND payout_currency = $7 AND status = 'approved' \
-        UNION ALL SELECT conversion_id, revision, 1, payout_units, occurred_at \
-        FROM conversion_revisions {by:conversion_revisions_by_place} WHERE network_id = $1 AND affiliate_id = $2 \
-        AND epoch = $3 AND posting_day = $4 AND billable_day = $5 AND offer_id = $6 AND payout_currency = $7 \
-        AND status = 'approved' AND entry_kept = 0 \
-        UNION ALL SELECT conversion_id, revision, -1, -payout_units, occurred_at \
-        FROM conversion_revisions {by:conversion_revisions_by_end} WHERE network_id = $1 AND affiliate_id = $2 \
-        AND end_epoch = $3 AND end_posting_day = $4 AND end_billable_day = $5 AND offer_id = $6 \
-        AND payout_currency = $7 AND status = 'approved' AND entry_kept = 0 ORDER BY 5, 1, 2, 3 DESC \
-        LIMIT $8 OFFSET $9";
+    /// The entries behind one accrual row of an affiliate.
+    ENTRIES_OF_PAYABLE = entries_of_bucket!("affiliate_id", "payout_units", "payout_currency", "");
+    /// The entries behind one accrual row of an advertiser. Conversions without revenue have none.
+    ENTRIES_OF_RECEIVABLE = entries_of_bucket!("advertiser_id", "revenue_units", "revenue_currency", " AND revenue_units <> 0");
     REMEMBER_UPDATE = "UPDATE conversions SET updated_at = $3 WHERE network_id = $1 AND conversion_id = $2 \
         AND (updated_at IS NULL OR updated_at < $3)";
     COUNT = "SELECT COUNT(*) FROM conversions WHERE network_id = $1";
@@ -102,7 +137,7 @@ pub struct Superseded {
     pub entry_kept: bool,
 }
 
-/// One entry of the log in a payable book.
+/// One entry of the log in a book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
     /// The conversion.
@@ -294,31 +329,28 @@ impl Part {
     pub const ALL: Part = Part { start: 0, limit: usize::MAX };
 }
 
-/// A part of the entries behind one accrual row of an affiliate, in the order of their happening.
+/// A part of the entries behind one accrual row that ingest made, in the order of their happening.
 ///
 /// # Errors
 /// What the database says.
-pub fn entries_of_bucket(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    affiliate: AffiliateId,
-    currency: Currency,
-    place: EntryPlace,
-    offer: OfferId,
-    part: Part,
-) -> Result<Vec<LogEntry>> {
+pub fn entries_of_bucket(tx: &mut dyn Tx, network: NetworkId, bucket: &Bucket, part: Part) -> Result<Vec<LogEntry>> {
+    let sql = match bucket.book.kind {
+        InvoiceKind::Payable => ENTRIES_OF_PAYABLE,
+        InvoiceKind::Receivable => ENTRIES_OF_RECEIVABLE,
+    };
+    let place = bucket.place;
     let params = [
         network.get().into(),
-        affiliate.get().into(),
+        bucket.book.party_id.into(),
         place.epoch.into(),
         day_number(place.posting_day).into(),
         day_number(place.billable_day).into(),
-        offer.get().into(),
-        currency.code().into(),
+        bucket.offer_id.get().into(),
+        bucket.book.currency.code().into(),
         i64::try_from(part.limit).unwrap_or(i64::MAX).into(),
         i64::try_from(part.start).unwrap_or(i64::MAX).into(),
     ];
-    tx.query(ENTRIES_OF_BUCKET, &params)?
+    tx.query(sql, &params)?
         .iter()
         .map(|row| {
             Ok(LogEntry {

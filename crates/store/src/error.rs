@@ -31,6 +31,15 @@ pub enum Error {
         /// The newest version this program knows.
         known: i64,
     },
+    /// The schema is of a version that was never released. Nothing was done.
+    #[error(
+        "the database has schema version {found}, which was made before the first release and cannot be upgraded: make \
+         a new database and import again"
+    )]
+    Unreleased {
+        /// The version found in the database.
+        found: i64,
+    },
     /// The schema is older than the program's, and migrations did not run.
     #[error("the database has schema version {found}, this program needs {known}: run `quittance migrate`")]
     Older {

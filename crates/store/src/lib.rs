@@ -9,6 +9,7 @@
 
 pub mod accruals;
 pub mod audit;
+pub mod changes;
 pub mod conversions;
 pub mod dialect;
 mod error;
@@ -20,9 +21,11 @@ mod migrations;
 pub mod networks;
 pub mod parties;
 mod postgres;
+pub mod rates;
 pub mod runs;
 mod sqlite;
 mod statements;
+pub mod takes;
 mod tx;
 
 use std::path::Path;
@@ -114,15 +117,18 @@ impl Store {
         }
     }
 
-    /// Tells PostgreSQL what a large import has changed, so that the next run is planned well: its own collector comes by
-    /// a minute later. SQLite needs no statistics.
+    /// Tells PostgreSQL what a large import has changed, and clears away the states that accruals had on the way, so that
+    /// the next run is planned well and reads little: its own collector comes by a minute later. SQLite needs neither.
     ///
     /// # Errors
     /// What the database says.
     pub fn refresh_statistics(&self) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(_) => Ok(()),
-            Backend::Postgres(postgres) => postgres.batch(ANALYZE),
+            Backend::Postgres(postgres) => {
+                postgres.batch(ANALYZE)?;
+                postgres.batch(VACUUM)
+            }
         }
     }
 
@@ -139,7 +145,9 @@ impl Store {
 }
 
 /// What an import and the runs after it read.
-const ANALYZE: &str = "ANALYZE conversions, conversion_revisions, accruals, books, parties, offers";
+const ANALYZE: &str = "ANALYZE conversions, conversion_revisions, books, parties, offers";
+/// What an import changes again and again. This cannot share a transaction with anything else.
+const VACUUM: &str = "VACUUM (ANALYZE) accruals";
 
 /// A URL fit to be shown: what stands before an `@` is left out.
 fn without_password(url: &str) -> String {

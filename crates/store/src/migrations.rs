@@ -8,8 +8,11 @@ use crate::{Param, Store};
 /// Every version's statements, the first at index 0. A published one is never edited; a change is a new one.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
 
+/// The version of the first of them. Lower ones were made while Quittance was being built, and cannot be upgraded.
+const FIRST_VERSION: i64 = 2;
+
 /// The schema version that this program reads and writes.
-pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+pub const SCHEMA_VERSION: i64 = FIRST_VERSION - 1 + MIGRATIONS.len() as i64;
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (version {int} NOT NULL PRIMARY KEY) {clustered}";
 const EXISTS_SQLITE: &str = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_versions'";
@@ -33,14 +36,18 @@ fn version(store: &Store, tx: &mut dyn Tx) -> Result<i64> {
     tx.query_one(VERSION, &[])?.map_or(Ok(0), |row| row.int(0))
 }
 
-fn newer(found: i64) -> Result<()> {
-    if found > SCHEMA_VERSION { Err(Error::Newer { found, known: SCHEMA_VERSION }) } else { Ok(()) }
+fn upgradable(found: i64) -> Result<()> {
+    match found {
+        0 | FIRST_VERSION..=SCHEMA_VERSION => Ok(()),
+        _ if found > SCHEMA_VERSION => Err(Error::Newer { found, known: SCHEMA_VERSION }),
+        _ => Err(Error::Unreleased { found }),
+    }
 }
 
 pub(crate) fn migrate(store: &Store) -> Result<()> {
     // Most starts find nothing to do, and must not wait for a writer then.
     let found = store.read(|tx| version(store, tx))?;
-    newer(found)?;
+    upgradable(found)?;
     if found == SCHEMA_VERSION {
         return Ok(());
     }
@@ -50,12 +57,12 @@ pub(crate) fn migrate(store: &Store) -> Result<()> {
         }
         tx.execute(CREATE, &[])?;
         let found = version(store, tx)?;
-        newer(found)?;
-        for (index, migration) in MIGRATIONS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
+        upgradable(found)?;
+        for (version, migration) in (FIRST_VERSION..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
             for statement in statements(migration) {
                 tx.execute(statement, &[])?;
             }
-            tx.execute(RECORD, &[Param::Int(index as i64 + 1)])?;
+            tx.execute(RECORD, &[Param::Int(version)])?;
         }
         Ok(())
     })
@@ -69,7 +76,7 @@ fn statements(migration: &'static str) -> impl Iterator<Item = &'static str> {
 
 pub(crate) fn check(store: &Store) -> Result<()> {
     let found = store.read(|tx| version(store, tx))?;
-    newer(found)?;
+    upgradable(found)?;
     if found < SCHEMA_VERSION {
         return Err(Error::Older { found, known: SCHEMA_VERSION });
     }

@@ -1,7 +1,9 @@
 //! Every statement of the store is declared through one macro, so that a test can prepare each on both databases.
 
 use crate::dialect::Dialect;
-use crate::{accruals, audit, conversions, idempotency, invoices, keys, ledger, networks, parties, runs};
+use crate::{
+    accruals, audit, changes, conversions, idempotency, invoices, keys, ledger, networks, parties, rates, runs, takes,
+};
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
 macro_rules! statements {
@@ -40,6 +42,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         invoices::payments::STATEMENTS,
         invoices::take_offs::STATEMENTS,
         audit::STATEMENTS,
+        changes::STATEMENTS,
         keys::STATEMENTS,
         ledger::STATEMENTS,
         networks::STATEMENTS,
@@ -47,10 +50,13 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         parties::methods::STATEMENTS,
         parties::offers::STATEMENTS,
         parties::reference::STATEMENTS,
+        rates::STATEMENTS,
         runs::STATEMENTS,
+        takes::STATEMENTS,
     ];
     let bulks = [
         accruals::BULKS,
+        changes::BULKS,
         conversions::BULKS,
         invoices::BULKS,
         invoices::history::BULKS,
@@ -62,7 +68,9 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         parties::methods::BULKS,
         parties::offers::BULKS,
         parties::reference::BULKS,
+        rates::BULKS,
         runs::BULKS,
+        takes::BULKS,
     ];
     let plain = plain.into_iter().flatten().map(|(name, sql)| (*name, dialect.expand(sql).into_owned()));
     let bulks = bulks.into_iter().flatten().map(|bulk| (bulk.table, dialect.bulk(bulk)));

@@ -54,6 +54,8 @@ both_databases! {
         store.run_sql(&format!("INSERT INTO schema_versions (version) VALUES ({})", SCHEMA_VERSION + 1)).unwrap();
         assert!(matches!(store.migrate(), Err(Error::Newer { .. })));
         assert!(matches!(store.check(), Err(Error::Newer { .. })));
+        store.run_sql("DELETE FROM schema_versions; INSERT INTO schema_versions (version) VALUES (1)").unwrap();
+        assert!(matches!(store.migrate(), Err(Error::Unreleased { found: 1 })));
     }
 
     fn several_processes_migrate_at_once(database) {

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind, RunId};
-use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::invoice::{InvoiceStatus, LineType};
 use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceFilter};
 use quittance_engine::keys::{Actor, Role};
 use quittance_engine::{Call, Engine, Error};
@@ -195,7 +195,7 @@ pub(super) async fn corrections(subject: Subject) -> Result<Answer, Problem> {
     subject
         .part(|engine, call, invoice| {
             let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-            let corrections = lines.iter().filter(|line| line.line_type == "correction");
+            let corrections = lines.iter().filter(|line| line.line_type == LineType::Correction);
             let corrections: Vec<Value> = corrections.map(|line| wire::line(line, invoice.book.currency)).collect();
             Ok(json!({ "corrections": corrections }))
         })

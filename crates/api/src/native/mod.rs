@@ -4,6 +4,7 @@ mod actions;
 mod conversions;
 mod invoices;
 mod params;
+mod rates;
 mod runs;
 pub mod wire;
 
@@ -32,6 +33,8 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/conversions:batch", roles: SEND },
     Rule { method: "GET", route: "/billing/v1/conversions/{id}", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/accruals", roles: LOOK },
+    Rule { method: "GET", route: "/billing/v1/rates", roles: LOOK },
+    Rule { method: "POST", route: "/billing/v1/rates", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/billing-runs", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/billing-runs/{id}", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/invoices", roles: OWN },
@@ -59,6 +62,7 @@ pub fn routes(state: AppState) -> Router {
         .route("/conversions:batch", post(conversions::batch))
         .route("/conversions/{id}", get(conversions::one))
         .route("/accruals", get(conversions::accruals))
+        .route("/rates", get(rates::list).post(rates::import))
         .route("/billing-runs", post(runs::start))
         .route("/billing-runs/{id}", get(runs::one))
         .route("/invoices", get(invoices::list))

@@ -13,22 +13,35 @@ use quittance_http::{AppState, Problem};
 use super::params::Body;
 use super::wire;
 
-const MEMBERS: &[&str] = &["through", "from", "kind", "affiliates", "exclude", "offers", "dry_run"];
+const MEMBERS: &[&str] = &["through", "from", "kind", "affiliates", "advertisers", "exclude", "offers", "dry_run"];
 
 fn request(members: &Body) -> Result<RunRequest, Problem> {
     let kind = members.text("kind")?.unwrap_or_else(|| "payable".to_owned());
-    let (only, except) = (members.ids("affiliates")?, members.ids("exclude")?);
+    let kind = InvoiceKind::parse(&kind)
+        .ok_or_else(|| Problem::bad_request("/kind", format!("kind: {kind:?} is not payable or receivable")))?;
+    let (affiliates, advertisers) = (members.ids("affiliates")?, members.ids("advertisers")?);
+    let (only, other, named) = match kind {
+        InvoiceKind::Payable => (affiliates, advertisers, "advertisers"),
+        InvoiceKind::Receivable => (advertisers, affiliates, "affiliates"),
+    };
+    if !other.is_empty() {
+        let detail = format!("{named}: the invoices of a {kind} run are with {}s", kind.party_kind());
+        return Err(Problem::bad_request(&format!("/{named}"), detail));
+    }
+    let except = members.ids("exclude")?;
     let parties = match (only.is_empty(), except.is_empty()) {
         (true, true) => Parties::All,
         (false, true) => Parties::Only(only),
         (true, false) => Parties::Except(except),
         (false, false) => {
-            return Err(Problem::bad_request("/exclude", "affiliates and exclude cannot be given together"));
+            return Err(Problem::bad_request(
+                "/exclude",
+                "exclude: it cannot be given together with the parties to bill",
+            ));
         }
     };
     Ok(RunRequest {
-        kind: InvoiceKind::parse(&kind)
-            .ok_or_else(|| Problem::bad_request("/kind", format!("kind: {kind:?} is not payable or receivable")))?,
+        kind,
         through: Body::required("through", members.day("through")?)?,
         from: members.day("from")?,
         parties,

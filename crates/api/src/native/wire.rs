@@ -10,6 +10,7 @@ use quittance_engine::ingest::IngestReport;
 use quittance_engine::invoices::{
     ConversionView, DayAccrual, HistoryRow, Invoice, InvoiceConversion, Line, Payment, StoredPosting,
 };
+use quittance_engine::rates::{DayQuote, RatesReport};
 use serde_json::{Value, json};
 
 /// Billing units as a decimal.
@@ -18,14 +19,18 @@ pub fn amount(units: i64, currency: Currency) -> String {
     Money::new(units, currency).to_decimal()
 }
 
+/// The member that names the party of an invoice.
+const fn party_id(kind: InvoiceKind) -> &'static str {
+    match kind {
+        InvoiceKind::Payable => "affiliate_id",
+        InvoiceKind::Receivable => "advertiser_id",
+    }
+}
+
 /// An invoice.
 #[must_use]
 pub fn invoice(invoice: &Invoice) -> Value {
     let currency = invoice.book.currency;
-    let party = match invoice.book.kind {
-        InvoiceKind::Payable => "affiliate_id",
-        InvoiceKind::Receivable => "advertiser_id",
-    };
     let balance = invoice.billed_units.saturating_sub(invoice.paid_units);
     let mut json = json!({
         "id": invoice.invoice_id.get(),
@@ -50,7 +55,7 @@ pub fn invoice(invoice: &Invoice) -> Value {
         "created_by": invoice.created_by,
         "updated_at": invoice.updated_at.to_string(),
     });
-    json[party] = invoice.book.party_id.into();
+    json[party_id(invoice.book.kind)] = invoice.book.party_id.into();
     json
 }
 
@@ -59,7 +64,7 @@ pub fn invoice(invoice: &Invoice) -> Value {
 pub fn line(line: &Line, currency: Currency) -> Value {
     json!({
         "line": line.line_no,
-        "type": line.line_type,
+        "type": line.line_type.as_str(),
         "offer_id": line.offer_id.map(|id| id.get()),
         "period": { "start": line.period.start.to_string(), "end": line.period.end.to_string() },
         "conversions": line.taken.conversions,
@@ -136,19 +141,48 @@ pub fn posting(posting: &StoredPosting) -> Value {
 pub fn run(report: &RunReport) -> Value {
     let totals = report.totals.iter().map(|t| (t.currency.code().to_owned(), Value::from(amount(t.units, t.currency))));
     let skipped = report.skipped.iter().map(|skip| {
-        json!({
-            "affiliate_id": skip.party_id,
+        let mut json = json!({
             "currency": skip.currency.code(),
             "amount": amount(skip.units, skip.currency),
             "reason": skip.reason,
-        })
+        });
+        json[party_id(report.kind)] = skip.party_id.into();
+        json
     });
     json!({
         "run_id": report.run_id.map(|id| id.get()),
+        "kind": report.kind.as_str(),
         "status": if report.done { "done" } else { "running" },
         "invoices": report.invoices(),
         "totals": totals.collect::<serde_json::Map<_, _>>(),
         "skipped": skipped.collect::<Vec<_>>(),
+    })
+}
+
+/// A rate of a day: one unit of the base is so many of the quoted currency.
+#[must_use]
+pub fn rate(rate: &DayQuote) -> Value {
+    json!({
+        "date": rate.day.to_string(),
+        "base": rate.base.code(),
+        "quote": rate.quoted.code(),
+        "rate": rate.quote.quote.to_string(),
+        "source": rate.quote.source,
+    })
+}
+
+/// What an import of rates did.
+#[must_use]
+pub fn rates_report(report: &RatesReport) -> Value {
+    let errors = report.rejections.iter().map(|r| json!({ "position": r.line, "detail": r.detail }));
+    json!({
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "rejected": report.rejections.len(),
+        "days": report.days.map(|(start, end)| json!({ "start": start.to_string(), "end": end.to_string() })),
+        "warnings": report.warnings,
+        "errors": errors.collect::<Vec<_>>(),
     })
 }
 
@@ -178,13 +212,15 @@ pub fn ingest(report: &IngestReport) -> Value {
 pub fn conversion_view(view: &ConversionView) -> Value {
     let conversion = &view.known.conversion;
     let entries = view.entries.iter().map(|entry| {
-        json!({
-            "affiliate_id": entry.affiliate_id,
+        let mut json = json!({
+            "kind": entry.kind.as_str(),
             "amount": entry.amount.to_decimal(),
             "currency": entry.amount.currency().code(),
             "day": entry.posting_day.to_string(),
             "invoice_id": entry.invoice_id.map(|id| id.get()),
-        })
+        });
+        json[party_id(entry.kind)] = entry.party_id.into();
+        json
     });
     let mut json = json!({
         "conversion_id": conversion.conversion_id,
@@ -219,6 +255,6 @@ pub fn accrual(row: &DayAccrual, kind: InvoiceKind) -> Value {
         "amount": amount(row.units, row.currency),
         "conversions": row.conversions,
     });
-    json[format!("{}_id", kind.party_kind().as_str())] = row.party_id.into();
+    json[party_id(kind)] = row.party_id.into();
     json
 }

@@ -26,7 +26,10 @@ pub(crate) struct Bill {
     /// Only these affiliates.
     #[arg(long, value_name = "ID", conflicts_with = "exclude")]
     affiliate: Vec<i64>,
-    /// All but these affiliates.
+    /// Only these advertisers, of receivable invoices.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["exclude", "affiliate"])]
+    advertiser: Vec<i64>,
+    /// All but these affiliates, or of receivable invoices advertisers.
     #[arg(long, value_name = "ID")]
     exclude: Vec<i64>,
     /// Only these offers.
@@ -51,13 +54,21 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
     let Some(through) = &args.through else {
         return Err(Usage("--through DATE is needed: this version has no billing schedules yet".to_owned()).into());
     };
-    let parties = match (args.affiliate.as_slice(), args.exclude.as_slice()) {
+    let kind = InvoiceKind::parse(&args.kind).unwrap_or(InvoiceKind::Payable);
+    let (only, other) = match kind {
+        InvoiceKind::Payable => (&args.affiliate, &args.advertiser),
+        InvoiceKind::Receivable => (&args.advertiser, &args.affiliate),
+    };
+    if !other.is_empty() {
+        return Err(Usage(format!("the invoices of a {kind} run are with {}s", kind.party_kind())).into());
+    }
+    let parties = match (only.as_slice(), args.exclude.as_slice()) {
         ([], []) => Parties::All,
         ([], except) => Parties::Except(except.to_vec()),
         (only, _) => Parties::Only(only.to_vec()),
     };
     let request = RunRequest {
-        kind: InvoiceKind::parse(&args.kind).unwrap_or(InvoiceKind::Payable),
+        kind,
         through: day("through", through)?,
         from: args.from.as_deref().map(|from| day("from", from)).transpose()?,
         parties,
@@ -100,8 +111,12 @@ pub(crate) fn text(report: &RunReport) -> String {
         return out;
     }
     out += &format!("\n{} left for a later run:\n\n", grouped(report.skipped.len()));
-    let columns =
-        [("affiliate", Side::Right), ("currency", Side::Left), ("amount", Side::Right), ("reason", Side::Left)];
+    let columns = [
+        (report.kind.party_kind().as_str(), Side::Right),
+        ("currency", Side::Left),
+        ("amount", Side::Right),
+        ("reason", Side::Left),
+    ];
     let mut skipped = Table::new(&columns);
     for skip in report.skipped.iter().take(SKIPPED_SHOWN) {
         let amount = Money::new(skip.units, skip.currency).to_decimal();

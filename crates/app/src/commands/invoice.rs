@@ -253,7 +253,7 @@ impl Acting<'_> {
                 let counted = if line.offer_id.is_some() { grouped(line.taken.conversions) } else { String::new() };
                 table.row([
                     line.line_no.to_string(),
-                    line.line_type.to_owned(),
+                    line.line_type.as_str().replace('_', " "),
                     offer,
                     line.period.to_string(),
                     counted,

@@ -20,6 +20,12 @@ pub(crate) struct Invoices {
     /// Only this affiliate's.
     #[arg(long, value_name = "ID")]
     affiliate: Option<i64>,
+    /// Only this advertiser's.
+    #[arg(long, value_name = "ID", conflicts_with = "affiliate")]
+    advertiser: Option<i64>,
+    /// Only payable or only receivable ones.
+    #[arg(long, value_parser = ["payable", "receivable"])]
+    kind: Option<String>,
     /// Only in this status: pending, approved, partly_paid, paid or void.
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
@@ -52,9 +58,14 @@ fn run(context: &Context, args: &Invoices) -> anyhow::Result<Exit> {
         let known = InvoiceStatus::ALL.map(InvoiceStatus::as_str).join(", ");
         InvoiceStatus::parse(word).with_context(|| format!("--status: {word:?} is none of {known}"))
     });
+    let of_party = match (args.affiliate, args.advertiser) {
+        (Some(_), _) => Some(InvoiceKind::Payable),
+        (None, Some(_)) => Some(InvoiceKind::Receivable),
+        (None, None) => None,
+    };
     let filter = InvoiceFilter {
-        kind: args.affiliate.map(|_| InvoiceKind::Payable),
-        party_id: args.affiliate,
+        kind: of_party.or(args.kind.as_deref().and_then(InvoiceKind::parse)),
+        party_id: args.affiliate.or(args.advertiser),
         status: status.transpose()?,
         currency: args.currency.as_deref().map(Currency::parse).transpose().context("--currency")?,
         run_id: args.run.map(RunId::new),
@@ -79,9 +90,15 @@ fn run(context: &Context, args: &Invoices) -> anyhow::Result<Exit> {
 
 /// Invoices as a table.
 pub(crate) fn table(invoices: &[Invoice]) -> Table {
+    let payable = invoices.iter().filter(|invoice| invoice.book.kind == InvoiceKind::Payable).count();
+    let party = match payable {
+        0 if !invoices.is_empty() => "advertiser",
+        count if count == invoices.len() => "affiliate",
+        _ => "party",
+    };
     let mut table = Table::new(&[
         ("id", Side::Right),
-        ("affiliate", Side::Left),
+        (party, Side::Left),
         ("period", Side::Left),
         ("status", Side::Left),
         ("billed", Side::Right),
@@ -94,7 +111,12 @@ pub(crate) fn table(invoices: &[Invoice]) -> Table {
         let amount = |units: i64| grouped(Money::new(units, invoice.book.currency).to_decimal());
         table.row([
             invoice.invoice_id.to_string(),
-            format!("{} {}", invoice.book.party_id, invoice.party_name),
+            match party {
+                "party" => {
+                    format!("{} {} {}", invoice.book.kind.party_kind(), invoice.book.party_id, invoice.party_name)
+                }
+                _ => format!("{} {}", invoice.book.party_id, invoice.party_name),
+            },
             invoice.period.to_string(),
             invoice.status.as_str().replace('_', " "),
             amount(invoice.billed_units),

@@ -4,11 +4,13 @@ pub(crate) mod bill;
 pub(crate) mod demo;
 pub(crate) mod import_conversions;
 pub(crate) mod import_network;
+pub(crate) mod import_rates;
 pub(crate) mod invoice;
 pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod verify;
 

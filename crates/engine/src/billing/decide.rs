@@ -1,20 +1,20 @@
 //! From some books to a decision for each: an invoice with what it takes, a reason for none, or nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use quittance_domain::accrual::{Book, Cut};
+use quittance_domain::accrual::{Book, Cut, Pick, Reach};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, NetworkId};
+use quittance_domain::ids::{InvoiceKind, NetworkId, OfferId};
 use quittance_domain::money::Money;
+use quittance_domain::period::Period;
 use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Unbilled, plan};
 use quittance_domain::time::Day;
-use quittance_store::accruals::{AccrualRow, BookState};
+use quittance_store::accruals::BookState;
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
 use quittance_store::runs::RunSkip;
 use quittance_store::{Tx, invoices};
 
 use super::RunRequest;
-use super::pick;
 use super::sums::{Class, UnbilledSum, unbilled_sums};
 use crate::error::Result;
 
@@ -35,8 +35,8 @@ pub(super) struct Decided {
     pub(super) book_after: BookState,
     /// The invoice.
     pub(super) invoice: PlannedInvoice,
-    /// The rows that a pick takes; `None`: a sweep takes all inside the book's new cut.
-    pub(super) picked: Option<Vec<AccrualRow>>,
+    /// What it takes of the book.
+    pub(super) reach: Reach,
 }
 
 /// The decisions for some books.
@@ -59,15 +59,11 @@ pub(super) fn decide(
     let mut ids: Vec<i64> = books.iter().map(|state| state.book.party_id).collect();
     ids.dedup();
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
-    let sums = unbilled_sums(tx, setup.network, request.kind, books, cut)?;
+    let sums = unbilled_sums(tx, setup.network, request, books, cut)?;
     let mut decisions = Decisions::default();
     for state in books {
         let Some(sums) = sums.get(&state.book) else { continue };
-        let taking = if is_pick(request, cut, state) {
-            pick::take(tx, setup.network, request, cut, state)?
-        } else {
-            sweep(tx, setup.network, cut, state, sums)?
-        };
+        let taking = take(tx, setup.network, request, cut, state, sums)?;
         let situation = Situation {
             book: state.book,
             from: request.from,
@@ -82,7 +78,7 @@ pub(super) fn decide(
             Plan::Issue(invoice) => {
                 let after = state.next_start.max(Some(invoice.period.end.plus_days(1)));
                 let book_after = BookState { next_start: after, ..taking.book_after };
-                decisions.issue.push(Decided { book: *state, book_after, invoice, picked: taking.picked });
+                decisions.issue.push(Decided { book: *state, book_after, invoice, reach: taking.reach });
             }
             Plan::Skip { reason, total_units } => decisions.skips.push(skip(state.book, reason, total_units)),
             Plan::Nothing => decisions.skips.extend(held_back(state.book, sums)?),
@@ -93,29 +89,54 @@ pub(super) fn decide(
 }
 
 /// What a book would be billed for, and what becomes of the book.
-pub(super) struct Taking {
-    pub(super) unbilled: Vec<Unbilled>,
-    pub(super) billed_periods: Vec<quittance_domain::period::Period>,
-    pub(super) book_after: BookState,
-    pub(super) picked: Option<Vec<AccrualRow>>,
+struct Taking {
+    unbilled: Vec<Unbilled>,
+    billed_periods: Vec<Period>,
+    reach: Reach,
+    book_after: BookState,
 }
 
-/// Whether a run takes some rows of a book and leaves others behind that lie before them: then it marks what it takes.
-fn is_pick(request: &RunRequest, cut: Cut, state: &BookState) -> bool {
-    let partial = request.from.is_some() || request.offers.is_some();
-    partial || cut.through < state.cut.through || cut.as_of < state.cut.as_of
-}
-
-/// The normal run: everything inside the cut.
-fn sweep(tx: &mut dyn Tx, network: NetworkId, cut: Cut, state: &BookState, sums: &[UnbilledSum]) -> Result<Taking> {
+/// A run takes everything inside its cut, and the book keeps that cut, unless it leaves something behind there: then it
+/// picks.
+fn take(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    request: &RunRequest,
+    cut: Cut,
+    state: &BookState,
+    sums: &[UnbilledSum],
+) -> Result<Taking> {
     let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
     let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
-    let billed_periods = if earlier { invoices::periods(tx, network, state.book)? } else { Vec::new() };
+    let billed_periods =
+        if earlier || request.from.is_some() { invoices::periods(tx, network, state.book)? } else { Vec::new() };
     // Another run may have cut this book with a later epoch meanwhile. All of that is committed too.
-    let epoch = cut.epoch.max(state.cut.epoch);
+    let cut = Cut { epoch: cut.epoch.max(state.cut.epoch), ..cut };
+    let behind = cut.through < state.cut.through || cut.as_of < state.cut.as_of;
+    let picks = behind || sums.iter().any(|sum| sum.class == Class::Unasked);
+    let book_after = BookState { next_take: state.next_take + 1, ..*state };
+    if picks {
+        let pick = pick(request, cut, state, &unbilled, &billed_periods);
+        return Ok(Taking { unbilled, billed_periods, reach: Reach { cut, pick: Some(pick) }, book_after });
+    }
     let left = sums.iter().filter(|sum| unbilled_class(sum.class).is_none()).map(|sum| sum.first_epoch).min();
-    let book_after = BookState { cut: Cut { epoch, ..cut }, low_epoch: left.unwrap_or(epoch + 1), ..*state };
-    Ok(Taking { unbilled, billed_periods, book_after, picked: None })
+    let book_after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..book_after };
+    Ok(Taking { unbilled, billed_periods, reach: Reach { cut, pick: None }, book_after })
+}
+
+/// The days and offers of what a request takes. No more rows of these epochs come, so the offers that are there now say
+/// it for ever.
+fn pick(request: &RunRequest, cut: Cut, state: &BookState, unbilled: &[Unbilled], billed: &[Period]) -> Pick {
+    let mut days = vec![Period { start: request.from.unwrap_or(Day::MIN), end: cut.through }];
+    if let (Some(_), Some(next)) = (request.from, state.next_start) {
+        let before = |period: &Period| Period { end: period.end.min(next.plus_days(-1)), ..*period };
+        days.extend(billed.iter().map(before).filter(|period| period.start <= period.end));
+    }
+    let offers = request.offers.as_ref().map(|_| {
+        let taken: BTreeSet<OfferId> = unbilled.iter().map(|unbilled| unbilled.offer_id).collect();
+        taken.into_iter().collect()
+    });
+    Pick { days, offers }
 }
 
 /// The earlier day of a class that is billed (`Some(None)`: the own period); `None` where it is not billed now.
@@ -123,7 +144,7 @@ fn unbilled_class(class: Class) -> Option<Option<Day>> {
     match class {
         Class::Own => Some(None),
         Class::Earlier(day) => Some(Some(day)),
-        Class::Held | Class::Later => None,
+        Class::Unasked | Class::Held | Class::Later => None,
     }
 }
 
@@ -173,10 +194,15 @@ impl Facts {
         let of_system = system.and_then(|system| minimum_of(system, setup.network_currency, book.currency));
         let of_party = party.filter(|p| p.currency == book.currency).and_then(|p| p.minimum_units);
         let of_currency = setup.currencies.get(&book.currency).copied().flatten();
-        Conditions {
-            on_hold: party.is_some_and(|party| party.on_hold),
-            payable: method.is_some() || !setup.require_payment_method,
-            minimum_units: of_system.or(of_party).or(of_currency).unwrap_or(0),
+        let on_hold = party.is_some_and(|party| party.on_hold);
+        match book.kind {
+            InvoiceKind::Payable => Conditions {
+                on_hold,
+                payable: method.is_some() || !setup.require_payment_method,
+                minimum_units: of_system.or(of_party).or(of_currency).unwrap_or(0),
+            },
+            // Payment systems and the minimums of currencies are about paying out.
+            InvoiceKind::Receivable => Conditions { on_hold, payable: true, minimum_units: of_party.unwrap_or(0) },
         }
     }
 }

@@ -6,19 +6,20 @@ use quittance_domain::currency::Currency;
 use quittance_domain::cycle::BillingCycle;
 use quittance_domain::ids::{EntryId, InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
 use quittance_domain::invoice::InvoiceStatus;
-use quittance_domain::ledger::issue_payable;
-use quittance_domain::money::{Money, sum_units};
+use quittance_domain::money::sum_units;
 use quittance_domain::planner::PlannedLine;
 use quittance_domain::time::{Day, Timestamp};
 use quittance_store::accruals::{self, BookState};
-use quittance_store::invoices::{self, HistoryRow, Invoice, Issued, Line, Took};
+use quittance_store::invoices::{self, HistoryRow, Invoice, Issued, Line};
 use quittance_store::ledger::{self, BookedEntry};
 use quittance_store::parties::Party;
 use quittance_store::runs::RunTotal;
+use quittance_store::takes::{self, Take};
 use quittance_store::{Tx, networks};
 
 use super::decide::{Decided, Decisions};
 use crate::error::Result;
+use crate::invoices::booking;
 
 /// The counter of a network's ledger entries.
 pub(crate) const ENTRY_IDS: &str = "entry_id";
@@ -57,18 +58,15 @@ pub(super) fn issue(
         let ids = (InvoiceId::new(first_id + offset), InvoiceNumber::new(first_number + offset));
         let party = decisions.parties.get(&decided.book.book.party_id);
         let invoice = build(header, decided, ids, party);
-        entries.extend(entry(header, &invoice.invoice, EntryId::new(first_entry + offset)));
+        entries.extend(entry(header, &invoice, EntryId::new(first_entry + offset))?);
         issued.push(invoice);
     }
     invoices::issue(tx, network, &issued)?;
     ledger::add(tx, network, &entries)?;
     let books: Vec<BookState> = decisions.issue.iter().map(|decided| decided.book_after).collect();
     accruals::set_books(tx, network, &books)?;
-    for (decided, issued) in decisions.issue.iter().zip(&issued) {
-        if let Some(rows) = &decided.picked {
-            accruals::mark(tx, network, issued.invoice.invoice_id, rows)?;
-        }
-    }
+    let taken: Vec<Take> = decisions.issue.iter().zip(&issued).map(|(decided, issued)| take(decided, issued)).collect();
+    takes::add(tx, network, &taken)?;
     Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
 }
 
@@ -79,10 +77,6 @@ fn build(
     party: Option<&Party>,
 ) -> Issued {
     let plan = &decided.invoice;
-    let took = match decided.picked {
-        Some(_) => Took::Pick,
-        None => Took::Sweep { from: decided.book.cut, to: decided.book_after.cut, low_epoch: decided.book.low_epoch },
-    };
     let terms = party.and_then(|party| party.payment_terms_days);
     let cycle = party.and_then(|party| BillingCycle::parse(party.billing_cycle.as_deref()?).ok());
     let due_days = terms.and_then(|days| u32::try_from(days).ok());
@@ -100,7 +94,6 @@ fn build(
         party_name: party.map(|party| party.name.clone()).unwrap_or_default(),
         party_email: party.and_then(|party| party.email.clone()),
         run_id: header.run_id,
-        took,
         voided: None,
         next_line: plan.lines.len() as i64 + 1,
         version: 1,
@@ -119,10 +112,20 @@ fn build(
     issued
 }
 
+fn take(decided: &Decided, issued: &Issued) -> Take {
+    Take {
+        book: decided.book.book,
+        take_no: decided.book.next_take,
+        document: issued.invoice.invoice_id,
+        reach: decided.reach.clone(),
+        low_epoch: decided.book.low_epoch,
+    }
+}
+
 fn line(header: &Header<'_>, line_no: i64, planned: &PlannedLine) -> Line {
     Line {
         line_no,
-        line_type: if planned.offer_id.is_some() { "conversions" } else { "rounding" },
+        line_type: planned.line_type,
         offer_id: planned.offer_id,
         period: planned.period,
         taken: planned.taken,
@@ -161,9 +164,10 @@ fn approve(header: &Header<'_>, issued: &mut Issued) {
     });
 }
 
-fn entry(header: &Header<'_>, invoice: &Invoice, entry_id: EntryId) -> Option<BookedEntry> {
-    let entry = issue_payable(Money::new(invoice.billed_units, invoice.book.currency))?;
-    Some(BookedEntry {
+fn entry(header: &Header<'_>, issued: &Issued, entry_id: EntryId) -> Result<Option<BookedEntry>> {
+    let Issued { invoice, lines, .. } = issued;
+    let entry = booking(invoice.book, lines).entry()?;
+    Ok(entry.map(|entry| BookedEntry {
         book: invoice.book,
         entry_id,
         invoice_id: invoice.invoice_id,
@@ -172,7 +176,7 @@ fn entry(header: &Header<'_>, invoice: &Invoice, entry_id: EntryId) -> Option<Bo
         posting_day: header.posting_day,
         recorded_at: header.now,
         entry,
-    })
+    }))
 }
 
 fn totals(issued: &[Issued]) -> Result<Vec<RunTotal>> {

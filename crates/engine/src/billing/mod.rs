@@ -2,7 +2,6 @@
 
 pub(crate) mod decide;
 pub(crate) mod issue;
-mod pick;
 mod run;
 mod sums;
 
@@ -46,6 +45,12 @@ impl RunRequest {
     pub fn payable_through(through: Day) -> RunRequest {
         RunRequest { kind: InvoiceKind::Payable, through, from: None, parties: Parties::All, offers: None }
     }
+
+    /// A run over everything of all advertisers up to a day.
+    #[must_use]
+    pub fn receivable_through(through: Day) -> RunRequest {
+        RunRequest { kind: InvoiceKind::Receivable, ..RunRequest::payable_through(through) }
+    }
 }
 
 /// What a run has issued and left out.
@@ -53,6 +58,8 @@ impl RunRequest {
 pub struct RunReport {
     /// The run; `None` for a preview, which is recorded nowhere.
     pub run_id: Option<RunId>,
+    /// What it issues.
+    pub kind: InvoiceKind,
     /// It has come to its end.
     pub done: bool,
     /// What it issued, by currency.

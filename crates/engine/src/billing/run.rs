@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quittance_domain::accrual::Cut;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, RunId};
+use quittance_domain::ids::RunId;
 use quittance_domain::money::sum_units;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
@@ -67,7 +67,8 @@ impl Engine {
     /// As [`Engine::bill`].
     pub fn preview(&self, call: &Call, request: &RunRequest) -> Result<RunReport> {
         let work = self.work(call, request)?;
-        let mut report = RunReport { run_id: None, done: true, totals: Vec::new(), skipped: Vec::new() };
+        let mut report =
+            RunReport { run_id: None, kind: request.kind, done: true, totals: Vec::new(), skipped: Vec::new() };
         let mut issued: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
         self.store.read(|tx| {
             (issued, report.skipped) = (BTreeMap::new(), Vec::new());
@@ -103,6 +104,7 @@ impl Engine {
                 .ok_or_else(|| Error::NotFound(format!("there is no billing run {run_id}")))?;
             Ok(RunReport {
                 run_id: Some(run_id),
+                kind: run.kind,
                 done: run.done,
                 totals: runs::totals(tx, call.network, run_id)?,
                 skipped: runs::skips(tx, call.network, run_id)?,
@@ -125,9 +127,6 @@ impl Engine {
 
 /// What can be said of a request without the database.
 fn check(request: &RunRequest, today: Day) -> Result<()> {
-    if request.kind == InvoiceKind::Receivable {
-        return Err(Error::invalid("/kind", "kind: receivable invoices are not issued by this version yet"));
-    }
     if request.through > today {
         let detail = format!("through: {} is in the future, today is {today}", request.through);
         return Err(Error::invalid("/through", detail));
@@ -141,9 +140,10 @@ fn check(request: &RunRequest, today: Day) -> Result<()> {
 
 fn check_parties(tx: &mut dyn Tx, call: &Call, request: &RunRequest) -> Result<()> {
     let (Parties::Only(ids) | Parties::Except(ids)) = &request.parties else { return Ok(()) };
-    let known = parties::by_ids(tx, call.network, request.kind.party_kind(), ids)?;
+    let kind = request.kind.party_kind();
+    let known = parties::by_ids(tx, call.network, kind, ids)?;
     match ids.iter().find(|id| !known.iter().any(|party| party.party_id == **id)) {
-        Some(id) => Err(Error::invalid("/affiliates", format!("there is no affiliate {id}"))),
+        Some(id) => Err(Error::invalid(format!("/{kind}s"), format!("there is no {kind} {id}"))),
         None => Ok(()),
     }
 }

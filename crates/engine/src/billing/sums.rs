@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use quittance_domain::accrual::{Book, Bucket, Cut, Tally};
-use quittance_domain::conversion::EntryPlace;
-use quittance_domain::ids::{InvoiceKind, NetworkId, OfferId};
+use quittance_domain::accrual::{Book, Bucket, Cut, Reach, Tally};
+use quittance_domain::ids::{NetworkId, OfferId};
 use quittance_domain::money::MoneyError;
+use quittance_domain::period::Period;
 use quittance_domain::time::Day;
-use quittance_store::Tx;
 use quittance_store::accruals::{self, BookState};
+use quittance_store::{Tx, invoices, takes};
 
+use super::RunRequest;
 use crate::error::Result;
 
 /// What becomes of a row in a run.
@@ -19,6 +20,8 @@ pub(super) enum Class {
     Own,
     /// Billed: one day before the book's next start.
     Earlier(Day),
+    /// Left: the request does not ask for it.
+    Unasked,
     /// Left: its hold days are not over.
     Held,
     /// Left: a day after the run's last one.
@@ -37,17 +40,61 @@ pub(super) struct UnbilledSum {
     pub(super) first_epoch: i64,
 }
 
-fn class(place: EntryPlace, cut: Cut, next_start: Option<Day>) -> Class {
-    let day = place.posting_day;
-    if day > cut.through {
-        Class::Later
-    } else if place.billable_day > cut.as_of {
-        Class::Held
-    } else if next_start.is_some_and(|next| day < next) {
-        Class::Earlier(day)
-    } else {
-        Class::Own
+/// What decides over the rows of one book.
+#[derive(Default)]
+struct Limits {
+    next_start: Option<Day>,
+    /// What picks have taken already.
+    picks: Vec<Reach>,
+    /// The periods of its invoices, where the request names a first day.
+    billed_periods: Vec<Period>,
+}
+
+impl Limits {
+    /// What becomes of a row; `None`: a pick has taken it.
+    fn class(&self, request: &RunRequest, cut: Cut, bucket: &Bucket) -> Option<Class> {
+        if self.picks.iter().any(|reach| reach.holds(bucket.place, bucket.offer_id)) {
+            return None;
+        }
+        let day = bucket.place.posting_day;
+        let earlier = self.next_start.is_some_and(|next| day < next);
+        // A difference to an invoice that was issued is taken whatever the first day says.
+        let difference = || earlier && self.billed_periods.iter().any(|period| period.contains(day));
+        Some(if day > cut.through {
+            Class::Later
+        } else if bucket.place.billable_day > cut.as_of {
+            Class::Held
+        } else if request.from.is_some_and(|from| day < from && !difference())
+            || request.offers.as_ref().is_some_and(|offers| !offers.contains(&bucket.offer_id.get()))
+        {
+            Class::Unasked
+        } else if earlier {
+            Class::Earlier(day)
+        } else {
+            Class::Own
+        })
     }
+}
+
+/// The limits of some books.
+fn limits(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    request: &RunRequest,
+    books: &[BookState],
+    parties: &[i64],
+) -> Result<HashMap<Book, Limits>> {
+    let with_start = |state: &BookState| (state.book, Limits { next_start: state.next_start, ..Limits::default() });
+    let mut limits: HashMap<Book, Limits> = books.iter().map(with_start).collect();
+    for pick in takes::open_picks(tx, network, request.kind, parties)? {
+        limits.entry(pick.book).or_default().picks.push(pick.reach);
+    }
+    if request.from.is_some() {
+        for (book, period) in invoices::periods_of(tx, network, request.kind, parties)? {
+            limits.entry(book).or_default().billed_periods.push(period);
+        }
+    }
+    Ok(limits)
 }
 
 /// The sums of one book while its rows come in.
@@ -77,28 +124,28 @@ impl OfBook {
 pub(super) fn unbilled_sums(
     tx: &mut dyn Tx,
     network: NetworkId,
-    kind: InvoiceKind,
+    request: &RunRequest,
     books: &[BookState],
     cut: Cut,
 ) -> Result<HashMap<Book, Vec<UnbilledSum>>> {
     let mut parties: Vec<i64> = books.iter().map(|state| state.book.party_id).collect();
     parties.dedup();
-    let next_starts: HashMap<Book, Option<Day>> = books.iter().map(|state| (state.book, state.next_start)).collect();
+    let mut limits = limits(tx, network, request, books, &parties)?;
     let mut sums: HashMap<Book, OfBook> = HashMap::new();
-    // Buckets of one book mostly come together: its sums are looked up once.
+    // Buckets of one book mostly come together: what it needs is looked up once.
     let mut overflow = None;
-    let mut open: Option<(Book, Option<Day>, OfBook)> = None;
-    accruals::each_unbilled(tx, network, kind, &parties, cut.epoch, &mut |bucket, tally| {
+    let mut open: Option<(Book, Limits, OfBook)> = None;
+    accruals::each_unbilled(tx, network, request.kind, &parties, cut.epoch, &mut |bucket, tally| {
         let book = bucket.book;
         if open.as_ref().is_none_or(|(opened, ..)| *opened != book) {
-            if let Some((closed, _, of_book)) = open.take() {
+            if let Some((closed, of_closed, of_book)) = open.take() {
+                limits.insert(closed, of_closed);
                 sums.insert(closed, of_book);
             }
-            let next_start = next_starts.get(&book).copied().flatten();
-            open = Some((book, next_start, sums.remove(&book).unwrap_or_default()));
+            open = Some((book, limits.remove(&book).unwrap_or_default(), sums.remove(&book).unwrap_or_default()));
         }
-        let Some((_, next_start, of_book)) = &mut open else { return Ok(()) };
-        let class = class(bucket.place, cut, *next_start);
+        let Some((_, limits, of_book)) = &mut open else { return Ok(()) };
+        let Some(class) = limits.class(request, cut, &bucket) else { return Ok(()) };
         if let Err(error) = of_book.add(bucket, tally, class) {
             overflow.get_or_insert(error);
         }

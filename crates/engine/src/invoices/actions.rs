@@ -1,15 +1,14 @@
 //! Approving, voiding, correcting and taking conversions off.
 
 use quittance_domain::ids::InvoiceId;
-use quittance_domain::invoice::VoidReason;
-use quittance_domain::ledger::void_payable;
+use quittance_domain::invoice::{LineType, VoidReason};
 use quittance_domain::money::{Money, Rounding, sum_units};
 use quittance_domain::planner::span_of;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::invoices::{self, Invoice, Line, Voided};
 use serde_json::json;
 
-use super::change::Change;
+use super::change::{Change, booking};
 use crate::error::{Error, Result};
 use crate::give_back::{self, TakeOffRequest, TakenOff};
 use crate::{Call, Engine};
@@ -144,8 +143,8 @@ impl Change<'_> {
         self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
         let epoch = give_back::give_back_all(self.tx, self.call.network, &self.invoice)?;
         self.invoice.voided = Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
-        let billed = self.money(self.invoice.billed_units);
-        self.book("void", 0, self.today, void_payable(billed))?;
+        let billed = booking(self.invoice.book, &self.lines()?);
+        self.book("void", 0, self.today, &billed.reversed())?;
         self.record("voided", &json!({ "reason": reason.as_str(), "text": text }))?;
         self.move_next_start()
     }
@@ -162,9 +161,10 @@ impl Change<'_> {
     fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {
         let billed = sum_units([self.invoice.billed_units, money.units()])?;
         self.correct_to(billed)?;
+        let before = self.lines()?;
         let line = Line {
             line_no: self.invoice.next_line,
-            line_type: "correction",
+            line_type: LineType::Correction,
             offer_id: None,
             period: self.invoice.period,
             taken: quittance_domain::accrual::Tally::default(),
@@ -174,21 +174,21 @@ impl Change<'_> {
         };
         self.invoice.next_line += 1;
         invoices::add_line(self.tx, self.call.network, self.invoice.place(), &line)?;
-        self.rebill(billed)?;
+        self.rebill(&before)?;
         let details = json!({ "line": line.line_no, "amount": money.to_decimal(), "comment": comment });
         self.record("corrected", &details)
     }
 
     fn remove_correction(&mut self, line_no: i64) -> Result<()> {
-        let lines = invoices::lines(self.tx, self.call.network, self.invoice.place())?;
-        let line = lines.iter().find(|line| line.line_no == line_no && line.line_type == "correction");
+        let lines = self.lines()?;
+        let line = lines.iter().find(|line| line.line_no == line_no && line.line_type == LineType::Correction);
         let line = line.ok_or_else(|| {
             Error::NotFound(format!("invoice {} has no correction {line_no}", self.invoice.invoice_id))
         })?;
         let billed = sum_units(lines.iter().filter(|l| l.line_no != line_no).map(|l| l.units))?;
         self.correct_to(billed)?;
         invoices::delete_line(self.tx, self.call.network, self.invoice.place(), line_no)?;
-        self.rebill(billed)?;
+        self.rebill(&lines)?;
         let amount = self.money(line.units).to_decimal();
         let details = json!({ "line": line_no, "amount": amount, "comment": line.comment });
         self.record("correction_removed", &details)
@@ -204,9 +204,10 @@ impl Change<'_> {
     fn take_off(&mut self, request: &TakeOffRequest) -> Result<()> {
         self.state.may_take_off()?;
         let taken = give_back::take_off(self.tx, self.call.network, &self.invoice, request)?;
-        let billed = self.shrink_lines(&taken)?;
+        let before = self.lines()?;
+        self.shrink_lines(before.clone(), &taken)?;
         let units = sum_units(taken.values().map(|tally| tally.units))?;
-        self.rebill(billed)?;
+        self.rebill(&before)?;
         let what = match request {
             TakeOffRequest::Conversions(ids) => json!({ "conversions": ids }),
             TakeOffRequest::Offers(ids) => json!({ "offers": ids.iter().map(|id| id.get()).collect::<Vec<_>>() }),
@@ -215,10 +216,9 @@ impl Change<'_> {
         self.record("taken_off", &details)
     }
 
-    /// Takes amounts off the lines that billed them; answers what the invoice bills then.
-    fn shrink_lines(&mut self, taken: &TakenOff) -> Result<i64> {
+    /// Takes amounts off the lines that billed them.
+    fn shrink_lines(&mut self, mut lines: Vec<Line>, taken: &TakenOff) -> Result<()> {
         let (network, place) = (self.call.network, self.invoice.place());
-        let mut lines = invoices::lines(self.tx, network, place)?;
         let mut changed = std::collections::BTreeSet::new();
         for ((day, offer), tally) in taken {
             let Some(index) = line_of(&lines, &self.invoice, *day, *offer) else { continue };
@@ -237,7 +237,7 @@ impl Change<'_> {
                 invoices::update_line(self.tx, network, place, line)?;
             }
         }
-        Ok(sum_units(lines.iter().map(|line| line.units))?)
+        Ok(())
     }
 }
 
@@ -249,7 +249,7 @@ pub(crate) fn line_of(
     day: quittance_domain::time::Day,
     offer: quittance_domain::ids::OfferId,
 ) -> Option<usize> {
-    let of_offer = |line: &&Line| line.line_type == "conversions" && line.offer_id == Some(offer);
+    let of_offer = |line: &&Line| line.line_type == LineType::Conversions && line.offer_id == Some(offer);
     let own = lines.iter().filter(of_offer).find(|l| l.period == invoice.period && l.period.contains(day));
     let period = match own {
         Some(line) => line.period,

@@ -1,11 +1,12 @@
 //! What every change of an invoice goes through: lock, check the version, change, write with a row of history.
 
+use quittance_domain::accrual::Book;
 use quittance_domain::ids::{EntryId, InvoiceId};
 use quittance_domain::invoice::{InvoiceState, InvoiceStatus, VoidReason};
-use quittance_domain::ledger::{Entry, adjust_payable};
-use quittance_domain::money::{Money, MoneyError};
+use quittance_domain::ledger::Booking;
+use quittance_domain::money::{Money, MoneyError, sum_units};
 use quittance_domain::time::{Day, Timestamp};
-use quittance_store::invoices::{self, HistoryRow, Invoice};
+use quittance_store::invoices::{self, HistoryRow, Invoice, Line};
 use quittance_store::ledger::{self, BookedEntry};
 use quittance_store::{Tx, accruals, networks};
 use serde_json::{Value, json};
@@ -46,6 +47,16 @@ impl Engine {
             Ok(change.invoice)
         })
     }
+}
+
+/// What the lines of an invoice book.
+pub(crate) fn booking(book: Book, lines: &[Line]) -> Booking {
+    let mut booking = Booking::default();
+    for line in lines {
+        let amount = Money::new(line.units, book.currency);
+        booking.bill(book.kind, line.line_type, amount, amount);
+    }
+    booking
 }
 
 /// The error for an invoice that is not there.
@@ -110,12 +121,17 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
-    /// Books the difference between what the invoice bills now and what it billed, if there is one.
-    pub(super) fn rebill(&mut self, billed_units: i64) -> Result<()> {
-        let difference = billed_units.checked_sub(self.invoice.billed_units).ok_or(MoneyError::Overflow)?;
-        self.invoice.billed_units = billed_units;
-        let document_no = self.invoice.version + 1;
-        self.book("adjust", document_no, self.today, adjust_payable(self.money(difference)))
+    /// The lines as they are by now.
+    pub(super) fn lines(&mut self) -> Result<Vec<Line>> {
+        Ok(invoices::lines(self.tx, self.call.network, self.invoice.place())?)
+    }
+
+    /// Takes over what the lines bill now, and books the difference to what they billed before.
+    pub(super) fn rebill(&mut self, before: &[Line]) -> Result<()> {
+        let after = self.lines()?;
+        self.invoice.billed_units = sum_units(after.iter().map(|line| line.units))?;
+        let difference = booking(self.invoice.book, &after).less(booking(self.invoice.book, before));
+        self.book("adjust", self.invoice.version + 1, self.today, &difference)
     }
 
     /// Appends an entry to the ledger.
@@ -124,9 +140,9 @@ impl<'t> Change<'t> {
         event: &'static str,
         document_no: i64,
         posting_day: Day,
-        entry: Option<Entry>,
+        booking: &Booking,
     ) -> Result<()> {
-        let Some(entry) = entry else { return Ok(()) };
+        let Some(entry) = booking.entry()? else { return Ok(()) };
         let entry_id = EntryId::new(networks::next(self.tx, self.call.network, ENTRY_IDS, 1, 1)?);
         let booked = BookedEntry {
             book: self.invoice.book,

@@ -1,8 +1,9 @@
 //! The drill-down: from an invoice or a line to its conversions, and from a conversion back to its invoices.
 
-use quittance_domain::accrual::{Book, Bucket};
-use quittance_domain::conversion::{ConversionStatus, EntryPlace, KnownConversion};
+use quittance_domain::accrual::{Bucket, entries};
+use quittance_domain::conversion::{EntryPlace, KnownConversion};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
+use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, LogEntry, State, Superseded};
@@ -62,15 +63,17 @@ pub struct ConversionView {
     pub known: KnownConversion,
     /// When that state was received.
     pub received_at: Timestamp,
-    /// Its entries in the affiliates' books, oldest first.
+    /// Its entries in the books of affiliates and advertisers, oldest first.
     pub entries: Vec<EntryView>,
 }
 
 /// One entry of a conversion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryView {
-    /// The affiliate.
-    pub affiliate_id: i64,
+    /// Payable (the party is an affiliate) or receivable (an advertiser).
+    pub kind: InvoiceKind,
+    /// The party.
+    pub party_id: i64,
     /// The amount; negative where it was taken out.
     pub amount: quittance_domain::money::Money,
     /// The day in the books.
@@ -83,7 +86,7 @@ impl Engine {
     /// A page of the conversions of an invoice, or of one of its lines.
     ///
     /// # Errors
-    /// There is no such invoice, it is no payable one, or the cursor is none of this list.
+    /// There is no such invoice, or the cursor is none of this list.
     pub fn invoice_conversions(&self, call: &Call, id: InvoiceId, query: &ConversionQuery) -> Result<ConversionPage> {
         let (start, skip) = query.after.as_deref().map_or(Ok((0, 0)), cursor)?;
         self.store.read(|tx| {
@@ -129,7 +132,7 @@ impl Engine {
             for old in conversions::revisions(tx, call.network, id)? {
                 entries.extend(entries_of_superseded(tx, call, &old)?);
             }
-            entries.extend(entry_view(tx, call, &live, live.known.place, 1)?);
+            entries.extend(entry_views(tx, call, &live, live.known.place, 1)?);
             Ok(ConversionView { known: live.known, received_at: live.received_at, entries })
         })
     }
@@ -162,32 +165,30 @@ fn entries_of_superseded(tx: &mut dyn Tx, call: &Call, old: &Superseded) -> Resu
     if old.entry_kept {
         return Ok(Vec::new());
     }
-    let put_in = entry_view(tx, call, &old.state, old.state.known.place, 1)?;
-    let taken_out = entry_view(tx, call, &old.state, old.end, -1)?;
-    Ok(put_in.into_iter().chain(taken_out).collect())
+    let mut views = entry_views(tx, call, &old.state, old.state.known.place, 1)?;
+    views.extend(entry_views(tx, call, &old.state, old.end, -1)?);
+    Ok(views)
 }
 
-fn entry_view(tx: &mut dyn Tx, call: &Call, state: &State, place: EntryPlace, sign: i64) -> Result<Option<EntryView>> {
+fn entry_views(tx: &mut dyn Tx, call: &Call, state: &State, place: EntryPlace, sign: i64) -> Result<Vec<EntryView>> {
     let conversion = &state.known.conversion;
-    if conversion.status != ConversionStatus::Approved {
-        return Ok(None);
+    let mut views = Vec::new();
+    for (book, units) in entries(conversion) {
+        let key = RowKey { bucket: Bucket { book, place, offer_id: conversion.offer_id }, origin: None };
+        let entry = LogEntry {
+            conversion_id: conversion.conversion_id.to_string(),
+            revision: state.known.revision,
+            sign,
+            units: units * sign,
+            occurred_at: conversion.occurred_at,
+        };
+        views.push(EntryView {
+            kind: book.kind,
+            party_id: book.party_id,
+            amount: Money::new(entry.units, book.currency),
+            posting_day: place.posting_day,
+            invoice_id: place_of_entry(tx, call.network, &key, &entry)?,
+        });
     }
-    let currency = conversion.payout.currency();
-    let party_id = conversion.affiliate_id.get();
-    let book = Book { kind: InvoiceKind::Payable, party_id, currency };
-    let key = RowKey { bucket: Bucket { book, place, offer_id: conversion.offer_id }, origin: None };
-    let units = conversion.payout.units() * sign;
-    let entry = LogEntry {
-        conversion_id: conversion.conversion_id.to_string(),
-        revision: state.known.revision,
-        sign,
-        units,
-        occurred_at: conversion.occurred_at,
-    };
-    Ok(Some(EntryView {
-        affiliate_id: party_id,
-        amount: quittance_domain::money::Money::new(units, currency),
-        posting_day: place.posting_day,
-        invoice_id: place_of_entry(tx, call.network, &key, &entry)?,
-    }))
+    Ok(views)
 }

@@ -12,10 +12,10 @@ pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView
 pub use edit::InvoiceEdit;
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
-pub use quittance_store::invoices::{HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Took, Voided};
+pub use quittance_store::invoices::{HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};
 pub use quittance_store::ledger::StoredPosting;
 
 pub use crate::give_back::TakeOffRequest;
 pub(crate) use actions::line_of;
-pub(crate) use change::{facts, issue_details};
+pub(crate) use change::{booking, facts, issue_details};
 pub(crate) use pay::use_credit;

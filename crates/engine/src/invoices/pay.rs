@@ -2,7 +2,7 @@
 
 use quittance_domain::ids::{InvoiceId, PaymentId};
 use quittance_domain::invoice::InvoiceStatus;
-use quittance_domain::ledger::pay_payable;
+use quittance_domain::ledger::Booking;
 use quittance_domain::money::{Money, sum_units};
 use quittance_domain::time::Day;
 use quittance_store::invoices::{self, Invoice, Payment};
@@ -74,7 +74,9 @@ impl Change<'_> {
             None => self.rail()?,
         };
         let payment = self.add_payment(amount, day, "money", &rail, &request.reference)?;
-        self.book("payment", payment.get(), day, pay_payable(amount, &rail))?;
+        let mut booking = Booking::default();
+        booking.pay(self.invoice.book.kind, &rail, amount, amount, amount);
+        self.book("payment", payment.get(), day, &booking)?;
         let details = json!({
             "payment": payment.get(),
             "amount": amount.to_decimal(),

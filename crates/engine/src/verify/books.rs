@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 
 use quittance_domain::accrual::{Book, Cut, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
-use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::invoice::{InvoiceStatus, LineType};
 use quittance_domain::money::{Money, Rounding};
 use quittance_domain::time::Day;
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::audit::{self, PartyPosting};
-use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff, Took};
+use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff};
+use quittance_store::takes::{self, Take};
 
 use super::{Findings, history};
 use crate::Call;
 use crate::error::Result;
 use crate::invoices::line_of;
+use crate::places::owner;
 
 /// Epoch, posting day, billable day and offer of a row that was given back.
 type GivenSlot = (i64, Day, Day, OfferId);
@@ -23,7 +25,8 @@ type GivenSlot = (i64, Day, Day, OfferId);
 /// All that a range of parties has, by invoice or by book.
 struct Facts {
     books: HashMap<Book, BookState>,
-    rows: BTreeMap<Book, Vec<(AccrualRow, Option<InvoiceId>)>>,
+    rows: BTreeMap<Book, Vec<AccrualRow>>,
+    takes: BTreeMap<Book, Vec<Take>>,
     invoices: BTreeMap<Book, Vec<Invoice>>,
     lines: HashMap<InvoiceId, Vec<Line>>,
     payments: HashMap<InvoiceId, Vec<Payment>>,
@@ -42,8 +45,12 @@ impl Facts {
     fn load(tx: &mut dyn Tx, call: &Call, kind: InvoiceKind, parties: (i64, i64)) -> Result<Facts> {
         let network = call.network;
         let mut rows: BTreeMap<Book, Vec<_>> = BTreeMap::new();
-        for (row, mark) in accruals::all_rows(tx, network, kind, parties)? {
-            rows.entry(row.key.bucket.book).or_default().push((row, mark));
+        for row in accruals::all_rows(tx, network, kind, parties)? {
+            rows.entry(row.key.bucket.book).or_default().push(row);
+        }
+        let mut taken: BTreeMap<Book, Vec<Take>> = BTreeMap::new();
+        for take in takes::of_parties(tx, network, kind, parties)? {
+            taken.entry(take.book).or_default().push(take);
         }
         let mut by_book: BTreeMap<Book, Vec<Invoice>> = BTreeMap::new();
         for invoice in invoices::of_parties(tx, network, kind, parties)? {
@@ -53,6 +60,7 @@ impl Facts {
         Ok(Facts {
             books: states.into_iter().map(|state| (state.book, state)).collect(),
             rows,
+            takes: taken,
             invoices: by_book,
             lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
             payments: by_invoice(invoices::payments_of_parties(tx, network, kind, parties)?),
@@ -79,7 +87,8 @@ pub(super) fn check(
     for book in books {
         let invoices = facts.invoices.get(&book).map_or(&[][..], Vec::as_slice);
         let rows = facts.rows.get(&book).map_or(&[][..], Vec::as_slice);
-        BookCheck { facts: &facts, book, invoices, rows, findings }.run();
+        let takes = facts.takes.get(&book).map_or(&[][..], Vec::as_slice);
+        BookCheck { facts: &facts, book, invoices, rows, takes, findings }.run();
     }
     Ok(())
 }
@@ -91,7 +100,8 @@ struct BookCheck<'a> {
     facts: &'a Facts,
     book: Book,
     invoices: &'a [Invoice],
-    rows: &'a [(AccrualRow, Option<InvoiceId>)],
+    rows: &'a [AccrualRow],
+    takes: &'a [Take],
     findings: &'a mut Findings,
 }
 
@@ -106,7 +116,7 @@ fn list<T>(map: &HashMap<InvoiceId, Vec<T>>, id: InvoiceId) -> &[T] {
 
 impl BookCheck<'_> {
     fn run(&mut self) {
-        self.cuts();
+        self.takes();
         let owners = self.owners();
         self.given_back(&owners);
         self.conservation(&owners);
@@ -118,59 +128,61 @@ impl BookCheck<'_> {
         self.ledger();
     }
 
-    /// I2: the cuts of the normal runs follow one another, and the book keeps the last.
-    fn cuts(&mut self) {
+    /// I2: the takes are counted without a gap, each is an invoice's, and those of the normal runs reach further and
+    /// further, the last as far as the book is billed.
+    fn takes(&mut self) {
         let mut last = Cut::NONE;
-        let mut sweeps: Vec<(Cut, Cut, InvoiceId)> = Vec::new();
-        for invoice in self.invoices {
-            if let Took::Sweep { from, to, .. } = invoice.took {
-                sweeps.push((from, to, invoice.invoice_id));
+        let mut wrong = Vec::new();
+        for (no, take) in (1..).zip(self.takes) {
+            let id = take.document;
+            if take.take_no != no {
+                wrong.push(format!("take {} of invoice {id} is the {no}. of the book", take.take_no));
             }
-        }
-        sweeps.sort_by_key(|(_, to, id)| (to.epoch, to.through, to.as_of, *id));
-        for (from, to, id) in sweeps {
-            let grows = to.epoch >= from.epoch && to.through >= from.through && to.as_of >= from.as_of;
-            if from != last || !grows {
-                let text = format!("{}: the cut of invoice {id} does not follow the one before", name(self.book));
-                self.findings.add("I2", text);
+            if !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
+                wrong.push(format!("take {no} is of invoice {id}, which the book has not"));
+            }
+            if take.reach.pick.is_some() {
+                continue;
+            }
+            let to = take.reach.cut;
+            if to.epoch < last.epoch || to.through < last.through || to.as_of < last.as_of {
+                wrong.push(format!("the cut of invoice {id} does not follow the one before"));
             }
             last = to;
         }
         match self.facts.books.get(&self.book) {
-            Some(state) if state.cut == last => {}
-            Some(_) => {
-                let text = format!("{}: the book's cut is not that of its last invoice", name(self.book));
-                self.findings.add("I2", text);
+            None => wrong.push("the book is missing".to_owned()),
+            Some(state) if state.cut != last => wrong.push("the book's cut is not that of its last invoice".to_owned()),
+            Some(state) if state.next_take != self.takes.len() as i64 + 1 => {
+                wrong.push(format!("the book's next take is {}, it has {}", state.next_take, self.takes.len()));
             }
-            None => self.findings.add("I2", format!("{}: the book is missing", name(self.book))),
+            Some(_) => {}
         }
+        wrong.into_iter().for_each(|wrong| self.findings.add("I2", format!("{}: {wrong}", name(self.book))));
     }
 
     /// I2: the invoice of each row, or none.
     fn owners(&mut self) -> Vec<Option<InvoiceId>> {
         let low_epoch = self.facts.books.get(&self.book).map_or(0, |state| state.low_epoch);
         let mut owners = Vec::with_capacity(self.rows.len());
-        for (row, mark) in self.rows {
+        for row in self.rows {
             let place = row.key.bucket.place;
-            let swept = self.invoices.iter().find(|invoice| match invoice.took {
-                Took::Sweep { from, to, .. } => to.holds(place) && !from.holds(place),
-                Took::Pick => false,
-            });
-            let owner = mark.or(swept.map(|invoice| invoice.invoice_id));
-            if let Some(mark) = mark.filter(|mark| !self.invoices.iter().any(|i| i.invoice_id == *mark)) {
-                let text = format!("{}: a row is marked for invoice {mark}, which the book has not", name(self.book));
-                self.findings.add("I2", text);
-            }
-            if owner.is_none() && place.epoch < low_epoch {
+            let owner = owner(self.takes, &row.key);
+            let unseen = match owner {
+                Some(take) => place.epoch < take.low_epoch,
+                None => place.epoch < low_epoch,
+            };
+            if unseen {
                 let text = format!(
-                    "{}: {} of offer {} is unbilled, and no run would see it",
+                    "{}: {} of offer {} lies before what {} would look at",
                     name(self.book),
                     place.posting_day,
-                    row.key.bucket.offer_id
+                    row.key.bucket.offer_id,
+                    owner.map_or("a run".to_owned(), |take| format!("invoice {}", take.document)),
                 );
                 self.findings.add("I2", text);
             }
-            owners.push(owner);
+            owners.push(owner.map(|take| take.document));
         }
         owners
     }
@@ -190,7 +202,7 @@ impl BookCheck<'_> {
                 add((t.given_epoch, t.posting_day, t.billable_day, t.offer_id), t.tally, 1);
             }
             if let Some(voided) = &invoice.voided {
-                for ((row, _), _) in self.rows.iter().zip(owners).filter(|(_, owner)| **owner == Some(id)) {
+                for (row, _) in self.rows.iter().zip(owners).filter(|(_, owner)| **owner == Some(id)) {
                     let place = row.key.bucket.place;
                     let slot = (voided.epoch, place.posting_day, place.billable_day, row.key.bucket.offer_id);
                     add(slot, row.tally, 1);
@@ -199,7 +211,7 @@ impl BookCheck<'_> {
                     add((voided.epoch, t.posting_day, t.billable_day, t.offer_id), t.tally, -1);
                 }
             }
-            for (row, _) in self.rows.iter().filter(|(row, _)| row.key.origin == Some(id)) {
+            for row in self.rows.iter().filter(|row| row.key.origin == Some(id)) {
                 let place = row.key.bucket.place;
                 let slot = (place.epoch, place.posting_day, place.billable_day, row.key.bucket.offer_id);
                 add(slot, row.tally, -1);
@@ -220,7 +232,7 @@ impl BookCheck<'_> {
     /// What is on an invoice now, by day and offer, in units and conversions.
     fn on_invoice(&self, invoice: &Invoice, owners: &[Option<InvoiceId>]) -> (Taken, Taken) {
         let (mut units, mut conversions) = (Taken::new(), Taken::new());
-        for ((row, _), owner) in self.rows.iter().zip(owners) {
+        for (row, owner) in self.rows.iter().zip(owners) {
             if *owner == Some(invoice.invoice_id) {
                 let slot = (row.key.bucket.place.posting_day, row.key.bucket.offer_id);
                 *units.entry(slot).or_default() += i128::from(row.tally.units);
@@ -257,7 +269,7 @@ impl BookCheck<'_> {
         }
         for (line, (units, conversions)) in lines.iter().zip(sums) {
             let taken = (i128::from(line.taken.units), i128::from(line.taken.conversions));
-            if line.line_type == "conversions" && taken != (units, conversions) {
+            if line.line_type == LineType::Conversions && taken != (units, conversions) {
                 let no = line.line_no;
                 let text =
                     format!("invoice {id} line {no}: it says {taken:?}, its entries sum to {:?}", (units, conversions));
@@ -265,7 +277,7 @@ impl BookCheck<'_> {
             }
             let rounded = Money::new(line.taken.units, self.book.currency).round_to_minor(Rounding::HalfAwayFromZero);
             let rounded = rounded.map(Money::units).ok();
-            if line.line_type == "conversions" && rounded != Some(line.units) {
+            if line.line_type == LineType::Conversions && rounded != Some(line.units) {
                 let text = format!("invoice {id} line {}: {} is not its sum, rounded", line.line_no, line.units);
                 self.findings.add("I3", text);
             }
@@ -282,7 +294,7 @@ impl BookCheck<'_> {
         let live: Vec<&Invoice> = self.invoices.iter().filter(|i| i.status != InvoiceStatus::Void).collect();
         let is_live = |id: InvoiceId| live.iter().any(|invoice| invoice.invoice_id == id);
         let (mut approved, mut taken, mut unbilled) = (0_i128, 0_i128, 0_i128);
-        for ((row, _), owner) in self.rows.iter().zip(owners) {
+        for (row, owner) in self.rows.iter().zip(owners) {
             let units = i128::from(row.tally.units);
             approved += if row.key.origin.is_none() { units } else { 0 };
             match owner {
@@ -304,7 +316,7 @@ impl BookCheck<'_> {
         }
         let lines = live.iter().flat_map(|invoice| list(&self.facts.lines, invoice.invoice_id));
         let (mut remainder, mut count) = (0_i128, 0_i128);
-        for line in lines.filter(|line| line.line_type != "correction") {
+        for line in lines.filter(|line| matches!(line.line_type, LineType::Conversions | LineType::Rounding)) {
             remainder += i128::from(line.taken.units) - i128::from(line.units);
             count += 1;
         }

@@ -2,6 +2,7 @@
 
 use quittance_domain::accrual::{Book, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
+use quittance_domain::invoice::LineType;
 use quittance_domain::period::Period;
 use quittance_domain::time::Timestamp;
 
@@ -43,8 +44,8 @@ bulks! {
 pub struct Line {
     /// Its number within the invoice.
     pub line_no: i64,
-    /// `conversions`, `correction` or `rounding`.
-    pub line_type: &'static str,
+    /// What it bills.
+    pub line_type: LineType,
     /// The offer of a `conversions` line.
     pub offer_id: Option<OfferId>,
     /// The invoice's period, or the earlier one that it corrects.
@@ -59,14 +60,11 @@ pub struct Line {
     pub created_at: Timestamp,
 }
 
-/// The types of lines that this version makes.
-pub const LINE_TYPES: [&str; 3] = ["conversions", "correction", "rounding"];
-
 pub(super) fn push_line<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, place: Place, line: &'a Line) {
     values.extend(key(network, place));
     values.extend([
         Param::Int(line.line_no),
-        line.line_type.into(),
+        line.line_type.as_str().into(),
         line.offer_id.map(OfferId::get).into(),
         day_number(line.period.start).into(),
         day_number(line.period.end).into(),
@@ -134,10 +132,9 @@ pub fn remainders(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, partie
 
 fn line(row: &Row) -> Result<Line> {
     let line_type = row.text(2)?;
-    let known = LINE_TYPES.into_iter().find(|known| *known == line_type);
     Ok(Line {
         line_no: row.int(1)?,
-        line_type: known.ok_or_else(|| Error::Corrupt(format!("line type {line_type}")))?,
+        line_type: LineType::parse(line_type).ok_or_else(|| Error::Corrupt(format!("line type {line_type}")))?,
         offer_id: row.opt_int(3)?.map(OfferId::new),
         period: Period { start: day(row.int(4)?)?, end: day(row.int(5)?)? },
         taken: Tally { conversions: row.int(6)?, units: row.int(7)? },

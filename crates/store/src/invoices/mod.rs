@@ -5,7 +5,7 @@ pub(crate) mod lines;
 pub(crate) mod payments;
 pub(crate) mod take_offs;
 
-use quittance_domain::accrual::{Book, Cut};
+use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
 use quittance_domain::invoice::InvoiceStatus;
@@ -13,7 +13,7 @@ use quittance_domain::period::Period;
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::history::{HistoryRow, history, history_of_parties};
-pub use self::lines::{LINE_TYPES, Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
+pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
 pub use self::payments::{Payment, add_payment, credit, payments, payments_of_parties};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
 use crate::conversions::{currency, day, day_number};
@@ -25,8 +25,7 @@ macro_rules! invoice_columns {
     () => {
         "SELECT i.kind, i.party_id, i.invoice_id, i.number, i.currency, i.status, i.period_start, i.period_end, \
          i.due_day, i.payment_terms_days, i.hidden, i.public_notes, i.internal_notes, i.party_name, i.party_email, \
-         i.run_id, i.cut_epoch, i.cut_through, i.cut_as_of, i.from_epoch, i.from_through, i.from_as_of, i.low_epoch, \
-         i.void_epoch, i.void_reason, i.void_text, i.next_line, i.version, i.created_at, i.created_by, i.updated_at, \
+         i.run_id, i.void_epoch, i.void_reason, i.void_text, i.next_line, i.version, i.created_at, i.created_by, i.updated_at, \
          COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l WHERE l.network_id = i.network_id \
            AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id), 0), \
          COALESCE((SELECT CAST(SUM(p.units) AS BIGINT) FROM payments p WHERE p.network_id = i.network_id \
@@ -47,6 +46,8 @@ statements! {
         AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
     PERIODS = "SELECT period_start, period_end FROM invoices WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
         AND currency = $4 AND status <> 'void' ORDER BY period_start, invoice_id";
+    PERIODS_OF = "SELECT party_id, currency, period_start, period_end FROM invoices WHERE network_id = $1 AND kind = $2 \
+        AND party_id {in:3} AND status <> 'void' ORDER BY party_id, currency, period_start, invoice_id";
     UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
         internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
         updated_at = $16 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
@@ -57,26 +58,9 @@ bulks! {
         "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "number" Int, "currency" Text,
         "status" Text, "period_start" Int, "period_end" Int, "due_day" Int, "payment_terms_days" Int, "hidden" Int,
         "public_notes" Text, "internal_notes" Text, "party_name" Text, "party_email" Text, "run_id" Int,
-        "cut_epoch" Int, "cut_through" Int, "cut_as_of" Int, "from_epoch" Int, "from_through" Int, "from_as_of" Int,
-        "low_epoch" Int, "void_epoch" Int, "void_reason" Text, "void_text" Text, "next_line" Int, "version" Int,
+        "void_epoch" Int, "void_reason" Text, "void_text" Text, "next_line" Int, "version" Int,
         "created_at" Int, "created_by" Text, "updated_at" Int
     ] "";
-}
-
-/// How an invoice took what it bills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Took {
-    /// A normal run: everything inside `to` and outside `from`, in rows from `low_epoch` on.
-    Sweep {
-        /// The book's cut before.
-        from: Cut,
-        /// The book's cut since.
-        to: Cut,
-        /// The first epoch in which a row was unbilled.
-        low_epoch: i64,
-    },
-    /// A pick: the accrual rows that carry the invoice's mark.
-    Pick,
 }
 
 /// Why and when an invoice was voided.
@@ -119,8 +103,6 @@ pub struct Invoice {
     pub party_email: Option<String>,
     /// The run that issued it.
     pub run_id: RunId,
-    /// How it took what it bills.
-    pub took: Took,
     /// Where it is void: since when and why.
     pub voided: Option<Voided>,
     /// The number of the next line; numbers of removed lines are not used again.
@@ -172,11 +154,6 @@ fn party_range(network: NetworkId, kind: InvoiceKind, parties: (i64, i64)) -> [P
     [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()]
 }
 
-fn cut(row: &Row, column: usize) -> Result<Option<Cut>> {
-    let Some(epoch) = row.opt_int(column)? else { return Ok(None) };
-    Ok(Some(Cut { epoch, through: day(row.int(column + 1)?)?, as_of: day(row.int(column + 2)?)? }))
-}
-
 fn status(text: &str) -> Result<InvoiceStatus> {
     InvoiceStatus::parse(text).ok_or_else(|| Error::Corrupt(format!("invoice status {text}")))
 }
@@ -184,15 +161,11 @@ fn status(text: &str) -> Result<InvoiceStatus> {
 fn invoice(row: &Row) -> Result<Invoice> {
     let kind = row.text(0)?;
     let kind = InvoiceKind::parse(kind).ok_or_else(|| Error::Corrupt(format!("kind {kind}")))?;
-    let took = match (cut(row, 16)?, cut(row, 19)?) {
-        (Some(to), Some(from)) => Took::Sweep { from, to, low_epoch: row.opt_int(22)?.unwrap_or(0) },
-        _ => Took::Pick,
-    };
-    let voided = match row.opt_int(23)? {
+    let voided = match row.opt_int(16)? {
         Some(epoch) => Some(Voided {
             epoch,
-            reason: row.opt_string(24)?.unwrap_or_default(),
-            text: row.opt_string(25)?.unwrap_or_default(),
+            reason: row.opt_string(17)?.unwrap_or_default(),
+            text: row.opt_string(18)?.unwrap_or_default(),
         }),
         None => None,
     };
@@ -210,31 +183,18 @@ fn invoice(row: &Row) -> Result<Invoice> {
         party_name: row.string(13)?,
         party_email: row.opt_string(14)?,
         run_id: RunId::new(row.int(15)?),
-        took,
         voided,
-        next_line: row.int(26)?,
-        version: row.int(27)?,
-        created_at: Timestamp::from_micros(row.int(28)?),
-        created_by: row.string(29)?,
-        updated_at: Timestamp::from_micros(row.int(30)?),
-        billed_units: row.int(31)?,
-        paid_units: row.int(32)?,
+        next_line: row.int(19)?,
+        version: row.int(20)?,
+        created_at: Timestamp::from_micros(row.int(21)?),
+        created_by: row.string(22)?,
+        updated_at: Timestamp::from_micros(row.int(23)?),
+        billed_units: row.int(24)?,
+        paid_units: row.int(25)?,
     })
 }
 
 fn push_invoice<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, i: &'a Invoice) {
-    let cuts: [Param<'a>; 7] = match &i.took {
-        Took::Sweep { from, to, low_epoch } => [
-            to.epoch.into(),
-            day_number(to.through).into(),
-            day_number(to.as_of).into(),
-            from.epoch.into(),
-            day_number(from.through).into(),
-            day_number(from.as_of).into(),
-            (*low_epoch).into(),
-        ],
-        Took::Pick => [Param::Null; 7],
-    };
     values.extend(key(network, i.place()));
     values.extend([
         Param::Int(i.number.get()),
@@ -251,7 +211,6 @@ fn push_invoice<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, i: &'a Invo
         i.party_email.as_ref().into(),
         i.run_id.get().into(),
     ]);
-    values.extend(cuts);
     values.extend([
         Param::from(i.voided.as_ref().map(|v| v.epoch)),
         i.voided.as_ref().map(|v| &v.reason).into(),
@@ -369,6 +328,24 @@ pub fn periods(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Vec<Pe
     let params = [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
     let period = |row: &Row| Ok(Period { start: day(row.int(0)?)?, end: day(row.int(1)?)? });
     tx.query(PERIODS, &params)?.iter().map(period).collect()
+}
+
+/// The periods of the non-void invoices of all books of some parties, by book and start.
+///
+/// # Errors
+/// What the database says.
+pub fn periods_of(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+) -> Result<Vec<(Book, Period)>> {
+    let period = |row: &Row| {
+        let book = Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? };
+        Ok((book, Period { start: day(row.int(2)?)?, end: day(row.int(3)?)? }))
+    };
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties)];
+    tx.query(PERIODS_OF, &params)?.iter().map(period).collect()
 }
 
 /// Writes a changed invoice and the row of history that says what changed. `invoice.version` is the new one.

@@ -1,27 +1,28 @@
 //! What was taken off invoices.
 
 use quittance_domain::accrual::Tally;
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::time::Day;
 
 use super::{Place, key, party_range};
-use crate::conversions::{day, day_number};
+use crate::conversions::{currency, day, day_number};
 use crate::error::Result;
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
 statements! {
-    TAKE_OFFS = "SELECT invoice_id, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, \
+    TAKE_OFFS = "SELECT invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, \
         given_epoch FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
-        ORDER BY offer_id, conversion_id, revision, sign, posting_day, billable_day";
-    TAKE_OFFS_OF_PARTIES = "SELECT invoice_id, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, given_epoch \
+        ORDER BY currency, offer_id, conversion_id, revision, sign, posting_day, billable_day";
+    TAKE_OFFS_OF_PARTIES = "SELECT invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, given_epoch \
         FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
-        ORDER BY invoice_id, offer_id, conversion_id, revision, sign, posting_day, billable_day";
+        ORDER BY invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day";
 }
 
 bulks! {
     INSERT_TAKE_OFFS = "take_offs" [
-        "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "offer_id" Int, "conversion_id" Text,
+        "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "currency" Text, "offer_id" Int, "conversion_id" Text,
         "revision" Int, "sign" Int, "posting_day" Int, "billable_day" Int, "units" Int, "conversions" Int,
         "given_epoch" Int
     ] "";
@@ -30,6 +31,8 @@ bulks! {
 /// Something that was taken off an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakeOff {
+    /// The currency of the book.
+    pub currency: Currency,
     /// The offer.
     pub offer_id: OfferId,
     /// The conversion; empty: all that was left of the offer.
@@ -65,7 +68,8 @@ pub fn add_take_offs(tx: &mut dyn Tx, network: NetworkId, place: Place, take_off
     for t in take_offs {
         values.extend(key(network, place));
         values.extend([
-            Param::Int(t.offer_id.get()),
+            Param::Text(t.currency.code()),
+            t.offer_id.get().into(),
             (&t.conversion_id).into(),
             t.revision.into(),
             t.sign.into(),
@@ -82,14 +86,15 @@ pub fn add_take_offs(tx: &mut dyn Tx, network: NetworkId, place: Place, take_off
 
 fn take_off(row: &Row) -> Result<TakeOff> {
     Ok(TakeOff {
-        offer_id: OfferId::new(row.int(1)?),
-        conversion_id: row.string(2)?,
-        revision: row.int(3)?,
-        sign: row.int(4)?,
-        posting_day: day(row.int(5)?)?,
-        billable_day: day(row.int(6)?)?,
-        tally: Tally { units: row.int(7)?, conversions: row.int(8)? },
-        given_epoch: row.int(9)?,
+        currency: currency(row.text(1)?)?,
+        offer_id: OfferId::new(row.int(2)?),
+        conversion_id: row.string(3)?,
+        revision: row.int(4)?,
+        sign: row.int(5)?,
+        posting_day: day(row.int(6)?)?,
+        billable_day: day(row.int(7)?)?,
+        tally: Tally { units: row.int(8)?, conversions: row.int(9)? },
+        given_epoch: row.int(10)?,
     })
 }
 

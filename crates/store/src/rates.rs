@@ -1,0 +1,99 @@
+//! Rates of exchange.
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::NetworkId;
+use quittance_domain::rates::{Quote, Quoted, RateTable};
+use quittance_domain::time::{Day, Timestamp};
+
+use crate::conversions::{currency, day, day_number};
+use crate::error::{Error, Result};
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+/// How many rows are bound at a time.
+const BULK_ROWS: usize = 5_000;
+
+statements! {
+    BETWEEN = "SELECT day, base, quoted, quote, source FROM rates WHERE network_id = $1 AND day >= $2 AND day <= $3 \
+        ORDER BY day, base, quoted";
+}
+
+bulks! {
+    PUT = "rates" [
+        "network_id" Int, "day" Int, "recorded_at" Int, "base" Text, "quoted" Text, "quote" Text, "source" Text
+    ] "ON CONFLICT (network_id, day, base, quoted) DO UPDATE SET quote = excluded.quote, source = excluded.source, \
+       recorded_at = excluded.recorded_at";
+}
+
+/// A quote of a day: one unit of the base is so many of the quoted currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayQuote {
+    /// The day.
+    pub day: Day,
+    /// The base.
+    pub base: Currency,
+    /// The quoted currency.
+    pub quoted: Currency,
+    /// The figure and where it comes from.
+    pub quote: Quoted,
+}
+
+fn day_quote(row: &Row) -> Result<DayQuote> {
+    let quote = Quote::parse(row.text(3)?).map_err(|error| Error::Corrupt(error.to_string()))?;
+    Ok(DayQuote {
+        day: day(row.int(0)?)?,
+        base: currency(row.text(1)?)?,
+        quoted: currency(row.text(2)?)?,
+        quote: Quoted { quote, source: row.string(4)? },
+    })
+}
+
+/// The quotes of a range of days, by day and pair.
+///
+/// # Errors
+/// What the database says.
+pub fn between(tx: &mut dyn Tx, network: NetworkId, from: Day, through: Day) -> Result<Vec<DayQuote>> {
+    let mut quotes = Vec::new();
+    let params = [network.get().into(), day_number(from).into(), day_number(through).into()];
+    tx.query_each(BETWEEN, &params, &mut |row| {
+        quotes.push(day_quote(&row)?);
+        Ok(())
+    })?;
+    Ok(quotes)
+}
+
+/// The quotes of a range of days as a table.
+///
+/// # Errors
+/// What the database says.
+pub fn table(tx: &mut dyn Tx, network: NetworkId, from: Day, through: Day) -> Result<RateTable> {
+    let mut table = RateTable::default();
+    for DayQuote { day, base, quoted, quote } in between(tx, network, from, through)? {
+        table.add(day, base, quoted, quote);
+    }
+    Ok(table)
+}
+
+/// Writes quotes, in place of those of the same day and pair.
+///
+/// # Errors
+/// What the database says.
+pub fn put(tx: &mut dyn Tx, network: NetworkId, quotes: &[DayQuote], now: Timestamp) -> Result<()> {
+    for part in quotes.chunks(BULK_ROWS) {
+        let figures: Vec<String> = part.iter().map(|quote| quote.quote.quote.to_string()).collect();
+        let mut values = Vec::with_capacity(part.len() * 7);
+        for (quote, figure) in part.iter().zip(&figures) {
+            values.extend([
+                Param::Int(network.get()),
+                day_number(quote.day).into(),
+                now.micros().into(),
+                quote.base.code().into(),
+                quote.quoted.code().into(),
+                figure.into(),
+                (&quote.quote.source).into(),
+            ]);
+        }
+        tx.bulk(&PUT, &values)?;
+    }
+    Ok(())
+}
