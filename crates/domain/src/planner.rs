@@ -1,12 +1,14 @@
-//! The billing planner: from what is unbilled in a book to the lines of one invoice, or the reason for none.
+//! The billing planner: from what is unbilled to the lines of one invoice, or the reason for none.
 
 use std::collections::BTreeMap;
 
-use crate::accrual::{Book, Tally};
+use crate::accrual::Tally;
+use crate::currency::Currency;
 use crate::ids::OfferId;
 use crate::invoice::LineType;
 use crate::money::{Money, MoneyError, Rounding};
 use crate::period::Period;
+use crate::rates::Rate;
 use crate::time::Day;
 
 /// Why a book with something unbilled gets no invoice.
@@ -22,6 +24,8 @@ pub enum SkipReason {
     PartyOnHold,
     /// All that is unbilled waits for the hold days of its offers.
     OfferHold,
+    /// There is no rate by which it could be converted into the party's currency.
+    MissingRate,
 }
 
 impl SkipReason {
@@ -34,6 +38,7 @@ impl SkipReason {
             SkipReason::NotPositive => "not_positive",
             SkipReason::PartyOnHold => "party_on_hold",
             SkipReason::OfferHold => "offer_hold",
+            SkipReason::MissingRate => "missing_rate",
         }
     }
 }
@@ -62,25 +67,47 @@ pub struct Conditions {
     pub minimum_units: i64,
 }
 
-/// All that the plan of one invoice depends on.
+/// What is unbilled of one book.
 #[derive(Debug, Clone)]
-pub struct Situation<'a> {
-    /// The book.
-    pub book: Book,
-    /// The first day, where the request names one.
-    pub from: Option<Day>,
-    /// The last day, inclusive.
-    pub through: Day,
-    /// The day after the book's last non-void invoice ended; `None` before the first.
-    pub next_start: Option<Day>,
+pub struct Source<'a> {
+    /// The book's currency.
+    pub currency: Currency,
+    /// The rate by which it is converted into the invoice's currency; `None`: it is in that.
+    pub rate: Option<Rate>,
     /// The periods of the book's non-void invoices, where anything unbilled is earlier than `next_start`.
     pub billed_periods: &'a [Period],
     /// What rounding has left in the book so far, in billing units.
     pub remainder_units: i64,
     /// What is to be billed.
     pub unbilled: &'a [Unbilled],
+}
+
+/// All that the plan of one invoice depends on.
+#[derive(Debug, Clone)]
+pub struct Situation<'a> {
+    /// The invoice's currency.
+    pub currency: Currency,
+    /// The first day, where the request names one.
+    pub from: Option<Day>,
+    /// The last day, inclusive.
+    pub through: Day,
+    /// The day after the last non-void invoice ended; `None` before the first.
+    pub next_start: Option<Day>,
+    /// The books that it bills: one, or all of a party that has everything converted.
+    pub sources: &'a [Source<'a>],
     /// The conditions.
     pub conditions: Conditions,
+}
+
+/// What a line stands for in a currency that is not the invoice's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converted {
+    /// That currency.
+    pub currency: Currency,
+    /// The amount in it, rounded to its minor unit, in billing units.
+    pub units: i64,
+    /// The rate.
+    pub rate: Rate,
 }
 
 /// A line that bills conversions, or what rounding has left.
@@ -92,10 +119,20 @@ pub struct PlannedLine {
     pub offer_id: Option<OfferId>,
     /// The invoice's own period, or the earlier one that the line corrects.
     pub period: Period,
-    /// The exact sum; zero on a rounding line.
+    /// The exact sum, in the currency of the conversions; zero on a rounding line.
     pub taken: Tally,
-    /// The sum rounded to the currency's minor unit, in billing units.
+    /// The sum rounded to the currency's minor unit, in billing units of the invoice's currency.
     pub units: i64,
+    /// Where the conversions are in another currency: the sum in that, and the rate.
+    pub converted: Option<Converted>,
+}
+
+impl PlannedLine {
+    /// What the line takes from its book: rounded to the minor unit of the book's currency, in billing units.
+    #[must_use]
+    pub fn source_units(&self) -> i64 {
+        self.converted.as_ref().map_or(self.units, |converted| converted.units)
+    }
 }
 
 /// An invoice to be issued.
@@ -130,12 +167,16 @@ pub enum Plan {
 /// # Errors
 /// A sum does not fit.
 pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
-    let lines = conversion_lines(situation)?;
+    let period = own_period(situation);
+    let mut lines = Vec::new();
+    for source in situation.sources {
+        lines.extend(lines_of(source, period, situation.currency)?);
+    }
     if lines.is_empty() {
         return Ok(Plan::Nothing);
     }
-    let invoice = with_rounding(situation, lines)?;
-    let total_units = invoice.total_units;
+    let total_units = crate::money::sum_units(lines.iter().map(|line| line.units))?;
+    let invoice = PlannedInvoice { period, lines, total_units };
     let conditions = &situation.conditions;
     let reason = if conditions.on_hold {
         Some(SkipReason::PartyOnHold)
@@ -157,7 +198,8 @@ pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
 /// The invoice's own period. It starts the day after the last one ended, the first on its first unbilled day; where
 /// all that is billed lies earlier still, on the first day of that.
 fn own_period(situation: &Situation<'_>) -> Period {
-    let first = situation.unbilled.iter().map(|u| u.first_day).min().unwrap_or(situation.through);
+    let unbilled = situation.sources.iter().flat_map(|source| source.unbilled);
+    let first = unbilled.map(|u| u.first_day).min().unwrap_or(situation.through);
     let next = situation.next_start.filter(|day| *day <= situation.through);
     let start = match (situation.from, next) {
         (Some(from), Some(next)) => from.max(next),
@@ -168,34 +210,59 @@ fn own_period(situation: &Situation<'_>) -> Period {
     Period { start: start.min(situation.through), end: situation.through }
 }
 
-/// One line an offer and period, without those in which nothing is left.
-fn conversion_lines(situation: &Situation<'_>) -> Result<Vec<PlannedLine>, MoneyError> {
-    let own = own_period(situation);
-    let spans = spans(situation);
+/// The lines of one book: one an offer and period, without those in which nothing is left, and what rounding has left
+/// once that has reached a minor unit.
+fn lines_of(source: &Source<'_>, own: Period, currency: Currency) -> Result<Vec<PlannedLine>, MoneyError> {
+    let spans = spans(source);
     let mut sums: BTreeMap<(bool, Period, OfferId), Tally> = BTreeMap::new();
-    for unbilled in situation.unbilled {
+    for unbilled in source.unbilled {
         let period = unbilled.earlier_day.map_or(own, |day| span_of(&spans, day));
         let key = (unbilled.earlier_day.is_some(), period, unbilled.offer_id);
         sums.entry(key).or_default().add(unbilled.tally)?;
     }
-    let lines = sums.into_iter().filter(|(_, taken)| !taken.is_zero());
-    lines
-        .map(|((_, period, offer_id), taken)| {
-            let exact = Money::new(taken.units, situation.book.currency);
-            let units = exact.round_to_minor(Rounding::HalfAwayFromZero)?.units();
-            Ok(PlannedLine { line_type: LineType::Conversions, offer_id: Some(offer_id), period, taken, units })
-        })
-        .collect()
+    let mut lines = Vec::new();
+    let mut left = i128::from(source.remainder_units);
+    for ((_, period, offer_id), taken) in sums.into_iter().filter(|(_, taken)| !taken.is_zero()) {
+        let exact = Money::new(taken.units, source.currency);
+        let rounded = exact.round_to_minor(Rounding::HalfAwayFromZero)?;
+        left += i128::from(taken.units) - i128::from(rounded.units());
+        lines.push(line(source, LineType::Conversions, Some(offer_id), (period, taken), rounded, currency)?);
+    }
+    let left = i64::try_from(left).map_err(|_| MoneyError::Overflow)?;
+    let rounded = Money::new(left, source.currency).round_to_minor(Rounding::TowardZero)?;
+    if !lines.is_empty() && !rounded.is_zero() {
+        lines.push(line(source, LineType::Rounding, None, (own, Tally::default()), rounded, currency)?);
+    }
+    Ok(lines)
+}
+
+/// A line that bills an amount of a book, converted where the invoice has another currency.
+fn line(
+    source: &Source<'_>,
+    line_type: LineType,
+    offer_id: Option<OfferId>,
+    (period, taken): (Period, Tally),
+    rounded: Money,
+    currency: Currency,
+) -> Result<PlannedLine, MoneyError> {
+    let (units, converted) = match &source.rate {
+        None => (rounded.units(), None),
+        Some(rate) => {
+            let converted = Converted { currency: source.currency, units: rounded.units(), rate: rate.clone() };
+            (rate.convert(rounded, currency)?.units(), Some(converted))
+        }
+    };
+    Ok(PlannedLine { line_type, offer_id, period, taken, units, converted })
 }
 
 /// The periods to which earlier days are assigned: those of the book's invoices, and the gaps between them as far as
 /// something unbilled lies there.
-fn spans(situation: &Situation<'_>) -> Vec<Period> {
-    let mut spans = situation.billed_periods.to_vec();
-    let mut days: Vec<Day> = situation.unbilled.iter().filter_map(|u| u.earlier_day).collect();
+fn spans(source: &Source<'_>) -> Vec<Period> {
+    let mut spans = source.billed_periods.to_vec();
+    let mut days: Vec<Day> = source.unbilled.iter().filter_map(|u| u.earlier_day).collect();
     days.sort_unstable();
-    days.retain(|day| !situation.billed_periods.iter().any(|period| period.contains(*day)));
-    let between = |a: Day, b: Day| situation.billed_periods.iter().any(|p| p.end > a && p.start < b);
+    days.retain(|day| !source.billed_periods.iter().any(|period| period.contains(*day)));
+    let between = |a: Day, b: Day| source.billed_periods.iter().any(|p| p.end > a && p.start < b);
     let mut gap: Option<Period> = None;
     for day in days {
         gap = match gap {
@@ -216,18 +283,4 @@ pub fn span_of(spans: &[Period], day: Day) -> Period {
     let holding = spans.iter().filter(|period| period.contains(day));
     let latest = holding.max_by_key(|period| (period.start, std::cmp::Reverse(period.end)));
     latest.copied().unwrap_or(Period { start: day, end: day })
-}
-
-/// Adds the line that bills what rounding has left, once that has reached a minor unit.
-fn with_rounding(situation: &Situation<'_>, mut lines: Vec<PlannedLine>) -> Result<PlannedInvoice, MoneyError> {
-    let period = own_period(situation);
-    let left = lines.iter().map(|line| i128::from(line.taken.units) - i128::from(line.units)).sum::<i128>();
-    let left = i64::try_from(left + i128::from(situation.remainder_units)).map_err(|_| MoneyError::Overflow)?;
-    let units = Money::new(left, situation.book.currency).round_to_minor(Rounding::TowardZero)?.units();
-    if units != 0 {
-        let line_type = LineType::Rounding;
-        lines.push(PlannedLine { line_type, offer_id: None, period, taken: Tally::default(), units });
-    }
-    let total_units = crate::money::sum_units(lines.iter().map(|line| line.units))?;
-    Ok(PlannedInvoice { period, lines, total_units })
 }

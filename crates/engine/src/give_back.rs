@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quittance_domain::accrual::{Bucket, Tally};
+use quittance_domain::accrual::{Book, Bucket, Tally};
 use quittance_domain::conversion::EntryPlace;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, OfferId};
@@ -16,12 +16,19 @@ use quittance_store::{Tx, conversions, networks};
 use crate::error::{Error, Result};
 use crate::places::{each_on_invoice, taken_rows};
 
-/// Posting day, billable day and offer: what given-back amounts are kept by.
-type Slot = (Day, Day, OfferId);
+/// Currency, posting day, billable day and offer: what given-back amounts are kept by.
+type Slot = (Currency, Day, Day, OfferId);
+
+/// Currency, posting day and offer: what a line bills.
+pub(crate) type LineSlot = (Currency, Day, OfferId);
 
 fn slot(row: &AccrualRow) -> Slot {
     let bucket = row.key.bucket;
-    (bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id)
+    (bucket.book.currency, bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id)
+}
+
+fn slot_of(t: &TakeOff) -> Slot {
+    (t.currency, t.posting_day, t.billable_day, t.offer_id)
 }
 
 /// What is still on an invoice, by slot.
@@ -32,8 +39,8 @@ fn remaining(rows: &[AccrualRow], take_offs: &[TakeOff]) -> Result<BTreeMap<Slot
     }
     for t in take_offs {
         if t.conversion_id.is_empty() {
-            slots.retain(|slot, _| slot.2 != t.offer_id);
-        } else if let Some(tally) = slots.get_mut(&(t.posting_day, t.billable_day, t.offer_id)) {
+            slots.retain(|slot, _| (slot.0, slot.3) != (t.currency, t.offer_id));
+        } else if let Some(tally) = slots.get_mut(&slot_of(t)) {
             tally.add(minus(t.tally))?;
         }
     }
@@ -52,9 +59,9 @@ fn put_back(
     epoch: i64,
     slots: &BTreeMap<Slot, Tally>,
 ) -> Result<()> {
-    let row = |(&(posting_day, billable_day, offer_id), &tally): (&Slot, &Tally)| {
+    let row = |(&(currency, posting_day, billable_day, offer_id), &tally): (&Slot, &Tally)| {
         let place = EntryPlace { epoch, posting_day, billable_day };
-        let bucket = Bucket { book: invoice.book, place, offer_id };
+        let bucket = Bucket { book: Book { currency, ..invoice.book }, place, offer_id };
         AccrualRow { key: RowKey { bucket, origin: Some(invoice.invoice_id) }, tally }
     };
     let rows: Vec<AccrualRow> = slots.iter().map(row).collect();
@@ -67,7 +74,7 @@ pub(crate) fn give_back_all(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoi
     let rows = taken_rows(tx, network, invoice)?;
     let take_offs = invoices::take_offs(tx, network, invoice.place())?;
     let mut left = remaining(&rows, &take_offs)?;
-    for emptied in take_offs.iter().map(|t| (t.posting_day, t.billable_day, t.offer_id)) {
+    for emptied in take_offs.iter().map(slot_of) {
         // A day from which every entry was taken off singly leaves nothing behind that could be given back.
         let zero = left.get(&emptied).is_some_and(|tally| tally.is_zero());
         if zero && !has_entries(tx, network, &rows, &take_offs, |slot| slot == emptied)? {
@@ -87,8 +94,8 @@ pub enum TakeOffRequest {
     Offers(Vec<OfferId>),
 }
 
-/// What was taken off, per slot: for the lines that billed it.
-pub(crate) type TakenOff = BTreeMap<(Day, OfferId), Tally>;
+/// What was taken off: for the lines that billed it.
+pub(crate) type TakenOff = BTreeMap<LineSlot, Tally>;
 
 /// Takes conversions or offers off an invoice.
 pub(crate) fn take_off(
@@ -107,8 +114,8 @@ pub(crate) fn take_off(
     let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
     let mut by_day = TakenOff::new();
     for t in &new {
-        slots.entry((t.posting_day, t.billable_day, t.offer_id)).or_default().add(t.tally)?;
-        by_day.entry((t.posting_day, t.offer_id)).or_default().add(t.tally)?;
+        slots.entry(slot_of(t)).or_default().add(t.tally)?;
+        by_day.entry((t.currency, t.posting_day, t.offer_id)).or_default().add(t.tally)?;
     }
     put_back(tx, network, invoice, epoch, &slots)?;
     invoices::add_take_offs(tx, network, invoice.place(), &new)?;
@@ -132,12 +139,7 @@ fn has_entries(
     Ok(false)
 }
 
-fn taken_off(
-    currency: Currency,
-    (posting_day, billable_day, offer_id): Slot,
-    entry: LogEntry,
-    given_epoch: i64,
-) -> TakeOff {
+fn taken_off((currency, posting_day, billable_day, offer_id): Slot, entry: LogEntry, given_epoch: i64) -> TakeOff {
     TakeOff {
         currency,
         offer_id,
@@ -163,14 +165,14 @@ fn take_offers(
     let left = remaining(rows, before)?;
     let mut new = Vec::new();
     for offer in offers.iter().copied().collect::<BTreeSet<_>>() {
-        let slots: Vec<_> = left.iter().filter(|(slot, _)| slot.2 == offer).collect();
+        let slots: Vec<_> = left.iter().filter(|(slot, _)| slot.3 == offer).collect();
         let nothing = slots.iter().all(|(_, tally)| tally.is_zero());
-        if nothing && !has_entries(tx, network, rows, before, |slot| slot.2 == offer)? {
+        if nothing && !has_entries(tx, network, rows, before, |slot| slot.3 == offer)? {
             let text = format!("offer {offer} is not on invoice {}", invoice.invoice_id);
             return Err(Error::invalid("/offers", text));
         }
-        new.extend(slots.into_iter().map(|(&(posting_day, billable_day, offer_id), &tally)| TakeOff {
-            currency: invoice.book.currency,
+        new.extend(slots.into_iter().map(|(&(currency, posting_day, billable_day, offer_id), &tally)| TakeOff {
+            currency,
             offer_id,
             conversion_id: String::new(),
             revision: 0,
@@ -199,13 +201,13 @@ fn take_conversions(
         let mut found = false;
         for row in rows {
             let slot = slot(row);
-            if !slots.contains(&slot) {
+            if !slots.contains(&(slot.1, slot.2, slot.3)) {
                 continue;
             }
             each_on_invoice(tx, network, before, &row.key, 0, &mut |_, entry| {
                 if entry.conversion_id == *id {
                     found = true;
-                    new.push(taken_off(row.key.bucket.book.currency, slot, entry, epoch));
+                    new.push(taken_off(slot, entry, epoch));
                 }
                 true
             })?;
@@ -219,7 +221,7 @@ fn take_conversions(
 }
 
 /// The slots in which a conversion has ever had an entry.
-fn slots_of_conversion(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<BTreeSet<Slot>> {
+fn slots_of_conversion(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<BTreeSet<(Day, Day, OfferId)>> {
     let live = conversions::one(tx, network, id)?.into_iter();
     let old = conversions::revisions(tx, network, id)?;
     let states = live.chain(old.into_iter().map(|superseded| superseded.state));

@@ -15,6 +15,7 @@ pub mod invoices;
 pub mod keys;
 pub mod network_file;
 pub mod networks;
+mod party_rules;
 mod places;
 pub mod rates;
 pub mod records;

@@ -5,10 +5,10 @@
 //! transaction. The file comes as JSON; who reads TOML turns it into JSON first.
 
 mod file;
-mod later;
 mod party_plan;
 mod plan;
 mod reader;
+mod rules;
 
 use quittance_domain::currency::Currency;
 use quittance_domain::time::{Timestamp, Zone};
@@ -69,7 +69,7 @@ impl Engine {
         {
             found.add("network.name", format!("the file is for {name:?}, and {chosen:?} was chosen"));
         }
-        let warnings = later::warnings(file.parties.iter().map(|party| (party.kind, party.id, &party.later)));
+        let warnings = rules::warnings(file.parties.iter().map(|party| (party.kind, party.id, &party.rules)));
         self.store.write(|tx| {
             let mut problems = found.clone();
             let target = Target::find(tx, chosen, &file, &mut problems)?;

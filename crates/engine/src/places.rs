@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 
+use quittance_domain::accrual::{Book, Bucket};
 use quittance_domain::conversion::EntryPlace;
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, NetworkId, OfferId};
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, RowKey};
 use quittance_store::conversions::{self, LogEntry, Part};
-use quittance_store::invoices::{self, Invoice, TakeOff};
+use quittance_store::invoices::{self, Invoice, Place, TakeOff};
 use quittance_store::takes::{self, Take};
 
 use crate::error::{Error, Result};
@@ -31,11 +33,17 @@ fn entry_key(entry: &LogEntry) -> EntryKey {
 
 /// The accrual rows that an invoice took, whatever was taken off it since.
 pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<Vec<AccrualRow>> {
-    let takes = takes::of_book(tx, network, invoice.book)?;
+    let Place { kind, party_id, invoice_id } = invoice.place();
+    let own = takes::of_document(tx, network, kind, party_id, invoice_id)?;
     let mut taken = Vec::new();
-    for (index, take) in takes.iter().enumerate().filter(|(_, take)| take.document == invoice.invoice_id) {
+    let mut of_book: Option<(Book, Vec<Take>)> = None;
+    for take in own {
+        if of_book.as_ref().is_none_or(|(book, _)| *book != take.book) {
+            of_book = Some((take.book, takes::of_book(tx, network, take.book)?));
+        }
+        let Some((_, takes)) = &of_book else { continue };
         let mut rows = accruals::rows(tx, network, take.book, (take.low_epoch, take.reach.cut.epoch))?;
-        rows.retain(|row| owner(&takes, &row.key).is_some_and(|owner| owner.take_no == takes[index].take_no));
+        rows.retain(|row| owner(takes, &row.key).is_some_and(|owner| owner.take_no == take.take_no));
         taken.extend(rows);
     }
     Ok(taken)
@@ -49,7 +57,7 @@ pub(crate) fn owner<'a>(takes: &'a [Take], key: &RowKey) -> Option<&'a Take> {
 /// What has left an invoice, and in which epoch.
 struct GivenBack {
     entries: HashMap<EntryKey, i64>,
-    offers: HashMap<OfferId, i64>,
+    offers: HashMap<(Currency, OfferId), i64>,
     void_epoch: Option<i64>,
 }
 
@@ -58,7 +66,7 @@ impl GivenBack {
         let (mut entries, mut offers) = (HashMap::new(), HashMap::new());
         for t in take_offs {
             if t.conversion_id.is_empty() {
-                offers.insert(t.offer_id, t.given_epoch);
+                offers.insert((t.currency, t.offer_id), t.given_epoch);
             } else {
                 entries.insert((t.conversion_id.clone(), t.revision, t.sign), t.given_epoch);
             }
@@ -67,8 +75,9 @@ impl GivenBack {
     }
 
     /// The epoch of the row that an entry of an offer went to; `None`: it is still on the invoice.
-    fn epoch_of(&self, entry: &LogEntry, offer: OfferId) -> Option<i64> {
+    fn epoch_of(&self, entry: &LogEntry, bucket: &Bucket) -> Option<i64> {
         let single = self.entries.get(&entry_key(entry)).copied();
+        let offer = (bucket.book.currency, bucket.offer_id);
         single.or_else(|| self.offers.get(&offer).copied()).or(self.void_epoch)
     }
 }
@@ -96,12 +105,15 @@ fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, part: Part, depth: 
             entries.extend(behind(tx, network, &row.key, Part::ALL, depth + 1)?);
         }
     }
-    entries.retain(|entry| given.epoch_of(entry, bucket.offer_id) == Some(bucket.place.epoch));
+    entries.retain(|entry| given.epoch_of(entry, &bucket) == Some(bucket.place.epoch));
     Ok(entries.into_iter().skip(part.start).take(part.limit).collect())
 }
 
 fn same_day_and_offer(a: &RowKey, b: &RowKey) -> bool {
-    let facts = |key: &RowKey| (key.bucket.place.posting_day, key.bucket.place.billable_day, key.bucket.offer_id);
+    let facts = |key: &RowKey| {
+        let Bucket { book, place, offer_id } = key.bucket;
+        (book, place.posting_day, place.billable_day, offer_id)
+    };
     facts(a) == facts(b)
 }
 
@@ -120,7 +132,7 @@ pub(crate) fn each_on_invoice(
         let entries = behind(tx, network, row, Part { start, limit: ENTRIES_PER_READ }, 0)?;
         let read = entries.len();
         for (place, entry) in (start..).zip(entries) {
-            if given.epoch_of(&entry, row.bucket.offer_id).is_none() && !each(place, entry) {
+            if given.epoch_of(&entry, &row.bucket).is_none() && !each(place, entry) {
                 return Ok(false);
             }
         }
@@ -141,7 +153,7 @@ pub(crate) fn place_of_entry(
     let mut key = *key;
     for _ in 0..GIVE_BACKS_MAX {
         let Some(owner) = owner_of_row(tx, network, &key)? else { return Ok(None) };
-        match given_back(tx, network, &owner)?.epoch_of(entry, key.bucket.offer_id) {
+        match given_back(tx, network, &owner)?.epoch_of(entry, &key.bucket) {
             None => return Ok(Some(owner.invoice_id)),
             Some(epoch) => {
                 key.origin = Some(owner.invoice_id);

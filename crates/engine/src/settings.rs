@@ -35,7 +35,7 @@ const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursd
 /// The highest first id or number: below 2^53, so that every client can read what follows.
 const FIRST_MAX: i64 = 1_000_000_000_000_000;
 /// The oldest that rates may be allowed to be: what is older than ten years is a mistake.
-const RATE_AGE_DAYS_MAX: i64 = 3_650;
+const RATE_AGE_DAYS_MAX: i32 = 3_650;
 /// The longest prefix of invoice numbers.
 const PREFIX_CHARS_MAX: usize = 20;
 
@@ -55,7 +55,7 @@ pub struct Settings {
     /// The first day of weekly periods: 0 is Sunday, 6 is Saturday.
     pub week_start: u8,
     /// How old a rate may be.
-    pub rate_max_age_days: i64,
+    pub rate_max_age_days: i32,
     /// Where the ids of invoices start.
     pub first_invoice_id: i64,
     /// Where the numbers of invoices start, of each kind.
@@ -127,7 +127,7 @@ impl Settings {
                 }
                 return Err(later("carry_negatives=false", "negative totals are carried to the next invoice"));
             }
-            "rate_max_age_days" => self.rate_max_age_days = number(name, value, 0, RATE_AGE_DAYS_MAX)?,
+            "rate_max_age_days" => self.rate_max_age_days = days(name, value, RATE_AGE_DAYS_MAX)?,
             "locked_through" | "billed_elsewhere_through" => {
                 if value == NONE {
                     return Ok(Change::Nothing);
@@ -222,6 +222,11 @@ fn weekday(value: &str) -> Result<u8> {
 fn number(name: &str, value: &str, least: i64, most: i64) -> Result<i64> {
     let read = value.parse::<i64>().ok().filter(|number| (least..=most).contains(number));
     read.ok_or_else(|| wrong(name, format!("{value:?} is no whole number from {least} to {most}")))
+}
+
+fn days(name: &str, value: &str, most: i32) -> Result<i32> {
+    let read = number(name, value, 0, i64::from(most))?;
+    i32::try_from(read).map_err(|error| wrong(name, error))
 }
 
 fn prefix(value: &str) -> Result<Option<String>> {

@@ -81,7 +81,7 @@ both_databases! {
         let party = affiliate(&engine, &call(&report), 27);
         assert_eq!((party.billing_cycle.as_deref(), party.payment_terms_days), (Some("Net 30"), Some(30)));
         assert_eq!((party.minimum_units, party.manager_id), (Some(50_000_000), Some(3)));
-        let rules: Value = serde_json::from_str(&party.later_rules).unwrap();
+        let rules: Value = serde_json::from_str(&party.rules).unwrap();
         assert_eq!(rules["tax"]["rate"], "19");
         let id = report.network.network_id;
         engine.store().read(|tx| {
@@ -110,9 +110,9 @@ both_databases! {
         let report = import(&engine, &update);
         assert_eq!((counts(&report, "affiliates"), counts(&report, "offers")), ((0, 1, 0), (0, 0, 0)));
         let party = affiliate(&engine, &call(&report), 27);
-        let rules: Value = serde_json::from_str(&party.later_rules).unwrap();
+        let rules: Value = serde_json::from_str(&party.rules).unwrap();
         assert!(rules.get("tax").is_none() && rules["referrer"]["affiliate"] == 12);
-        let changed = Party { on_hold: true, email: None, minimum_units: None, later_rules: party.later_rules.clone(), ..before };
+        let changed = Party { on_hold: true, email: None, minimum_units: None, rules: party.rules.clone(), ..before };
         assert_eq!(party, changed);
         assert!(engine.network_settings(&call(&report)).unwrap().auto_approve);
         let methods = |call: &Call| engine.store().read(|tx| parties::methods_of(tx, call.network, PartyKind::Affiliate, &[27])).unwrap().len();

@@ -63,7 +63,7 @@ both_databases! {
         assert_eq!(lines, [(1, 2, 30_000_000), (2, 1, 5_000_000)]);
         let query = ConversionQuery { limit: 10, ..ConversionQuery::default() };
         let page = engine.invoice_conversions(call, invoice.invoice_id, &query).unwrap();
-        let ids: Vec<_> = page.conversions.iter().map(|c| (c.conversion_id.as_str(), c.units)).collect();
+        let ids: Vec<_> = page.conversions.iter().map(|c| (c.conversion_id.as_str(), c.amount.units())).collect();
         assert_eq!(ids, [("a", 10_000_000), ("b", 20_000_000), ("c", 5_000_000)]);
         let entries = engine.conversion(call, "b").unwrap().entries;
         let places: Vec<_> = entries.iter().map(|e| (e.kind, e.party_id, e.invoice_id)).collect();

@@ -92,7 +92,7 @@ CREATE TABLE parties (
   minimum_units {int},
   on_hold {int} NOT NULL,
   hidden_default {int} NOT NULL,
-  later_rules {text} NOT NULL,
+  rules {text} NOT NULL,
   created_at {int} NOT NULL,
   PRIMARY KEY (network_id, kind, party_id)
 ) {clustered};
@@ -337,7 +337,9 @@ CREATE TABLE invoices (
 CREATE UNIQUE INDEX invoices_by_id ON invoices (network_id, invoice_id);
 CREATE UNIQUE INDEX invoices_by_number ON invoices (network_id, kind, number);
 
--- `taken_units` is the exact sum of the conversions of the line, `units` that sum rounded to the minor unit.
+-- `taken_units` is the exact sum of the conversions of the line, `units` that sum rounded to the minor unit. Where the
+-- conversions are in another currency than the invoice, `taken_units` is in `source_currency`, `source_units` is that sum
+-- rounded, and `units` what the rate makes of it.
 CREATE TABLE invoice_lines (
   network_id {int} NOT NULL,
   kind {text} NOT NULL,
@@ -353,11 +355,16 @@ CREATE TABLE invoice_lines (
   units {int} NOT NULL,
   comment {text} NOT NULL,
   created_at {int} NOT NULL,
+  source_currency {text},
+  source_units {int},
+  rate {text},
+  rate_day {int},
+  rate_source {text},
   PRIMARY KEY (network_id, kind, party_id, invoice_id, line_no)
 ) {clustered};
 
-CREATE INDEX invoice_lines_inexact ON invoice_lines (network_id, kind, party_id, invoice_id, taken_units, units)
-  WHERE line_type IN ('conversions', 'rounding') AND taken_units <> units;
+CREATE INDEX invoice_lines_inexact ON invoice_lines (network_id, kind, party_id, invoice_id, taken_units)
+  WHERE line_type IN ('conversions', 'rounding') AND taken_units <> COALESCE(source_units, units);
 
 -- What was taken off an invoice: the entries of a conversion, or (conversion_id '') what was left of an offer.
 CREATE TABLE take_offs (
@@ -490,7 +497,9 @@ CREATE VIEW readable_invoices AS
 CREATE VIEW readable_invoice_lines AS
   SELECT l.network_id, l.kind, l.party_id, l.invoice_id, l.line_no, l.line_type, l.offer_id,
     {day:l.period_start} AS period_start, {day:l.period_end} AS period_end, l.conversions,
-    {amount:l.units,i.currency} AS amount, {amount:l.taken_units,i.currency} AS exact_amount, i.currency, l.comment,
+    {amount:l.units,i.currency} AS amount, i.currency,
+    {amount:l.taken_units,COALESCE(l.source_currency, i.currency)} AS exact_amount,
+    COALESCE(l.source_currency, i.currency) AS exact_currency, l.rate, {day:l.rate_day} AS rate_day, l.rate_source, l.comment,
     {instant:l.created_at} AS created_at
   FROM invoice_lines l JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind AND i.party_id = l.party_id
     AND i.invoice_id = l.invoice_id;

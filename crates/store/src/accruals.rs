@@ -32,6 +32,10 @@ statements! {
     READ_BOOKS_AFTER = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND (party_id, currency) > ($3, $4) \
         ORDER BY party_id, currency LIMIT $5";
+    LOCK_REST_OF_PARTY = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take \
+        FROM books WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency > $4 ORDER BY currency {lock:update}";
+    REST_OF_PARTY = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take \
+        FROM books WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency > $4 ORDER BY currency";
     BOOKS_OF_PARTIES = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
         WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 ORDER BY party_id, currency";
     LOCK_BOOK = "SELECT party_id, currency, cut_epoch, cut_through, cut_as_of, low_epoch, next_start, next_take FROM books \
@@ -228,6 +232,44 @@ pub fn books_after(
 ) -> Result<Vec<BookState>> {
     let params = [network.get().into(), kind.as_str().into(), after.0.into(), after.1.into(), Param::Int(limit)];
     tx.query(READ_BOOKS_AFTER, &params)?.iter().map(|row| book_state(kind, row)).collect()
+}
+
+fn rest_of(
+    tx: &mut dyn Tx,
+    sql: &'static str,
+    network: NetworkId,
+    kind: InvoiceKind,
+    books: &[BookState],
+) -> Result<Vec<BookState>> {
+    let Some(last) = books.last().map(|state| state.book) else { return Ok(Vec::new()) };
+    let params = [network.get().into(), kind.as_str().into(), last.party_id.into(), last.currency.code().into()];
+    tx.query(sql, &params)?.iter().map(|row| book_state(kind, row)).collect()
+}
+
+/// The books that the last party of a page has beyond it, locked until the transaction ends.
+///
+/// # Errors
+/// What the database says.
+pub fn lock_rest_of_party(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    books: &[BookState],
+) -> Result<Vec<BookState>> {
+    rest_of(tx, LOCK_REST_OF_PARTY, network, kind, books)
+}
+
+/// The books that the last party of a page has beyond it, without a lock.
+///
+/// # Errors
+/// What the database says.
+pub fn rest_of_party(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    books: &[BookState],
+) -> Result<Vec<BookState>> {
+    rest_of(tx, REST_OF_PARTY, network, kind, books)
 }
 
 /// All books of a range of parties.

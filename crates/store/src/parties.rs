@@ -21,7 +21,7 @@ use crate::tx::{Param, Row, Tx};
 macro_rules! party_columns {
     () => {
         "kind, party_id, name, email, status, manager_id, currency, billing_cycle, payment_terms_days, \
-         minimum_units, on_hold, hidden_default, later_rules"
+         minimum_units, on_hold, hidden_default, rules"
     };
 }
 
@@ -36,16 +36,16 @@ bulks! {
     UPSERT = "parties" [
         "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
         "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
-        "hidden_default" Int, "later_rules" Text, "created_at" Int
+        "hidden_default" Int, "rules" Text, "created_at" Int
     ] "ON CONFLICT (network_id, kind, party_id) DO UPDATE SET name = excluded.name, email = excluded.email, \
        status = excluded.status, manager_id = excluded.manager_id, currency = excluded.currency, \
        billing_cycle = excluded.billing_cycle, payment_terms_days = excluded.payment_terms_days, \
        minimum_units = excluded.minimum_units, on_hold = excluded.on_hold, \
-       hidden_default = excluded.hidden_default, later_rules = excluded.later_rules";
+       hidden_default = excluded.hidden_default, rules = excluded.rules";
     ENSURE = "parties" [
         "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
         "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
-        "hidden_default" Int, "later_rules" Text, "created_at" Int
+        "hidden_default" Int, "rules" Text, "created_at" Int
     ] "ON CONFLICT (network_id, kind, party_id) DO NOTHING";
 }
 
@@ -76,8 +76,8 @@ pub struct Party {
     pub on_hold: bool,
     /// Its new invoices are hidden from it.
     pub hidden_default: bool,
-    /// What was set of rules that this version does not act on: a JSON object.
-    pub later_rules: String,
+    /// How it is billed, as a JSON object: what its table in the network file says beside these.
+    pub rules: String,
 }
 
 impl Party {
@@ -101,7 +101,7 @@ impl Party {
             minimum_units: None,
             on_hold: false,
             hidden_default: false,
-            later_rules: "{}".to_owned(),
+            rules: "{}".to_owned(),
         }
     }
 }
@@ -121,7 +121,7 @@ fn party(row: &Row) -> Result<Party> {
         minimum_units: row.opt_int(9)?,
         on_hold: row.flag(10)?,
         hidden_default: row.flag(11)?,
-        later_rules: row.string(12)?,
+        rules: row.string(12)?,
     })
 }
 
@@ -140,7 +140,7 @@ fn push<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, party: &'a Party, n
         party.minimum_units.into(),
         party.on_hold.into(),
         party.hidden_default.into(),
-        (&party.later_rules).into(),
+        (&party.rules).into(),
         now.micros().into(),
     ]);
 }

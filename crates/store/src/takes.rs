@@ -20,6 +20,8 @@ macro_rules! take_columns {
 statements! {
     OF_BOOK = concat!(take_columns!(), "takes t WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id = $3 \
         AND t.currency = $4 ORDER BY t.take_no");
+    OF_DOCUMENT = concat!(take_columns!(), "takes t WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id = $3 \
+        AND t.document_id = $4 ORDER BY t.currency, t.take_no");
     OF_PARTIES = concat!(take_columns!(), "takes t WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id >= $3 \
         AND t.party_id <= $4 ORDER BY t.party_id, t.currency, t.take_no");
     /// Picks that may have taken rows which the normal runs of their books have not.
@@ -135,6 +137,21 @@ pub fn add(tx: &mut dyn Tx, network: NetworkId, takes: &[Take]) -> Result<()> {
 pub fn of_book(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Vec<Take>> {
     let params = [network.get().into(), book.kind.as_str().into(), book.party_id.into(), book.currency.code().into()];
     tx.query(OF_BOOK, &params)?.iter().map(|row| take(book.kind, row)).collect()
+}
+
+/// What one document took, by book and in order.
+///
+/// # Errors
+/// What the database says.
+pub fn of_document(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    party_id: i64,
+    document: InvoiceId,
+) -> Result<Vec<Take>> {
+    let params = [network.get().into(), kind.as_str().into(), party_id.into(), document.get().into()];
+    tx.query(OF_DOCUMENT, &params)?.iter().map(|row| take(kind, row)).collect()
 }
 
 /// The takes of all books of a range of parties, by book and in order.

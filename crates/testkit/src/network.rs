@@ -93,6 +93,21 @@ impl Network {
         }
     }
 
+    /// Changes an affiliate or advertiser as a network file would: `{"id":1,"currency_policy":"convert"}`.
+    pub fn set_party(&self, kind: PartyKind, party: &str) {
+        let party: serde_json::Value = serde_json::from_str(party).expect("JSON");
+        let file = serde_json::json!({ format!("{kind}s"): [party] });
+        let report = self.engine.import_network(self.call.now, Some("test"), &file).expect("an import");
+        report.expect("a file without problems");
+    }
+
+    /// Imports rates, one a line: `2026-01-31,EUR,USD,1.10`.
+    pub fn rates(&self, lines: &str) {
+        let file = format!("date,base,quote,rate\n{lines}");
+        let report = self.engine.import_rates(&self.call, file.as_bytes(), "by hand").expect("an import");
+        assert!(report.rejections.is_empty(), "{:?}", report.rejections);
+    }
+
     /// Ingests records in one batch.
     pub fn ingest(&self, records: Vec<ConversionRecord>) -> IngestReport {
         let positioned = (1..).zip(records).map(|(position, record)| Positioned { position, record });

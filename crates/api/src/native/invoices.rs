@@ -242,8 +242,7 @@ pub(super) async fn conversions(subject: Subject, Pairs(pairs): Params) -> Resul
     subject
         .part(move |engine, call, invoice| {
             let page = engine.invoice_conversions(call, invoice.invoice_id, &wanted)?;
-            let conversions: Vec<Value> =
-                page.conversions.iter().map(|entry| wire::conversion(entry, invoice.book.currency)).collect();
+            let conversions: Vec<Value> = page.conversions.iter().map(wire::conversion).collect();
             Ok(json!({ "conversions": conversions, "next_cursor": page.next }))
         })
         .await

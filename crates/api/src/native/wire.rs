@@ -59,18 +59,29 @@ pub fn invoice(invoice: &Invoice) -> Value {
     json
 }
 
-/// A line of an invoice in a currency.
+/// A line of an invoice in a currency. Where its conversions are in another one, `source` says what it stands for.
 #[must_use]
 pub fn line(line: &Line, currency: Currency) -> Value {
+    let source = line.converted.as_ref().map(|converted| {
+        json!({
+            "currency": converted.currency.code(),
+            "amount": amount(converted.units, converted.currency),
+            "rate": converted.rate.to_string(),
+            "rate_exact": converted.rate.exact(),
+            "rate_date": converted.rate.day.to_string(),
+            "rate_source": converted.rate.source,
+        })
+    });
     json!({
         "line": line.line_no,
         "type": line.line_type.as_str(),
         "offer_id": line.offer_id.map(|id| id.get()),
         "period": { "start": line.period.start.to_string(), "end": line.period.end.to_string() },
         "conversions": line.taken.conversions,
-        "exact": amount(line.taken.units, currency),
+        "exact": amount(line.taken.units, line.source_currency(currency)),
         "amount": amount(line.units, currency),
         "currency": currency.code(),
+        "source": source,
         "comment": line.comment,
     })
 }
@@ -106,9 +117,9 @@ pub fn history(row: &HistoryRow, currency: Currency) -> Value {
     })
 }
 
-/// An entry of a conversion on an invoice in a currency.
+/// An entry of a conversion on an invoice.
 #[must_use]
-pub fn conversion(entry: &InvoiceConversion, currency: Currency) -> Value {
+pub fn conversion(entry: &InvoiceConversion) -> Value {
     json!({
         "conversion_id": entry.conversion_id,
         "revision": entry.revision,
@@ -117,8 +128,8 @@ pub fn conversion(entry: &InvoiceConversion, currency: Currency) -> Value {
         "line": entry.line_no,
         "day": entry.posting_day.to_string(),
         "occurred_at": entry.occurred_at.to_string(),
-        "amount": amount(entry.units, currency),
-        "currency": currency.code(),
+        "amount": entry.amount.to_decimal(),
+        "currency": entry.amount.currency().code(),
     })
 }
 

@@ -233,7 +233,7 @@ impl Acting<'_> {
             "lines": lines.iter().map(|line| wire::line(line, currency)).collect::<Vec<_>>(),
             "payments": payments.iter().map(|payment| wire::payment(payment, currency)).collect::<Vec<_>>(),
             "history": history.iter().map(|row| wire::history(row, currency)).collect::<Vec<_>>(),
-            "conversions": conversions.iter().map(|c| wire::conversion(c, currency)).collect::<Vec<_>>(),
+            "conversions": conversions.iter().map(wire::conversion).collect::<Vec<_>>(),
         });
         let amount = |units: i64| grouped(Money::new(units, currency).to_decimal());
         self.context.answer(&json, || {
@@ -303,7 +303,7 @@ impl Acting<'_> {
                         c.occurred_at.to_string(),
                         c.offer_id.to_string(),
                         line,
-                        amount(c.units),
+                        grouped(c.amount.to_decimal()),
                     ]);
                 }
                 out += &format!("\n{table}");

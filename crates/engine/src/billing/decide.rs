@@ -1,42 +1,41 @@
-//! From some books to a decision for each: an invoice with what it takes, a reason for none, or nothing.
+//! From some books to a decision for each invoice that they could make: what it takes, a reason for none, or nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Cut, Pick, Reach};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, NetworkId, OfferId};
-use quittance_domain::money::Money;
+use quittance_domain::ids::OfferId;
+use quittance_domain::money::sum_units;
 use quittance_domain::period::Period;
-use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Unbilled, plan};
+use quittance_domain::planner::{Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, plan};
+use quittance_domain::rates::Rate;
 use quittance_domain::time::Day;
 use quittance_store::accruals::BookState;
-use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
+use quittance_store::parties::Party;
 use quittance_store::runs::RunSkip;
 use quittance_store::{Tx, invoices};
 
 use super::RunRequest;
+use super::facts::{Facts, Setup};
 use super::sums::{Class, UnbilledSum, unbilled_sums};
 use crate::error::Result;
 
-/// What a whole run has in common.
-pub(super) struct Setup {
-    pub(super) network: NetworkId,
-    pub(super) network_currency: Currency,
-    pub(super) require_payment_method: bool,
-    pub(super) currencies: HashMap<Currency, Option<i64>>,
-    pub(super) systems: HashMap<i64, PaymentSystem>,
+/// What an invoice takes of a book.
+pub(super) struct BookTake {
+    /// The book as it was.
+    pub(super) before: BookState,
+    /// The book as the invoice leaves it.
+    pub(super) after: BookState,
+    pub(super) reach: Reach,
 }
 
 /// An invoice that a run will issue.
 pub(super) struct Decided {
-    /// The book as it was.
-    pub(super) book: BookState,
-    /// The book as the invoice leaves it.
-    pub(super) book_after: BookState,
-    /// The invoice.
+    /// Whose, and in which currency.
+    pub(super) book: Book,
     pub(super) invoice: PlannedInvoice,
-    /// What it takes of the book.
-    pub(super) reach: Reach,
+    /// What it takes: of the book in its currency, or of all of the party's.
+    pub(super) takes: Vec<BookTake>,
 }
 
 /// The decisions for some books.
@@ -48,7 +47,16 @@ pub(super) struct Decisions {
     pub(super) parties: HashMap<i64, Party>,
 }
 
-/// Decides for some books of one kind. They are locked where the decision is to be carried out.
+/// The books that one invoice bills: one, or all of a party that has everything converted.
+struct Group {
+    /// Whose, and in which currency.
+    book: Book,
+    converts: bool,
+    states: Vec<BookState>,
+}
+
+/// Decides for some books of one kind, all of each party's that converts. They are locked where the decision is to be
+/// carried out.
 pub(super) fn decide(
     tx: &mut dyn Tx,
     setup: &Setup,
@@ -59,69 +67,153 @@ pub(super) fn decide(
     let mut ids: Vec<i64> = books.iter().map(|state| state.book.party_id).collect();
     ids.dedup();
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
-    let sums = unbilled_sums(tx, setup.network, request, books, cut)?;
+    let groups = groups(&facts, books);
+    let states: Vec<BookState> = groups.iter().flat_map(|group| group.states.iter().copied()).collect();
+    let sums = unbilled_sums(tx, setup.network, request, &states, cut)?;
     let mut decisions = Decisions::default();
-    for state in books {
-        let Some(sums) = sums.get(&state.book) else { continue };
-        let taking = take(tx, setup.network, request, cut, state, sums)?;
-        let situation = Situation {
-            book: state.book,
-            from: request.from,
-            through: cut.through,
-            next_start: state.next_start,
-            billed_periods: &taking.billed_periods,
-            remainder_units: facts.remainders.get(&state.book).copied().unwrap_or(0),
-            unbilled: &taking.unbilled,
-            conditions: facts.conditions(setup, state.book),
-        };
-        match plan(&situation)? {
-            Plan::Issue(invoice) => {
-                let after = state.next_start.max(Some(invoice.period.end.plus_days(1)));
-                let book_after = BookState { next_start: after, ..taking.book_after };
-                decisions.issue.push(Decided { book: *state, book_after, invoice, reach: taking.reach });
-            }
-            Plan::Skip { reason, total_units } => decisions.skips.push(skip(state.book, reason, total_units)),
-            Plan::Nothing => decisions.skips.extend(held_back(state.book, sums)?),
-        }
+    for group in &groups {
+        Deciding { tx, setup, request, cut, facts: &facts, sums: &sums, group }.decide(&mut decisions)?;
     }
     decisions.parties = facts.parties;
     Ok(decisions)
 }
 
-/// What a book would be billed for, and what becomes of the book.
+fn groups(facts: &Facts, books: &[BookState]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for state in books {
+        let into = facts.converts_into(state.book.party_id);
+        let book = Book { currency: into.unwrap_or(state.book.currency), ..state.book };
+        match groups.last_mut().filter(|group| group.converts && into.is_some() && group.book == book) {
+            Some(group) => group.states.push(*state),
+            None => groups.push(Group { book, converts: into.is_some(), states: vec![*state] }),
+        }
+    }
+    // One invoice has one period: the books that it bills go on from the last of them.
+    for group in groups.iter_mut().filter(|group| group.converts) {
+        let next_start = group.states.iter().filter_map(|state| state.next_start).max();
+        group.states.iter_mut().for_each(|state| state.next_start = next_start);
+    }
+    groups
+}
+
+/// What is known while one group is decided.
+struct Deciding<'a> {
+    tx: &'a mut dyn Tx,
+    setup: &'a Setup,
+    request: &'a RunRequest,
+    cut: Cut,
+    facts: &'a Facts,
+    sums: &'a HashMap<Book, Vec<UnbilledSum>>,
+    group: &'a Group,
+}
+
+impl Deciding<'_> {
+    fn sums(&self, book: Book) -> &[UnbilledSum] {
+        self.sums.get(&book).map_or(&[], Vec::as_slice)
+    }
+
+    fn decide(mut self, decisions: &mut Decisions) -> Result<()> {
+        let group = self.group;
+        if group.states.iter().all(|state| self.sums(state.book).is_empty()) {
+            return Ok(());
+        }
+        let mut takings = Vec::new();
+        for state in &group.states {
+            takings.push(self.take(state)?);
+        }
+        let rates: Vec<Option<Rate>> = group.states.iter().map(|state| self.rate(state.book.currency)).collect();
+        let lacks_rate = |(taking, rate): (&Taking, &Option<Rate>)| rate.is_none() && !taking.unbilled.is_empty();
+        if group.converts && takings.iter().zip(&rates).any(lacks_rate) {
+            return self.skip_each(&takings, decisions);
+        }
+        let sources: Vec<Source<'_>> = takings
+            .iter()
+            .zip(rates)
+            .map(|(taking, rate)| Source {
+                currency: taking.take.before.book.currency,
+                rate: rate.filter(|_| taking.take.before.book.currency != group.book.currency),
+                billed_periods: &taking.billed_periods,
+                remainder_units: self.facts.remainders.get(&taking.take.before.book).copied().unwrap_or(0),
+                unbilled: &taking.unbilled,
+            })
+            .collect();
+        let situation = Situation {
+            currency: group.book.currency,
+            from: self.request.from,
+            through: self.cut.through,
+            next_start: group.states.iter().filter_map(|state| state.next_start).max(),
+            sources: &sources,
+            conditions: self.facts.conditions(self.setup, group.book),
+        };
+        match plan(&situation)? {
+            Plan::Issue(invoice) => decisions.issue.push(decided(group.book, invoice, takings)),
+            Plan::Skip { reason, total_units } => decisions.skips.push(skip(group.book, reason, total_units)),
+            Plan::Nothing => {
+                for state in &group.states {
+                    decisions.skips.extend(held_back(state.book, self.sums(state.book))?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rate from a currency into the invoice's, on the run's last day.
+    fn rate(&self, from: Currency) -> Option<Rate> {
+        let settings = &self.setup.settings;
+        let into = self.group.book.currency;
+        self.setup.rates.rate(from, into, self.cut.through, settings.rate_max_age_days, settings.currency)
+    }
+
+    /// Nothing of the party is billed, since a rate is missing: each book is reported with what it has.
+    fn skip_each(&self, takings: &[Taking], decisions: &mut Decisions) -> Result<()> {
+        for taking in takings.iter().filter(|taking| !taking.unbilled.is_empty()) {
+            let units = sum_units(taking.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
+            decisions.skips.push(skip(taking.take.before.book, SkipReason::MissingRate, units));
+        }
+        Ok(())
+    }
+
+    /// What an invoice would take of a book. It takes everything inside the run's cut, and the book keeps that cut,
+    /// unless it leaves something behind there: then it picks.
+    fn take(&mut self, state: &BookState) -> Result<Taking> {
+        let sums = self.sums.get(&state.book).map_or(&[][..], Vec::as_slice);
+        let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
+        let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
+        let billed_periods = match earlier || self.request.from.is_some() {
+            true => invoices::periods(self.tx, self.setup.network, state.book)?,
+            false => Vec::new(),
+        };
+        // Another run may have cut this book with a later epoch meanwhile. All of that is committed too.
+        let cut = Cut { epoch: self.cut.epoch.max(state.cut.epoch), ..self.cut };
+        let behind = cut.through < state.cut.through || cut.as_of < state.cut.as_of;
+        let picks = behind || sums.iter().any(|sum| sum.class == Class::Unasked);
+        let after = BookState { next_take: state.next_take + 1, ..*state };
+        if picks {
+            let pick = pick(self.request, cut, state, &unbilled, &billed_periods);
+            let reach = Reach { cut, pick: Some(pick) };
+            return Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach } });
+        }
+        let left = sums.iter().filter(|sum| unbilled_class(sum.class).is_none()).map(|sum| sum.first_epoch).min();
+        let after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..after };
+        let reach = Reach { cut, pick: None };
+        Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach } })
+    }
+}
+
+/// What a book would be billed for.
 struct Taking {
     unbilled: Vec<Unbilled>,
     billed_periods: Vec<Period>,
-    reach: Reach,
-    book_after: BookState,
+    take: BookTake,
 }
 
-/// A run takes everything inside its cut, and the book keeps that cut, unless it leaves something behind there: then it
-/// picks.
-fn take(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    request: &RunRequest,
-    cut: Cut,
-    state: &BookState,
-    sums: &[UnbilledSum],
-) -> Result<Taking> {
-    let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
-    let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
-    let billed_periods =
-        if earlier || request.from.is_some() { invoices::periods(tx, network, state.book)? } else { Vec::new() };
-    // Another run may have cut this book with a later epoch meanwhile. All of that is committed too.
-    let cut = Cut { epoch: cut.epoch.max(state.cut.epoch), ..cut };
-    let behind = cut.through < state.cut.through || cut.as_of < state.cut.as_of;
-    let picks = behind || sums.iter().any(|sum| sum.class == Class::Unasked);
-    let book_after = BookState { next_take: state.next_take + 1, ..*state };
-    if picks {
-        let pick = pick(request, cut, state, &unbilled, &billed_periods);
-        return Ok(Taking { unbilled, billed_periods, reach: Reach { cut, pick: Some(pick) }, book_after });
-    }
-    let left = sums.iter().filter(|sum| unbilled_class(sum.class).is_none()).map(|sum| sum.first_epoch).min();
-    let book_after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..book_after };
-    Ok(Taking { unbilled, billed_periods, reach: Reach { cut, pick: None }, book_after })
+fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>) -> Decided {
+    let next_start = Some(invoice.period.end.plus_days(1));
+    let takes = takings.into_iter().map(|taking| {
+        let after = BookState { next_start: taking.take.before.next_start.max(next_start), ..taking.take.after };
+        BookTake { after, ..taking.take }
+    });
+    Decided { book, takes: takes.collect(), invoice }
 }
 
 /// The days and offers of what a request takes. No more rows of these epochs come, so the offers that are there now say
@@ -164,85 +256,5 @@ fn held_back(book: Book, sums: &[UnbilledSum]) -> Result<Option<RunSkip>> {
     if units.is_empty() {
         return Ok(None);
     }
-    Ok(Some(skip(book, SkipReason::OfferHold, quittance_domain::money::sum_units(units)?)))
-}
-
-/// What the conditions of some parties depend on.
-struct Facts {
-    parties: HashMap<i64, Party>,
-    methods: BTreeMap<i64, Vec<PaymentMethod>>,
-    remainders: HashMap<Book, i64>,
-}
-
-impl Facts {
-    fn load(tx: &mut dyn Tx, setup: &Setup, kind: InvoiceKind, ids: &[i64]) -> Result<Facts> {
-        let party_kind = kind.party_kind();
-        let parties = parties::by_ids(tx, setup.network, party_kind, ids)?;
-        let mut methods: BTreeMap<i64, Vec<PaymentMethod>> = BTreeMap::new();
-        for method in parties::methods_of(tx, setup.network, party_kind, ids)? {
-            methods.entry(method.party_id).or_default().push(method);
-        }
-        let remainders = invoices::remainders(tx, setup.network, kind, ids)?.into_iter().collect();
-        Ok(Facts { parties: parties.into_iter().map(|p| (p.party_id, p)).collect(), methods, remainders })
-    }
-
-    fn conditions(&self, setup: &Setup, book: Book) -> Conditions {
-        let party = self.parties.get(&book.party_id);
-        let methods = self.methods.get(&book.party_id).map_or(&[][..], Vec::as_slice);
-        let method = method_for(methods, &setup.systems, book.currency);
-        let system = method.and_then(|method| setup.systems.get(&method.system_id));
-        let of_system = system.and_then(|system| minimum_of(system, setup.network_currency, book.currency));
-        let of_party = party.filter(|p| p.currency == book.currency).and_then(|p| p.minimum_units);
-        let of_currency = setup.currencies.get(&book.currency).copied().flatten();
-        let on_hold = party.is_some_and(|party| party.on_hold);
-        match book.kind {
-            InvoiceKind::Payable => Conditions {
-                on_hold,
-                payable: method.is_some() || !setup.require_payment_method,
-                minimum_units: of_system.or(of_party).or(of_currency).unwrap_or(0),
-            },
-            // Payment systems and the minimums of currencies are about paying out.
-            InvoiceKind::Receivable => Conditions { on_hold, payable: true, minimum_units: of_party.unwrap_or(0) },
-        }
-    }
-}
-
-/// The payment method with which an amount in a currency would be paid: the main one, else the first, of those in
-/// the currency; else of those that name none.
-pub(crate) fn method_for<'a>(
-    methods: &'a [PaymentMethod],
-    systems: &HashMap<i64, PaymentSystem>,
-    currency: Currency,
-) -> Option<&'a PaymentMethod> {
-    let currency_of =
-        |m: &PaymentMethod| m.currency.or_else(|| systems.get(&m.system_id).and_then(|system| system.currency));
-    let best = |wanted: Option<Currency>| {
-        let fitting = methods.iter().filter(|m| currency_of(m) == wanted);
-        fitting.min_by_key(|m| (!m.main, m.method_no))
-    };
-    best(Some(currency)).or_else(|| best(None))
-}
-
-/// A payment system's minimum in a currency. One that names no currency states it in the network's, and means the same
-/// figure in each.
-fn minimum_of(system: &PaymentSystem, network_currency: Currency, currency: Currency) -> Option<i64> {
-    let minimum = Money::new(system.minimum_units?, system.currency.unwrap_or(network_currency));
-    if system.currency.is_some() {
-        return Some(minimum.units()).filter(|_| minimum.currency() == currency);
-    }
-    Money::parse(&minimum.to_decimal(), currency).ok().map(Money::units)
-}
-
-impl Setup {
-    /// What a run needs to know of its network.
-    pub(super) fn load(
-        tx: &mut dyn Tx,
-        network: NetworkId,
-        network_currency: Currency,
-        require_payment_method: bool,
-    ) -> Result<Setup> {
-        let systems = parties::systems(tx, network)?.into_iter().map(|s| (s.system_id, s)).collect();
-        let currencies = parties::currencies(tx, network)?.into_iter().collect();
-        Ok(Setup { network, network_currency, require_payment_method, currencies, systems })
-    }
+    Ok(Some(skip(book, SkipReason::OfferHold, sum_units(units)?)))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
 use quittance_domain::cycle::BillingCycle;
 use quittance_domain::ids::{EntryId, InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
@@ -17,7 +18,7 @@ use quittance_store::runs::RunTotal;
 use quittance_store::takes::{self, Take};
 use quittance_store::{Tx, networks};
 
-use super::decide::{Decided, Decisions};
+use super::decide::{BookTake, Decided, Decisions};
 use crate::error::Result;
 use crate::invoices::booking;
 
@@ -56,16 +57,22 @@ pub(super) fn issue(
     let mut entries = Vec::with_capacity(decisions.issue.len());
     for (offset, decided) in (0..).zip(&decisions.issue) {
         let ids = (InvoiceId::new(first_id + offset), InvoiceNumber::new(first_number + offset));
-        let party = decisions.parties.get(&decided.book.book.party_id);
+        let party = decisions.parties.get(&decided.book.party_id);
         let invoice = build(header, decided, ids, party);
         entries.extend(entry(header, &invoice, EntryId::new(first_entry + offset))?);
         issued.push(invoice);
     }
     invoices::issue(tx, network, &issued)?;
     ledger::add(tx, network, &entries)?;
-    let books: Vec<BookState> = decisions.issue.iter().map(|decided| decided.book_after).collect();
+    let books: Vec<BookState> =
+        decisions.issue.iter().flat_map(|decided| decided.takes.iter().map(|take| take.after)).collect();
     accruals::set_books(tx, network, &books)?;
-    let taken: Vec<Take> = decisions.issue.iter().zip(&issued).map(|(decided, issued)| take(decided, issued)).collect();
+    // An invoice of converted amounts may be the first thing in its own currency.
+    let new = |decided: &&Decided| decided.takes.iter().all(|take| take.before.book != decided.book);
+    let new: Vec<Book> = decisions.issue.iter().filter(new).map(|decided| decided.book).collect();
+    accruals::ensure_books(tx, network, &new)?;
+    let both = decisions.issue.iter().zip(&issued);
+    let taken: Vec<Take> = both.flat_map(|(decided, issued)| takes_of(decided, issued)).collect();
     takes::add(tx, network, &taken)?;
     Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
 }
@@ -81,7 +88,7 @@ fn build(
     let cycle = party.and_then(|party| BillingCycle::parse(party.billing_cycle.as_deref()?).ok());
     let due_days = terms.and_then(|days| u32::try_from(days).ok());
     let invoice = Invoice {
-        book: decided.book.book,
+        book: decided.book,
         invoice_id,
         number,
         status: InvoiceStatus::Pending,
@@ -112,14 +119,15 @@ fn build(
     issued
 }
 
-fn take(decided: &Decided, issued: &Issued) -> Take {
-    Take {
-        book: decided.book.book,
-        take_no: decided.book.next_take,
-        document: issued.invoice.invoice_id,
-        reach: decided.reach.clone(),
-        low_epoch: decided.book.low_epoch,
-    }
+fn takes_of<'a>(decided: &'a Decided, issued: &Issued) -> impl Iterator<Item = Take> + use<'a> {
+    let document = issued.invoice.invoice_id;
+    decided.takes.iter().map(move |BookTake { before, reach, .. }| Take {
+        book: before.book,
+        take_no: before.next_take,
+        document,
+        reach: reach.clone(),
+        low_epoch: before.low_epoch,
+    })
 }
 
 fn line(header: &Header<'_>, line_no: i64, planned: &PlannedLine) -> Line {
@@ -130,6 +138,7 @@ fn line(header: &Header<'_>, line_no: i64, planned: &PlannedLine) -> Line {
         period: planned.period,
         taken: planned.taken,
         units: planned.units,
+        converted: planned.converted.clone(),
         comment: String::new(),
         created_at: header.now,
     }

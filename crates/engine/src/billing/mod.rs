@@ -1,6 +1,7 @@
 //! Billing runs: what is asked, and what came of it.
 
-pub(crate) mod decide;
+mod decide;
+pub(crate) mod facts;
 pub(crate) mod issue;
 mod run;
 mod sums;

@@ -12,11 +12,11 @@ use quittance_store::accruals::{self, BookState};
 use quittance_store::runs::{self, Run, RunTotal};
 use quittance_store::{Tx, networks, parties};
 
-use super::decide::{Setup, decide};
+use super::decide::decide;
+use super::facts::Setup;
 use super::issue::{Header, issue};
 use super::{BATCH_BOOKS_MAX, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
-use crate::settings::Settings;
 use crate::{Call, Engine};
 
 /// The counter of a network's runs.
@@ -28,7 +28,6 @@ const BEFORE_ALL: (i64, &str) = (i64::MIN, "");
 struct Work<'a> {
     call: &'a Call,
     request: &'a RunRequest,
-    settings: Settings,
     setup: Setup,
     today: Day,
 }
@@ -75,14 +74,15 @@ impl Engine {
             let epoch = networks::current_epoch(tx, call.network)?;
             let mut after = (BEFORE_ALL.0, BEFORE_ALL.1.to_owned());
             loop {
-                let books =
-                    accruals::books_after(tx, call.network, request.kind, (after.0, &after.1), BATCH_BOOKS_MAX)?;
+                let last = (after.0, after.1.as_str());
+                let mut books = accruals::books_after(tx, call.network, request.kind, last, BATCH_BOOKS_MAX)?;
+                books.extend(accruals::rest_of_party(tx, call.network, request.kind, &books)?);
                 let Some(last) = books.last() else { return Ok::<_, Error>(()) };
                 after = (last.book.party_id, last.book.currency.code().to_owned());
                 let books = work.asked_for(books);
                 let decisions = decide(tx, &work.setup, request, work.cut(epoch), &books)?;
                 for decided in decisions.issue {
-                    issued.entry(decided.book.book.currency).or_default().push(decided.invoice.total_units);
+                    issued.entry(decided.book.currency).or_default().push(decided.invoice.total_units);
                 }
                 report.skipped.extend(decisions.skips);
             }
@@ -113,15 +113,14 @@ impl Engine {
     }
 
     fn work<'a>(&self, call: &'a Call, request: &'a RunRequest) -> Result<Work<'a>> {
-        let network = self.network(call.network)?;
         let today = self.zone_of(call)?.day_of(call.now);
         let settings = self.network_settings(call)?;
         check(request, today)?;
         let setup = self.store.read(|tx| {
             check_parties(tx, call, request)?;
-            Setup::load(tx, call.network, network.currency, settings.require_payment_method)
+            Setup::load(tx, call.network, settings.clone(), request.through)
         })?;
-        Ok(Work { call, request, settings, setup, today })
+        Ok(Work { call, request, setup, today })
     }
 }
 
@@ -223,7 +222,8 @@ impl Work<'_> {
             Parties::All | Parties::Except(_) => None,
         };
         let after = (run.last.0, run.last.1.as_str());
-        let books = accruals::lock_books_after(tx, network, run.kind, after, only, BATCH_BOOKS_MAX)?;
+        let mut books = accruals::lock_books_after(tx, network, run.kind, after, only, BATCH_BOOKS_MAX)?;
+        books.extend(accruals::lock_rest_of_party(tx, network, run.kind, &books)?);
         let Some(last) = books.last().map(|state| state.book) else {
             runs::finish(tx, network, run_id, self.call.now)?;
             return Ok(true);
@@ -237,12 +237,12 @@ impl Work<'_> {
             actor: &self.call.actor,
             now: self.call.now,
             posting_day: run.cut.as_of,
-            first_invoice_id: self.settings.first_invoice_id,
-            first_invoice_number: self.settings.first_invoice_number,
-            auto_approve: self.settings.auto_approve,
+            first_invoice_id: self.setup.settings.first_invoice_id,
+            first_invoice_number: self.setup.settings.first_invoice_number,
+            auto_approve: self.setup.settings.auto_approve,
         };
         let (totals, issued) = issue(tx, &header, &decisions)?;
-        if self.settings.auto_approve {
+        if self.setup.settings.auto_approve {
             for invoice_id in issued {
                 crate::invoices::use_credit(tx, self.call, invoice_id, run.cut.as_of)?;
             }

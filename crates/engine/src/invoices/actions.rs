@@ -1,16 +1,21 @@
 //! Approving, voiding, correcting and taking conversions off.
 
+use std::collections::BTreeSet;
+
+use quittance_domain::accrual::Book;
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::{LineType, VoidReason};
 use quittance_domain::money::{Money, Rounding, sum_units};
 use quittance_domain::planner::span_of;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::invoices::{self, Invoice, Line, Voided};
+use quittance_store::takes;
 use serde_json::json;
 
 use super::change::{Change, booking};
 use crate::error::{Error, Result};
-use crate::give_back::{self, TakeOffRequest, TakenOff};
+use crate::give_back::{self, LineSlot, TakeOffRequest, TakenOff};
 use crate::{Call, Engine};
 
 /// The longest comment of a correction and text of a void, in characters.
@@ -149,13 +154,18 @@ impl Change<'_> {
         self.move_next_start()
     }
 
-    /// The book's next invoice starts after the last that is not void.
+    /// The next invoice of each book starts after the last that is not void.
     fn move_next_start(&mut self) -> Result<()> {
-        let (network, book) = (self.call.network, self.invoice.book);
-        let Some(state) = accruals::lock_book(self.tx, network, book)? else { return Ok(()) };
-        let periods = invoices::periods(self.tx, network, book)?;
-        let next_start = periods.iter().map(|period| period.end.plus_days(1)).max();
-        Ok(accruals::set_books(self.tx, network, &[BookState { next_start, ..state }])?)
+        let (network, kind, party) = (self.call.network, self.invoice.book.kind, self.invoice.book.party_id);
+        let taken = takes::of_document(self.tx, network, kind, party, self.invoice.invoice_id)?;
+        let books: BTreeSet<Book> = taken.into_iter().map(|take| take.book).collect();
+        for book in books {
+            let Some(state) = accruals::lock_book(self.tx, network, book)? else { continue };
+            let periods = invoices::periods(self.tx, network, book)?;
+            let next_start = periods.iter().map(|period| period.end.plus_days(1)).max();
+            accruals::set_books(self.tx, network, &[BookState { next_start, ..state }])?;
+        }
+        Ok(())
     }
 
     fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {
@@ -169,6 +179,7 @@ impl Change<'_> {
             period: self.invoice.period,
             taken: quittance_domain::accrual::Tally::default(),
             units: money.units(),
+            converted: None,
             comment: comment.to_owned(),
             created_at: self.at(),
         };
@@ -219,15 +230,15 @@ impl Change<'_> {
     /// Takes amounts off the lines that billed them.
     fn shrink_lines(&mut self, mut lines: Vec<Line>, taken: &TakenOff) -> Result<()> {
         let (network, place) = (self.call.network, self.invoice.place());
-        let mut changed = std::collections::BTreeSet::new();
-        for ((day, offer), tally) in taken {
-            let Some(index) = line_of(&lines, &self.invoice, *day, *offer) else { continue };
-            let line = &mut lines[index];
+        let mut changed = BTreeSet::new();
+        for (slot, tally) in taken {
+            let Some(index) = line_of(&lines, &self.invoice, *slot) else { continue };
             let minus = quittance_domain::accrual::Tally { units: -tally.units, conversions: -tally.conversions };
-            line.taken.add(minus)?;
-            let exact = Money::new(line.taken.units, self.invoice.book.currency);
-            line.units = exact.round_to_minor(Rounding::HalfAwayFromZero)?.units();
+            lines[index].taken.add(minus)?;
             changed.insert(index);
+        }
+        for index in &changed {
+            round(&mut lines[*index], self.invoice.book.currency)?;
         }
         for index in changed {
             let line = &lines[index];
@@ -241,15 +252,28 @@ impl Change<'_> {
     }
 }
 
-/// The `conversions` line of an offer that bills a day: that of the invoice's own period, else that of the earlier
-/// period to which the day was assigned.
-pub(crate) fn line_of(
-    lines: &[Line],
-    invoice: &Invoice,
-    day: quittance_domain::time::Day,
-    offer: quittance_domain::ids::OfferId,
-) -> Option<usize> {
-    let of_offer = |line: &&Line| line.line_type == LineType::Conversions && line.offer_id == Some(offer);
+/// Makes the amount of a line that of what it takes now.
+fn round(line: &mut Line, currency: Currency) -> Result<()> {
+    let exact = Money::new(line.taken.units, line.source_currency(currency));
+    let rounded = exact.round_to_minor(Rounding::HalfAwayFromZero)?;
+    line.units = match &mut line.converted {
+        None => rounded.units(),
+        Some(converted) => {
+            converted.units = rounded.units();
+            converted.rate.convert(rounded, currency)?.units()
+        }
+    };
+    Ok(())
+}
+
+/// The `conversions` line of an offer that bills a day of a book: that of the invoice's own period, else that of the
+/// earlier period to which the day was assigned.
+pub(crate) fn line_of(lines: &[Line], invoice: &Invoice, (currency, day, offer): LineSlot) -> Option<usize> {
+    let of_offer = |line: &&Line| {
+        line.line_type == LineType::Conversions
+            && line.offer_id == Some(offer)
+            && line.source_currency(invoice.book.currency) == currency
+    };
     let own = lines.iter().filter(of_offer).find(|l| l.period == invoice.period && l.period.contains(day));
     let period = match own {
         Some(line) => line.period,

@@ -54,7 +54,8 @@ pub(crate) fn booking(book: Book, lines: &[Line]) -> Booking {
     let mut booking = Booking::default();
     for line in lines {
         let amount = Money::new(line.units, book.currency);
-        booking.bill(book.kind, line.line_type, amount, amount);
+        let source = Money::new(line.source_units(), line.source_currency(book.currency));
+        booking.bill(book.kind, line.line_type, amount, source);
     }
     booking
 }

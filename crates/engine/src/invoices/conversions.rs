@@ -41,8 +41,8 @@ pub struct InvoiceConversion {
     pub posting_day: Day,
     /// When the conversion happened.
     pub occurred_at: Timestamp,
-    /// The amount in billing units of the invoice's currency.
-    pub units: i64,
+    /// The amount in the currency of the conversion.
+    pub amount: Money,
     /// The line that bills it; `None` where the line's entries cancel out.
     pub line_no: Option<i64>,
 }
@@ -98,7 +98,8 @@ impl Engine {
             let mut page = ConversionPage::default();
             for (index, AccrualRow { key, .. }) in rows.iter().enumerate().skip(start) {
                 let bucket = key.bucket;
-                let line = line_of(&lines, &invoice, bucket.place.posting_day, bucket.offer_id);
+                let slot = (bucket.book.currency, bucket.place.posting_day, bucket.offer_id);
+                let line = line_of(&lines, &invoice, slot);
                 let line_no = line.map(|index| lines[index].line_no);
                 if query.line_no.is_some() && line_no != query.line_no {
                     continue;
@@ -156,7 +157,7 @@ fn listed(entry: LogEntry, bucket: &Bucket, line_no: Option<i64>) -> InvoiceConv
         offer_id: bucket.offer_id.get(),
         posting_day: bucket.place.posting_day,
         occurred_at: entry.occurred_at,
-        units: entry.units,
+        amount: Money::new(entry.units, bucket.book.currency),
         line_no,
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::actions::{bounded, whole_amount};
 use super::change::Change;
-use crate::billing::decide::method_for;
+use crate::billing::facts::method_for;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
 

@@ -9,10 +9,10 @@ use quittance_domain::money::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::later::LaterRules;
 use super::reader::{
     Patch, Problems, Table, amount, currency, cycle, email, flag, id, is_empty, one_of, plain, shown, text, whole,
 };
+use super::rules::RuleChanges;
 use crate::settings::NAMES;
 
 /// The rails that there are.
@@ -94,7 +94,7 @@ pub(super) struct PartyEntry {
     pub(super) on_hold: Option<bool>,
     pub(super) hidden_default: Option<bool>,
     pub(super) methods: Option<Vec<MethodEntry>>,
-    pub(super) later: LaterRules,
+    pub(super) rules: RuleChanges,
 }
 
 #[derive(Debug, Clone)]
@@ -280,7 +280,7 @@ fn read_party(table: &mut Table<'_>, kind: PartyKind, problems: &mut Problems) -
         on_hold: table.value("on_hold", problems, flag),
         hidden_default: table.value("hidden_default", problems, flag),
         methods: methods.map(|methods| read_methods(methods, problems)),
-        later: LaterRules::read(table, kind, problems),
+        rules: RuleChanges::read(table, kind, problems),
     };
     party.map(|_| entry)
 }

@@ -52,7 +52,7 @@ fn party(entry: &PartyEntry, before: Option<Party>, base: Currency, problems: &m
         status: entry.status.clone().unwrap_or(old.status),
         manager_id: entry.manager.clone().over(old.manager_id),
         currency,
-        later_rules: entry.later.over(&old.later_rules, place, billing_cycle.as_deref(), problems),
+        rules: entry.rules.over(&old.rules, place, billing_cycle.as_deref(), problems),
         billing_cycle,
         payment_terms_days: entry.payment_terms.clone().over(old.payment_terms_days),
         minimum_units: minimum.map(Money::units),
@@ -70,7 +70,7 @@ fn check_manager(entry: &PartyEntry, known: &Known, problems: &mut Problems) {
 }
 
 fn check_referrer(entry: &PartyEntry, known: &Known, problems: &mut Problems) {
-    let Some(id) = entry.later.referrer else {
+    let Some(id) = entry.rules.referrer else {
         return;
     };
     let place = format!("{}.referrer.affiliate", entry.place);

@@ -157,7 +157,7 @@ impl Known {
         for method in methods {
             self.methods.entry(method.party_id).or_default().push(method);
         }
-        affiliates.extend(file.parties.iter().filter_map(|entry| entry.later.referrer));
+        affiliates.extend(file.parties.iter().filter_map(|entry| entry.rules.referrer));
         let mut advertisers: Vec<i64> = entries(PartyKind::Advertiser).map(|entry| entry.id).collect();
         advertisers.extend(file.offers.iter().filter_map(|entry| match entry.advertiser {
             Patch::Set(id) => Some(id),

@@ -1,6 +1,6 @@
 //! I2 to I5 and I8: what belongs to the parties, book by book.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Cut, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
@@ -82,13 +82,17 @@ pub(super) fn check(
     let facts = Facts::load(tx, call, kind, parties)?;
     let mut books: Vec<Book> = facts.rows.keys().chain(facts.invoices.keys()).copied().collect();
     books.extend(facts.books.keys());
+    books.extend(facts.takes.keys());
     books.sort_unstable();
     books.dedup();
     for book in books {
         let invoices = facts.invoices.get(&book).map_or(&[][..], Vec::as_slice);
         let rows = facts.rows.get(&book).map_or(&[][..], Vec::as_slice);
         let takes = facts.takes.get(&book).map_or(&[][..], Vec::as_slice);
-        BookCheck { facts: &facts, book, invoices, rows, takes, findings }.run();
+        let documents: BTreeSet<InvoiceId> = takes.iter().map(|take| take.document).collect();
+        let of_party = facts.invoices.values().flatten().filter(|i| i.book.party_id == book.party_id);
+        let documents = of_party.filter(|invoice| documents.contains(&invoice.invoice_id)).collect();
+        BookCheck { facts: &facts, book, invoices, documents, rows, takes, findings }.run();
     }
     Ok(())
 }
@@ -99,7 +103,10 @@ type Taken = BTreeMap<(Day, OfferId), i128>;
 struct BookCheck<'a> {
     facts: &'a Facts,
     book: Book,
+    /// The invoices in the book's currency.
     invoices: &'a [Invoice],
+    /// The invoices that took something of the book.
+    documents: Vec<&'a Invoice>,
     rows: &'a [AccrualRow],
     takes: &'a [Take],
     findings: &'a mut Findings,
@@ -120,8 +127,11 @@ impl BookCheck<'_> {
         let owners = self.owners();
         self.given_back(&owners);
         self.conservation(&owners);
-        for invoice in self.invoices {
+        for invoice in self.documents.clone() {
             self.lines(invoice, &owners);
+        }
+        for invoice in self.invoices {
+            self.untaken(invoice);
             self.amounts(invoice);
             history::check(invoice, list(&self.facts.history, invoice.invoice_id), self.findings);
         }
@@ -138,8 +148,8 @@ impl BookCheck<'_> {
             if take.take_no != no {
                 wrong.push(format!("take {} of invoice {id} is the {no}. of the book", take.take_no));
             }
-            if !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
-                wrong.push(format!("take {no} is of invoice {id}, which the book has not"));
+            if !self.documents.iter().any(|invoice| invoice.invoice_id == id) {
+                wrong.push(format!("take {no} is of invoice {id}, which the party has not"));
             }
             if take.reach.pick.is_some() {
                 continue;
@@ -189,16 +199,16 @@ impl BookCheck<'_> {
 
     /// I2: what void invoices had and what was taken off others is in rows that name them, and nothing else is.
     fn given_back(&mut self, owners: &[Option<InvoiceId>]) {
-        for invoice in self.invoices {
+        for invoice in self.documents.clone() {
             let id = invoice.invoice_id;
-            let take_offs = list(&self.facts.take_offs, id);
+            let take_offs = self.take_offs(id);
             let mut expected: BTreeMap<GivenSlot, (i128, i128)> = BTreeMap::new();
             let mut add = |slot: GivenSlot, tally: Tally, factor: i128| {
                 let sum = expected.entry(slot).or_default();
                 sum.0 += i128::from(tally.units) * factor;
                 sum.1 += i128::from(tally.conversions) * factor;
             };
-            for t in take_offs {
+            for t in &take_offs {
                 add((t.given_epoch, t.posting_day, t.billable_day, t.offer_id), t.tally, 1);
             }
             if let Some(voided) = &invoice.voided {
@@ -207,7 +217,7 @@ impl BookCheck<'_> {
                     let slot = (voided.epoch, place.posting_day, place.billable_day, row.key.bucket.offer_id);
                     add(slot, row.tally, 1);
                 }
-                for t in take_offs {
+                for t in &take_offs {
                     add((voided.epoch, t.posting_day, t.billable_day, t.offer_id), t.tally, -1);
                 }
             }
@@ -229,6 +239,25 @@ impl BookCheck<'_> {
         }
     }
 
+    /// What was taken off an invoice of this book's.
+    fn take_offs(&self, id: InvoiceId) -> Vec<&TakeOff> {
+        list(&self.facts.take_offs, id).iter().filter(|t| t.currency == self.book.currency).collect()
+    }
+
+    /// I2: an invoice bills conversions only of books that it took something of.
+    fn untaken(&mut self, invoice: &Invoice) {
+        for line in list(&self.facts.lines, invoice.invoice_id) {
+            let book = Book { currency: line.source_currency(invoice.book.currency), ..invoice.book };
+            let takes = self.facts.takes.get(&book).map_or(&[][..], Vec::as_slice);
+            let taken = takes.iter().any(|take| take.document == invoice.invoice_id);
+            if line.line_type == LineType::Conversions && !taken {
+                let text =
+                    format!("invoice {} line {}: it took nothing of this currency", invoice.invoice_id, line.line_no);
+                self.findings.add("I2", text);
+            }
+        }
+    }
+
     /// What is on an invoice now, by day and offer, in units and conversions.
     fn on_invoice(&self, invoice: &Invoice, owners: &[Option<InvoiceId>]) -> (Taken, Taken) {
         let (mut units, mut conversions) = (Taken::new(), Taken::new());
@@ -239,7 +268,7 @@ impl BookCheck<'_> {
                 *conversions.entry(slot).or_default() += i128::from(row.tally.conversions);
             }
         }
-        for t in list(&self.facts.take_offs, invoice.invoice_id) {
+        for t in self.take_offs(invoice.invoice_id) {
             *units.entry((t.posting_day, t.offer_id)).or_default() -= i128::from(t.tally.units);
             *conversions.entry((t.posting_day, t.offer_id)).or_default() -= i128::from(t.tally.conversions);
         }
@@ -254,7 +283,7 @@ impl BookCheck<'_> {
         let mut sums = vec![(0_i128, 0_i128); lines.len()];
         for ((day, offer), units) in units {
             let conversions = conversions.get(&(day, offer)).copied().unwrap_or_default();
-            match line_of(lines, invoice, day, offer) {
+            match line_of(lines, invoice, (self.book.currency, day, offer)) {
                 Some(index) => {
                     sums[index].0 += units;
                     sums[index].1 += conversions;
@@ -267,21 +296,31 @@ impl BookCheck<'_> {
                 }
             }
         }
-        for (line, (units, conversions)) in lines.iter().zip(sums) {
+        let of_book = |line: &Line| line.source_currency(invoice.book.currency) == self.book.currency;
+        let billing =
+            lines.iter().zip(sums).filter(|(line, _)| line.line_type == LineType::Conversions && of_book(line));
+        let mut wrong = Vec::new();
+        for (line, sums) in billing {
+            let no = line.line_no;
             let taken = (i128::from(line.taken.units), i128::from(line.taken.conversions));
-            if line.line_type == LineType::Conversions && taken != (units, conversions) {
-                let no = line.line_no;
-                let text =
-                    format!("invoice {id} line {no}: it says {taken:?}, its entries sum to {:?}", (units, conversions));
-                self.findings.add("I3", text);
+            if taken != sums {
+                wrong.push(format!("line {no}: it says {taken:?}, its entries sum to {sums:?}"));
             }
             let rounded = Money::new(line.taken.units, self.book.currency).round_to_minor(Rounding::HalfAwayFromZero);
-            let rounded = rounded.map(Money::units).ok();
-            if line.line_type == LineType::Conversions && rounded != Some(line.units) {
-                let text = format!("invoice {id} line {}: {} is not its sum, rounded", line.line_no, line.units);
-                self.findings.add("I3", text);
+            if rounded.as_ref().ok().map(|money| money.units()) != Some(line.source_units()) {
+                wrong.push(format!("line {no}: {} is not its sum, rounded", line.source_units()));
             }
         }
+        for line in lines.iter().filter(|line| of_book(line)) {
+            let Some(converted) = &line.converted else { continue };
+            let source = Money::new(converted.units, converted.currency);
+            let billed = converted.rate.convert(source, invoice.book.currency).map(Money::units);
+            if billed != Ok(line.units) {
+                let (no, rate) = (line.line_no, &converted.rate);
+                wrong.push(format!("line {no}: {} is not what the rate {rate} makes of {source}", line.units));
+            }
+        }
+        wrong.into_iter().for_each(|wrong| self.findings.add("I3", format!("invoice {id} {wrong}")));
     }
 
     fn unlined(&mut self, id: InvoiceId, (day, offer): (Day, OfferId), units: i128) {
@@ -291,7 +330,7 @@ impl BookCheck<'_> {
 
     /// I3: approved = billed + unbilled + remainder, and the remainder is what rounding can leave.
     fn conservation(&mut self, owners: &[Option<InvoiceId>]) {
-        let live: Vec<&Invoice> = self.invoices.iter().filter(|i| i.status != InvoiceStatus::Void).collect();
+        let live: Vec<&Invoice> = self.documents.iter().copied().filter(|i| i.status != InvoiceStatus::Void).collect();
         let is_live = |id: InvoiceId| live.iter().any(|invoice| invoice.invoice_id == id);
         let (mut approved, mut taken, mut unbilled) = (0_i128, 0_i128, 0_i128);
         for (row, owner) in self.rows.iter().zip(owners) {
@@ -304,7 +343,7 @@ impl BookCheck<'_> {
             }
         }
         for invoice in &live {
-            let take_offs = list(&self.facts.take_offs, invoice.invoice_id);
+            let take_offs = self.take_offs(invoice.invoice_id);
             taken -= take_offs.iter().map(|t| i128::from(t.tally.units)).sum::<i128>();
         }
         if approved != taken + unbilled {
@@ -314,10 +353,13 @@ impl BookCheck<'_> {
             );
             self.findings.add("I3", text);
         }
-        let lines = live.iter().flat_map(|invoice| list(&self.facts.lines, invoice.invoice_id));
+        let lines = live.iter().flat_map(|invoice| {
+            let of_book = |line: &&Line| line.source_currency(invoice.book.currency) == self.book.currency;
+            list(&self.facts.lines, invoice.invoice_id).iter().filter(of_book)
+        });
         let (mut remainder, mut count) = (0_i128, 0_i128);
         for line in lines.filter(|line| matches!(line.line_type, LineType::Conversions | LineType::Rounding)) {
-            remainder += i128::from(line.taken.units) - i128::from(line.units);
+            remainder += i128::from(line.taken.units) - i128::from(line.source_units());
             count += 1;
         }
         if remainder.abs() >= i128::from(self.book.currency.minor_unit_units()) * count.max(1) {

@@ -1,9 +1,12 @@
 //! The lines of invoices, and what rounding has left.
 
 use quittance_domain::accrual::{Book, Tally};
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::period::Period;
+use quittance_domain::planner::Converted;
+use quittance_domain::rates::Rate;
 use quittance_domain::time::Timestamp;
 
 use super::{Place, key, party_range};
@@ -12,30 +15,37 @@ use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
+macro_rules! line_columns {
+    () => {
+        "SELECT invoice_id, line_no, line_type, offer_id, period_start, period_end, conversions, taken_units, units, \
+         comment, created_at, source_currency, source_units, rate, rate_day, rate_source FROM invoice_lines "
+    };
+}
+
 statements! {
-    LINES = "SELECT invoice_id, line_no, line_type, offer_id, period_start, period_end, conversions, taken_units, units, comment, \
-        created_at FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
-        ORDER BY line_no";
-    LINES_OF_PARTIES = "SELECT invoice_id, line_no, line_type, offer_id, period_start, period_end, conversions, taken_units, units, comment, created_at \
-        FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
-        ORDER BY invoice_id, line_no";
+    LINES = concat!(line_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
+        ORDER BY line_no");
+    LINES_OF_PARTIES = concat!(line_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
+        AND party_id <= $4 ORDER BY invoice_id, line_no");
     DELETE_LINE = "DELETE FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
         AND invoice_id = $4 AND line_no = $5";
-    UPDATE_LINE = "UPDATE invoice_lines SET conversions = $6, taken_units = $7, units = $8 WHERE network_id = $1 \
+    UPDATE_LINE = "UPDATE invoice_lines SET conversions = $6, taken_units = $7, units = $8, source_units = $9 WHERE network_id = $1 \
         AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND line_no = $5";
     /// What rounding has left in the books of some parties; an invoice whose lines are all exact is not read.
-    REMAINDERS = "SELECT l.party_id, i.currency, CAST(SUM(l.taken_units - l.units) AS BIGINT) FROM invoice_lines l \
+    REMAINDERS = "SELECT l.party_id, COALESCE(l.source_currency, i.currency), \
+        CAST(SUM(l.taken_units - COALESCE(l.source_units, l.units)) AS BIGINT) FROM invoice_lines l \
         JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind AND i.party_id = l.party_id \
         AND i.invoice_id = l.invoice_id WHERE l.network_id = $1 AND l.kind = $2 AND l.party_id {in:3} \
-        AND l.line_type IN ('conversions', 'rounding') AND l.taken_units <> l.units AND i.status <> 'void' \
-        GROUP BY l.party_id, i.currency";
+        AND l.line_type IN ('conversions', 'rounding') AND l.taken_units <> COALESCE(l.source_units, l.units) \
+        AND i.status <> 'void' GROUP BY l.party_id, COALESCE(l.source_currency, i.currency)";
 }
 
 bulks! {
     INSERT_LINES = "invoice_lines" [
         "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "line_no" Int, "line_type" Text,
         "offer_id" Int, "period_start" Int, "period_end" Int, "conversions" Int, "taken_units" Int, "units" Int,
-        "comment" Text, "created_at" Int
+        "comment" Text, "created_at" Int, "source_currency" Text, "source_units" Int, "rate" Text, "rate_day" Int,
+        "rate_source" Text
     ] "";
 }
 
@@ -50,17 +60,51 @@ pub struct Line {
     pub offer_id: Option<OfferId>,
     /// The invoice's period, or the earlier one that it corrects.
     pub period: Period,
-    /// The exact sum of the conversions.
+    /// The exact sum of the conversions, in their currency.
     pub taken: Tally,
-    /// What is billed, in billing units: whole minor units.
+    /// What is billed, in billing units of the invoice's currency: whole minor units.
     pub units: i64,
+    /// Where the conversions are in another currency: the sum in that, and the rate.
+    pub converted: Option<Converted>,
     /// The comment of a correction.
     pub comment: String,
     /// When it was made.
     pub created_at: Timestamp,
 }
 
-pub(super) fn push_line<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, place: Place, line: &'a Line) {
+impl Line {
+    /// The currency of the conversions, on an invoice in this one.
+    #[must_use]
+    pub fn source_currency(&self, invoice: Currency) -> Currency {
+        self.converted.as_ref().map_or(invoice, |converted| converted.currency)
+    }
+
+    /// What the line takes from its book: whole minor units of the currency of the conversions, in billing units.
+    #[must_use]
+    pub fn source_units(&self) -> i64 {
+        self.converted.as_ref().map_or(self.units, |converted| converted.units)
+    }
+}
+
+/// A line as it is written, with the text of its rate.
+pub(super) struct WrittenLine<'a> {
+    line: &'a Line,
+    rate: Option<String>,
+}
+
+impl<'a> From<&'a Line> for WrittenLine<'a> {
+    fn from(line: &'a Line) -> Self {
+        WrittenLine { line, rate: line.converted.as_ref().map(|converted| converted.rate.exact()) }
+    }
+}
+
+pub(super) fn push_line<'a>(
+    values: &mut Vec<Param<'a>>,
+    network: NetworkId,
+    place: Place,
+    WrittenLine { line, rate }: &'a WrittenLine<'_>,
+) {
+    let converted = line.converted.as_ref();
     values.extend(key(network, place));
     values.extend([
         Param::Int(line.line_no),
@@ -73,6 +117,11 @@ pub(super) fn push_line<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, pla
         line.units.into(),
         (&line.comment).into(),
         line.created_at.micros().into(),
+        converted.map(|converted| converted.currency.code()).into(),
+        converted.map(|converted| converted.units).into(),
+        rate.as_ref().into(),
+        converted.map(|converted| day_number(converted.rate.day)).into(),
+        converted.map(|converted| &converted.rate.source).into(),
     ]);
 }
 
@@ -90,7 +139,8 @@ pub fn lines(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<Li
 /// What the database says.
 pub fn add_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line: &Line) -> Result<()> {
     let mut values = Vec::new();
-    push_line(&mut values, network, place, line);
+    let line = WrittenLine::from(line);
+    push_line(&mut values, network, place, &line);
     tx.bulk(&INSERT_LINES, &values)?;
     Ok(())
 }
@@ -111,7 +161,10 @@ pub fn delete_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line_no: i
 pub fn update_line(tx: &mut dyn Tx, network: NetworkId, place: Place, line: &Line) -> Result<()> {
     let [a, b, c, d] = key(network, place);
     let taken = line.taken;
-    let params = [a, b, c, d, line.line_no.into(), taken.conversions.into(), taken.units.into(), line.units.into()];
+    let source_units = line.converted.as_ref().map(|converted| converted.units);
+    let no = line.line_no.into();
+    let (count, exact) = (taken.conversions.into(), taken.units.into());
+    let params = [a, b, c, d, no, count, exact, line.units.into(), source_units.into()];
     tx.execute(UPDATE_LINE, &params)?;
     Ok(())
 }
@@ -141,7 +194,16 @@ fn line(row: &Row) -> Result<Line> {
         units: row.int(8)?,
         comment: row.string(9)?,
         created_at: Timestamp::from_micros(row.int(10)?),
+        converted: converted(row)?,
     })
+}
+
+fn converted(row: &Row) -> Result<Option<Converted>> {
+    let Some(code) = row.opt_text(11)? else { return Ok(None) };
+    let exact = row.text(13)?;
+    let rate = Rate::read(exact, day(row.int(14)?)?, row.string(15)?);
+    let rate = rate.ok_or_else(|| Error::Corrupt(format!("rate {exact}")))?;
+    Ok(Some(Converted { currency: currency(code)?, units: row.int(12)?, rate }))
 }
 
 /// The lines of all invoices of a range of parties, with the invoice, in order.

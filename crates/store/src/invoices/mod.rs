@@ -13,6 +13,7 @@ use quittance_domain::period::Period;
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::history::{HistoryRow, history, history_of_parties};
+use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
 pub use self::payments::{Payment, add_payment, credit, payments, payments_of_parties};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
@@ -44,10 +45,14 @@ statements! {
     LIST_OF_PARTY = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $3 AND i.party_id = $9 \
         AND i.invoice_id > $2 AND ($4 = '' OR i.status = $4) AND ($5 = '' OR i.currency = $5) \
         AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
-    PERIODS = "SELECT period_start, period_end FROM invoices WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
-        AND currency = $4 AND status <> 'void' ORDER BY period_start, invoice_id";
-    PERIODS_OF = "SELECT party_id, currency, period_start, period_end FROM invoices WHERE network_id = $1 AND kind = $2 \
-        AND party_id {in:3} AND status <> 'void' ORDER BY party_id, currency, period_start, invoice_id";
+    PERIODS = "SELECT DISTINCT i.period_start, i.period_end, i.invoice_id FROM takes t JOIN invoices i \
+        ON i.network_id = t.network_id AND i.kind = t.kind AND i.party_id = t.party_id AND i.invoice_id = t.document_id \
+        WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id = $3 AND t.currency = $4 AND i.status <> 'void' \
+        ORDER BY 1, 3";
+    PERIODS_OF = "SELECT DISTINCT t.party_id, t.currency, i.period_start, i.period_end, i.invoice_id FROM takes t \
+        JOIN invoices i ON i.network_id = t.network_id AND i.kind = t.kind AND i.party_id = t.party_id \
+        AND i.invoice_id = t.document_id WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id {in:3} \
+        AND i.status <> 'void' ORDER BY 1, 2, 3, 5";
     UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
         internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
         updated_at = $16 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
@@ -240,9 +245,11 @@ pub struct Issued {
 /// What the database says.
 pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<()> {
     let (mut invoices, mut all_lines, mut all_history) = (Vec::new(), Vec::new(), Vec::new());
-    for new in issued {
+    let written: Vec<Vec<WrittenLine<'_>>> =
+        issued.iter().map(|new| new.lines.iter().map(WrittenLine::from).collect()).collect();
+    for (new, written) in issued.iter().zip(&written) {
         push_invoice(&mut invoices, network, &new.invoice);
-        new.lines.iter().for_each(|line| lines::push_line(&mut all_lines, network, new.invoice.place(), line));
+        written.iter().for_each(|line| lines::push_line(&mut all_lines, network, new.invoice.place(), line));
         new.history.iter().for_each(|row| history::push_history(&mut all_history, network, new.invoice.place(), row));
     }
     tx.bulk(&INSERT, &invoices)?;
@@ -320,7 +327,7 @@ pub fn list(
     rows.iter().map(invoice).collect()
 }
 
-/// The periods of the non-void invoices of a book, by start.
+/// The periods of the non-void invoices that took something of a book, by start.
 ///
 /// # Errors
 /// What the database says.
@@ -330,7 +337,7 @@ pub fn periods(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<Vec<Pe
     tx.query(PERIODS, &params)?.iter().map(period).collect()
 }
 
-/// The periods of the non-void invoices of all books of some parties, by book and start.
+/// The periods of the non-void invoices that took something of the books of some parties, by book and start.
 ///
 /// # Errors
 /// What the database says.

@@ -1,4 +1,4 @@
-//! The rules of a party that this version stores and does not act on yet: read, checked in form, warned about.
+//! The rules by which a party is billed: read, and checked in form and against each other.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ const DELAY_DAYS_MAX: i64 = 365;
 /// Where bi-weekly periods count from unless something else is said.
 const ANCHOR: &str = "2024-01-01";
 
-/// What the file says about these rules: by key, null where one is taken away.
+/// What the file says about the rules: by key, null where one is taken away.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LaterRules {
+pub(super) struct RuleChanges {
     changes: Map<String, Value>,
     /// The affiliate that has referred this one.
     pub(super) referrer: Option<i64>,
 }
 
-impl LaterRules {
+impl RuleChanges {
     /// Reads the rules from a party's table.
-    pub(super) fn read(table: &mut Table<'_>, kind: PartyKind, problems: &mut Problems) -> LaterRules {
-        let mut rules = LaterRules::default();
+    pub(super) fn read(table: &mut Table<'_>, kind: PartyKind, problems: &mut Problems) -> RuleChanges {
+        let mut rules = RuleChanges::default();
         rules.take(table, problems, "currency_policy", |v| one_of(&["per_currency", "convert"])(v).map(Value::from));
         rules.take(table, problems, "auto_invoice", |v| flag(v).map(Value::from));
         rules.take(table, problems, "auto_start", json_day);
@@ -118,7 +118,8 @@ impl LaterRules {
 fn is_default(key: &str, value: &Value) -> bool {
     match key {
         _ if value.is_null() => true,
-        "currency_policy" => value == "per_currency",
+        // This version acts on it.
+        "currency_policy" => true,
         "auto_invoice" => value == false,
         // Says nothing without auto_invoice, which is warned about itself.
         "auto_start" => true,
@@ -131,7 +132,7 @@ fn is_default(key: &str, value: &Value) -> bool {
 }
 
 /// One warning for each rule that somebody has set, with whom it was set for.
-pub(super) fn warnings<'a>(parties: impl Iterator<Item = (PartyKind, i64, &'a LaterRules)>) -> Vec<String> {
+pub(super) fn warnings<'a>(parties: impl Iterator<Item = (PartyKind, i64, &'a RuleChanges)>) -> Vec<String> {
     let mut set: BTreeMap<(&str, PartyKind), Vec<i64>> = BTreeMap::new();
     for (kind, party, rules) in parties {
         rules.set().for_each(|key| set.entry((key, kind)).or_default().push(party));
