@@ -14,6 +14,7 @@ use crate::commands::invoices::Invoices;
 use crate::commands::keys::KeysCommand;
 use crate::commands::migrate::Migrate;
 use crate::commands::network::NetworkCommand;
+use crate::commands::pay::Pay;
 use crate::commands::rates::Rates;
 use crate::commands::serve::Serve;
 use crate::commands::verify::Verify;
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     /// Shows an invoice, approves it, corrects it, voids it, records its payment.
     #[command(subcommand)]
     Invoice(InvoiceCommand),
+    /// Records one transfer of money over several invoices of a party.
+    Pay(Pay),
     /// Lists rates of exchange.
     Rates(Rates),
     /// Checks every invariant of the books.
@@ -115,6 +118,7 @@ impl Command {
             Command::Import(ImportCommand::Network(command)) => command.run(context),
             Command::Import(ImportCommand::Conversions(command)) => command.run(context),
             Command::Import(ImportCommand::Rates(command)) => command.run(context),
+            Command::Pay(command) => command.run(context),
             Command::Rates(command) => command.run(context),
             Command::Demo(command) => command.run(context),
             Command::Serve(command) => command.run(context),

@@ -92,7 +92,9 @@ fn wrong_usage_and_refusals_have_their_own_statuses() {
     assert!(folder.fails(1, &["network", "create", "First"]).contains("already"));
     let error = folder.fails(1, &["network", "set", "auto_aprove=true"]);
     assert_eq!(error, "error: there is no setting \"auto_aprove\": did you mean auto_approve?\n");
-    assert!(folder.fails(1, &["network", "set", "overpayment=credit"]).contains("not supported by this version yet"));
+    assert!(
+        folder.fails(1, &["network", "set", "carry_negatives=false"]).contains("not supported by this version yet")
+    );
     let error = folder.fails(1, &["--database", "mysql://x", "network", "list"]);
     assert_eq!(error.lines().count(), 1, "{error}");
 }

@@ -117,9 +117,9 @@ pub struct Conversion {
 pub struct EntryPlace {
     /// The network's epoch at ingest.
     pub epoch: i64,
-    /// The day in the books.
+    /// The day in the books: the billing day, or the first open day when that one is locked.
     pub posting_day: Day,
-    /// The posting day plus the offer's hold days.
+    /// The billing day plus the offer's hold days.
     pub billable_day: Day,
 }
 
@@ -357,15 +357,16 @@ pub fn next_state(known: &Conversion, record: &ConversionRecord) -> Result<Recei
     })
 }
 
-/// Whether a new state stands for the same entry in the books as the old one, so that the entry is kept.
+/// Whether a new state stands for the same entry in the books as the old one, so that the entry is kept. The caller
+/// knows whether both have the same billing day.
 #[must_use]
-pub fn keeps_entry(old: &Conversion, new: &Conversion, old_place: EntryPlace, posting_day: Day) -> bool {
+pub fn keeps_entry(old: &Conversion, new: &Conversion, same_billing_day: bool) -> bool {
     let counts = |c: &Conversion| c.status == ConversionStatus::Approved;
     let same_facts = old.affiliate_id == new.affiliate_id
         && old.offer_id == new.offer_id
         && old.advertiser_id == new.advertiser_id
         && old.payout == new.payout
         && old.revenue == new.revenue
-        && old_place.posting_day == posting_day;
+        && same_billing_day;
     counts(old) == counts(new) && (!counts(old) || same_facts)
 }

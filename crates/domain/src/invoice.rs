@@ -105,6 +105,58 @@ impl LineType {
     }
 }
 
+/// What settles an amount of an invoice, or is a party's credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PaymentSource {
+    /// Money.
+    Money,
+    /// The party's credit.
+    Credit,
+    /// Nothing: the rest was given up.
+    WriteOff,
+    /// A payment that came back, with a negative amount.
+    Return,
+    /// A payment that was recorded by mistake, with a negative amount.
+    Reversal,
+    /// A credit note about a paid invoice.
+    CreditNote,
+    /// What the party brought along when the network moved over.
+    OpeningBalance,
+}
+
+impl PaymentSource {
+    /// All of them.
+    pub const ALL: [PaymentSource; 7] = [
+        PaymentSource::Money,
+        PaymentSource::Credit,
+        PaymentSource::WriteOff,
+        PaymentSource::Return,
+        PaymentSource::Reversal,
+        PaymentSource::CreditNote,
+        PaymentSource::OpeningBalance,
+    ];
+
+    /// The word that is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PaymentSource::Money => "money",
+            PaymentSource::Credit => "credit",
+            PaymentSource::WriteOff => "write_off",
+            PaymentSource::Return => "return",
+            PaymentSource::Reversal => "reversal",
+            PaymentSource::CreditNote => "credit_note",
+            PaymentSource::OpeningBalance => "opening_balance",
+        }
+    }
+
+    /// The source for its word; `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<PaymentSource> {
+        PaymentSource::ALL.into_iter().find(|source| source.as_str() == text)
+    }
+}
+
 /// Why an invoice was voided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VoidReason {

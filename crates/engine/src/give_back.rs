@@ -70,7 +70,7 @@ fn put_back(
 
 /// Gives back all that is still on an invoice; answers the epoch it went to.
 pub(crate) fn give_back_all(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<i64> {
-    let epoch = networks::shared_epoch(tx, network)?;
+    let epoch = networks::present(tx, network)?.epoch;
     let rows = taken_rows(tx, network, invoice)?;
     let take_offs = invoices::take_offs(tx, network, invoice.place())?;
     let mut left = remaining(&rows, &take_offs)?;
@@ -104,7 +104,7 @@ pub(crate) fn take_off(
     invoice: &Invoice,
     request: &TakeOffRequest,
 ) -> Result<TakenOff> {
-    let epoch = networks::shared_epoch(tx, network)?;
+    let epoch = networks::present(tx, network)?.epoch;
     let rows = taken_rows(tx, network, invoice)?;
     let before = invoices::take_offs(tx, network, invoice.place())?;
     let new = match request {

@@ -19,10 +19,10 @@ use self::file::NetworkFile;
 use self::plan::Plan;
 pub use self::reader::Problem;
 use self::reader::Problems;
-use crate::Engine;
 use crate::error::{Error, Result};
 use crate::networks::{self, Network, NewNetwork};
 use crate::settings::Settings;
+use crate::{Call, Engine};
 
 /// How many entries of one kind became what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,6 +87,9 @@ impl Engine {
         })
     }
 }
+
+/// Who sets what a network file says, in the history.
+const ACTOR: &str = "network file";
 
 /// The network that a file is for.
 enum Target {
@@ -164,8 +167,10 @@ impl Target {
             Target::Wrong => return Err(Error::invalid("network", "the file's network is wrong")),
         };
         let mut settings = networks::settings(tx, network.network_id)?;
+        let call = Call { network: network.network_id, actor: ACTOR.to_owned(), now, claimed: None };
+        let mut setting = networks::Setting { tx, call: &call, settings: &mut settings };
         for (name, value) in &file.network.settings {
-            networks::set(tx, network.network_id, &mut settings, name, value)?;
+            setting.set(name, value)?;
         }
         networks::network(tx, network.network_id)
     }

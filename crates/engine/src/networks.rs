@@ -2,9 +2,11 @@
 
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId, PartyKind};
-use quittance_domain::time::{Timestamp, Zone};
+use quittance_domain::time::{Day, Timestamp, Zone};
+use quittance_store::changes::{self, NewChange};
 pub use quittance_store::networks::Network;
 use quittance_store::{Tx, networks as table, parties};
+use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::settings::{Change, Settings};
@@ -72,8 +74,9 @@ impl Engine {
         self.store.write(|tx| {
             table::lock(tx, call.network)?;
             let mut settings = settings(tx, call.network)?;
+            let mut setting = Setting { tx, call, settings: &mut settings };
             for (name, value) in changes {
-                set(tx, call.network, &mut settings, name, value)?;
+                setting.set(name, value)?;
             }
             Ok(settings)
         })
@@ -155,6 +158,7 @@ pub(crate) fn zone(network: &Network) -> Result<Zone> {
 pub(crate) fn settings(tx: &mut dyn Tx, id: NetworkId) -> Result<Settings> {
     let network = network(tx, id)?;
     let mut settings = Settings::new(&network.time_zone, network.currency);
+    settings.locked_through = table::locked_through(tx, id)?;
     for (name, value) in table::settings(tx, id)? {
         let corrupt = |error: Error| quittance_store::Error::Corrupt(format!("setting {name} of {id}: {error}"));
         settings.apply(&name, &value).map_err(corrupt)?;
@@ -162,26 +166,59 @@ pub(crate) fn settings(tx: &mut dyn Tx, id: NetworkId) -> Result<Settings> {
     Ok(settings)
 }
 
-/// Sets one setting, in the database and in `settings`.
-pub(crate) fn set(tx: &mut dyn Tx, id: NetworkId, settings: &mut Settings, name: &str, value: &str) -> Result<()> {
-    let before = settings.clone();
-    let change = settings.apply(name, value)?;
-    if *settings == before {
-        return Ok(());
-    }
-    match change {
-        Change::Nothing => {}
-        Change::TimeZone => table::set_time_zone(tx, id, &settings.time_zone)?,
-        Change::Setting => table::put_setting(tx, id, name, Some(value))?,
-        Change::BeforeFirstInvoice => {
-            if has_invoices(tx, id)? {
-                let detail = format!("{name} can be set only before the first invoice, and there are invoices already");
-                return Err(Error::Conflict(detail));
-            }
-            table::put_setting(tx, id, name, Some(value))?;
+/// The settings of a network while they are changed.
+pub(crate) struct Setting<'a> {
+    pub(crate) tx: &'a mut dyn Tx,
+    /// Who changes them, and when; its network is the one.
+    pub(crate) call: &'a Call,
+    pub(crate) settings: &'a mut Settings,
+}
+
+impl Setting<'_> {
+    /// Sets one, in the database and in `settings`, and says so in the history.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let (before, id) = (self.settings.clone(), self.call.network);
+        let change = self.settings.apply(name, value)?;
+        if *self.settings == before {
+            return Ok(());
         }
+        match change {
+            Change::Nothing => {}
+            Change::TimeZone => table::set_time_zone(self.tx, id, &self.settings.time_zone)?,
+            Change::LockedThrough => self.lock(before.locked_through)?,
+            Change::Setting => table::put_setting(self.tx, id, name, Some(value))?,
+            Change::BeforeFirstInvoice => {
+                if has_invoices(self.tx, id)? {
+                    let detail =
+                        format!("{name} can be set only before the first invoice, and there are invoices already");
+                    return Err(Error::Conflict(detail));
+                }
+                table::put_setting(self.tx, id, name, Some(value))?;
+            }
+        }
+        let shown = |settings: &Settings| settings.shown().into_iter().find(|(shown, _)| *shown == name);
+        let (old, new) = (shown(&before).map(|(_, value)| value), shown(self.settings).map(|(_, value)| value));
+        let reopened = change == Change::LockedThrough && self.settings.locked_through < before.locked_through;
+        let row = NewChange {
+            subject: "setting",
+            subject_id: name.to_owned(),
+            action: if reopened { "reopened" } else { "set" },
+            details: json!({ "from": old, "to": new }).to_string(),
+        };
+        Ok(changes::add(self.tx, id, &self.call.actor, self.call.now, &[row])?)
     }
-    Ok(())
+
+    /// Locks the books up to a day that is over, or opens them again.
+    fn lock(&mut self, before: Option<Day>) -> Result<()> {
+        let through = self.settings.locked_through;
+        let today = Zone::parse(&self.settings.time_zone).map(|zone| zone.day_of(self.call.now));
+        let today = today.map_err(|error| Error::invalid("time_zone", error.to_string()))?;
+        if through > before && through.is_some_and(|through| through >= today) {
+            let detail = format!("locked_through: only days that are over can be locked, today is {today}");
+            return Err(Error::invalid("locked_through", detail));
+        }
+        Ok(table::set_locked_through(self.tx, self.call.network, through)?)
+    }
 }
 
 fn has_invoices(tx: &mut dyn Tx, id: NetworkId) -> Result<bool> {

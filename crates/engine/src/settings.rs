@@ -54,8 +54,12 @@ pub struct Settings {
     pub create_missing: bool,
     /// The first day of weekly periods: 0 is Sunday, 6 is Saturday.
     pub week_start: u8,
-    /// How old a rate may be.
+    /// What is paid beyond a balance is kept as the party's credit; else it is refused.
+    pub overpayment_is_credit: bool,
+    /// How old a rate may be, in days.
     pub rate_max_age_days: i32,
+    /// The last day of the locked books.
+    pub locked_through: Option<Day>,
     /// Where the ids of invoices start.
     pub first_invoice_id: i64,
     /// Where the numbers of invoices start, of each kind.
@@ -71,6 +75,8 @@ pub(crate) enum Change {
     Setting,
     /// It is kept with the network itself.
     TimeZone,
+    /// It is kept with the network itself, and what is posting is waited for.
+    LockedThrough,
     /// The value is the only one there is: nothing is kept.
     Nothing,
     /// It is kept among the settings, and may be set only while there are no invoices.
@@ -88,6 +94,8 @@ impl Settings {
             require_payment_method: true,
             create_missing: false,
             week_start: 1,
+            overpayment_is_credit: false,
+            locked_through: None,
             rate_max_age_days: 7,
             first_invoice_id: 1,
             first_invoice_number: 1,
@@ -115,8 +123,8 @@ impl Settings {
             "create_missing" => self.create_missing = flag(name, value)?,
             "week_start" => self.week_start = weekday(value)?,
             "overpayment" => match value {
-                "refuse" => return Ok(Change::Nothing),
-                "credit" => return Err(later("overpayment=credit", "overpayments are refused")),
+                "refuse" => self.overpayment_is_credit = false,
+                "credit" => self.overpayment_is_credit = true,
                 _ => {
                     return Err(wrong(name, format!("{value:?} is neither refuse nor credit")));
                 }
@@ -128,7 +136,11 @@ impl Settings {
                 return Err(later("carry_negatives=false", "negative totals are carried to the next invoice"));
             }
             "rate_max_age_days" => self.rate_max_age_days = days(name, value, RATE_AGE_DAYS_MAX)?,
-            "locked_through" | "billed_elsewhere_through" => {
+            "locked_through" => {
+                self.locked_through = optional_day(name, value)?;
+                return Ok(Change::LockedThrough);
+            }
+            "billed_elsewhere_through" => {
                 if value == NONE {
                     return Ok(Change::Nothing);
                 }
@@ -162,7 +174,8 @@ impl Settings {
             "require_payment_method" => self.require_payment_method.to_string(),
             "create_missing" => self.create_missing.to_string(),
             "week_start" => WEEKDAYS.get(usize::from(self.week_start)).copied().unwrap_or_default().to_owned(),
-            "overpayment" => "refuse".to_owned(),
+            "overpayment" => if self.overpayment_is_credit { "credit" } else { "refuse" }.to_owned(),
+            "locked_through" => self.locked_through.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
             "carry_negatives" => "true".to_owned(),
             "rate_max_age_days" => self.rate_max_age_days.to_string(),
             "first_invoice_id" => self.first_invoice_id.to_string(),
@@ -203,6 +216,13 @@ fn unchangeable_currency(now: Currency, wanted: Currency) -> Result<Change> {
     }
     let detail = format!("the currency of a network cannot change: it is {now}, and {wanted} was asked for");
     Err(Error::Conflict(detail))
+}
+
+fn optional_day(name: &str, value: &str) -> Result<Option<Day>> {
+    if value == NONE {
+        return Ok(None);
+    }
+    Day::parse(value).map(Some).map_err(|error| wrong(name, error))
 }
 
 fn flag(name: &str, value: &str) -> Result<bool> {
@@ -275,21 +295,11 @@ mod tests {
 
     #[test]
     fn rules_of_later_versions_are_refused_and_their_defaults_taken() {
-        for (name, value) in [
-            ("carry_negatives", "false"),
-            ("overpayment", "credit"),
-            ("locked_through", "2026-01-31"),
-            ("billed_elsewhere_through", "2026-01-31"),
-        ] {
+        for (name, value) in [("carry_negatives", "false"), ("billed_elsewhere_through", "2026-01-31")] {
             let error = settings().apply(name, value).unwrap_err().to_string();
             assert!(error.contains("not supported by this version yet"), "{error}");
         }
-        for (name, value) in [
-            ("carry_negatives", "true"),
-            ("overpayment", "refuse"),
-            ("locked_through", "none"),
-            ("billed_elsewhere_through", "none"),
-        ] {
+        for (name, value) in [("carry_negatives", "true"), ("billed_elsewhere_through", "none")] {
             assert_eq!(settings().apply(name, value).unwrap(), Change::Nothing);
         }
     }

@@ -62,7 +62,7 @@ both_databases! {
             let call = network.call.clone();
             let ingest = scope.spawn(move || {
                 engine.store().write(|tx| {
-                    let epoch = networks::shared_epoch(tx, call.network)?;
+                    let epoch = networks::present(tx, call.network)?.epoch;
                     let place = EntryPlace { epoch, posting_day: day("2026-01-20"), billable_day: day("2026-01-20") };
                     let conversion = quittance_domain::conversion::Conversion {
                         conversion_id: record.conversion_id.clone(),
@@ -151,7 +151,7 @@ both_databases! {
                         return turn;
                     }
                     let held = store.write(|tx| {
-                        networks::shared_epoch(tx, id)?;
+                        networks::present(tx, id)?;
                         std::thread::sleep(Duration::from_millis(40));
                         Ok::<_, Error>(())
                     });

@@ -91,11 +91,11 @@ both_databases! {
         let write = |step: fn(&mut dyn quittance_store::Tx, NetworkId) -> quittance_store::Result<i64>| {
             store.write(|tx| step(tx, call.network)).unwrap()
         };
-        assert_eq!(write(table::shared_epoch), 1);
+        assert_eq!(write(|tx, id| Ok(table::present(tx, id)?.epoch)), 1);
         assert_eq!(write(table::raise_epoch), 1);
-        assert_eq!(write(table::shared_epoch), 2);
+        assert_eq!(write(|tx, id| Ok(table::present(tx, id)?.epoch)), 2);
         assert_eq!(write(table::current_epoch), 2);
-        let missing = store.write(|tx| table::shared_epoch(tx, NetworkId::new(99))).unwrap_err();
+        let missing = store.write(|tx| table::present(tx, NetworkId::new(99))).unwrap_err();
         assert!(missing.to_string().contains("no network 99"), "{missing}");
     }
 

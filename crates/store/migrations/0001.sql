@@ -10,6 +10,7 @@ CREATE TABLE networks (
   time_zone {text} NOT NULL,
   currency {text} NOT NULL,
   epoch {int} NOT NULL,
+  locked_through {int},
   created_at {int} NOT NULL
 ) {clustered};
 
@@ -386,6 +387,10 @@ CREATE TABLE take_offs (
     billable_day)
 ) {clustered};
 
+-- Money that settles invoices, and what else does. `source` is `money`; `credit`, where the party's credit was used;
+-- `write_off`, where the rest was given up; `return` and `reversal`, with a negative amount, of the payment `of_payment`.
+-- Rows without an invoice (0) are the party's credit: `money` beyond what was owed, and a `credit_note` about
+-- `about_invoice`. Money in another currency: `paid_units` of it, worth `worth_units` by the rates, settle `units`.
 CREATE TABLE payments (
   network_id {int} NOT NULL,
   kind {text} NOT NULL,
@@ -400,6 +405,13 @@ CREATE TABLE payments (
   reference {text} NOT NULL,
   recorded_at {int} NOT NULL,
   recorded_by {text} NOT NULL,
+  transfer_id {int} NOT NULL,
+  of_payment {int},
+  about_invoice {int},
+  number {int},
+  paid_currency {text},
+  paid_units {int},
+  worth_units {int},
   PRIMARY KEY (network_id, kind, party_id, payment_id)
 ) {clustered};
 
@@ -471,21 +483,21 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 -- answers exact decimals, dates and UTC times as texts).
 CREATE VIEW readable_conversions AS
   SELECT network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id,
-    {instant:occurred_at} AS occurred_at, {amount:payout_units,payout_currency} AS payout, payout_currency,
-    {amount:revenue_units,revenue_currency} AS revenue, revenue_currency, {day:posting_day} AS posting_day,
+    {instant:occurred_at} AS occurred_at, {amount:payout_units|payout_currency} AS payout, payout_currency,
+    {amount:revenue_units|revenue_currency} AS revenue, revenue_currency, {day:posting_day} AS posting_day,
     {day:billable_day} AS billable_day, {instant:received_at} AS received_at, {instant:updated_at} AS updated_at,
     sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment
   FROM conversions;
 
 CREATE VIEW readable_accruals AS
   SELECT network_id, kind, party_id, currency, {day:posting_day} AS posting_day, {day:billable_day} AS billable_day,
-    offer_id, {amount:units,currency} AS amount, conversions, epoch, NULLIF(origin_id, 0) AS given_back_by_invoice_id
+    offer_id, {amount:units|currency} AS amount, conversions, epoch, NULLIF(origin_id, 0) AS given_back_by_invoice_id
   FROM accruals;
 
 CREATE VIEW readable_invoices AS
   SELECT network_id, kind, invoice_id, number, party_id, party_name, currency, status, {day:period_start} AS period_start,
-    {day:period_end} AS period_end, {day:due_day} AS due_day, {amount:billed_units,currency} AS billed,
-    {amount:paid_units,currency} AS paid, {amount:billed_units - paid_units,currency} AS balance, hidden, public_notes,
+    {day:period_end} AS period_end, {day:due_day} AS due_day, {amount:billed_units|currency} AS billed,
+    {amount:paid_units|currency} AS paid, {amount:billed_units - paid_units|currency} AS balance, hidden, public_notes,
     internal_notes, void_reason, run_id, {instant:created_at} AS created_at, created_by
   FROM (SELECT i.*,
       COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l WHERE l.network_id = i.network_id
@@ -497,19 +509,21 @@ CREATE VIEW readable_invoices AS
 CREATE VIEW readable_invoice_lines AS
   SELECT l.network_id, l.kind, l.party_id, l.invoice_id, l.line_no, l.line_type, l.offer_id,
     {day:l.period_start} AS period_start, {day:l.period_end} AS period_end, l.conversions,
-    {amount:l.units,i.currency} AS amount, i.currency,
-    {amount:l.taken_units,COALESCE(l.source_currency, i.currency)} AS exact_amount,
+    {amount:l.units|i.currency} AS amount, i.currency,
+    {amount:l.taken_units|COALESCE(l.source_currency, i.currency)} AS exact_amount,
     COALESCE(l.source_currency, i.currency) AS exact_currency, l.rate, {day:l.rate_day} AS rate_day, l.rate_source, l.comment,
     {instant:l.created_at} AS created_at
   FROM invoice_lines l JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind AND i.party_id = l.party_id
     AND i.invoice_id = l.invoice_id;
 
 CREATE VIEW readable_payments AS
-  SELECT network_id, kind, party_id, payment_id, invoice_id, {amount:units,currency} AS amount, currency, source, rail,
+  SELECT network_id, kind, party_id, payment_id, invoice_id, {amount:units|currency} AS amount, currency, source, rail,
+    {amount:COALESCE(paid_units, units)|COALESCE(paid_currency, currency)} AS paid,
+    COALESCE(paid_currency, currency) AS paid_currency, transfer_id, of_payment, about_invoice, number,
     {day:paid_day} AS paid_day, reference, {instant:recorded_at} AS recorded_at, recorded_by
   FROM payments;
 
 CREATE VIEW readable_postings AS
-  SELECT network_id, entry_id, posting_no, kind, party_id, account, {amount:units,currency} AS amount, currency,
+  SELECT network_id, entry_id, posting_no, kind, party_id, account, {amount:units|currency} AS amount, currency,
     {day:posting_day} AS posting_day, event, NULLIF(invoice_id, 0) AS invoice_id, {instant:recorded_at} AS recorded_at
   FROM postings;

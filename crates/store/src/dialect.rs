@@ -24,7 +24,7 @@ impl Dialect {
     /// soon changed again stays where it is); `{lock:update}` and `{lock:share}` lock the rows that a query reads;
     /// `{turn:shared}` and `{turn:alone}` wait for one's turn at the network in `$1`; `{in:n}` compares with the list in
     /// `$n`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
-    /// `{amount:units,currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
+    /// `{amount:units|currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
         let sqlite = self == Dialect::Sqlite;
         match token {
@@ -62,7 +62,7 @@ impl Dialect {
 
     /// Billing units as a decimal: of 8 digits for the crypto-currencies, of 6 for all others.
     fn amount(self, of: &str) -> String {
-        let (units, currency) = of.split_once(',').unwrap_or((of, "''"));
+        let (units, currency) = of.split_once('|').unwrap_or((of, "''"));
         let crypto = format!("{currency} IN ('BTC', 'ETH', 'USDC', 'USDT')");
         match self {
             Dialect::Postgres => {

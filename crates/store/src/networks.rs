@@ -2,9 +2,9 @@
 
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId};
-use quittance_domain::time::Timestamp;
+use quittance_domain::time::{Day, Timestamp};
 
-use crate::conversions::currency;
+use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::statements;
 use crate::tx::{Row, Tx};
@@ -27,7 +27,9 @@ statements! {
     SET_TIME_ZONE = "UPDATE networks SET time_zone = $2 WHERE network_id = $1";
     LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock:update}";
     CURRENT_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1";
-    SHARED_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1 {lock:share}";
+    SHARED_EPOCH = "SELECT epoch, locked_through FROM networks WHERE network_id = $1 {lock:share}";
+    LOCKED_THROUGH = "SELECT locked_through FROM networks WHERE network_id = $1";
+    SET_LOCKED_THROUGH = "UPDATE networks SET locked_through = $2 WHERE network_id = $1";
     TURN_SHARED = "SELECT {turn:shared}";
     TURN_ALONE = "SELECT {turn:alone}";
     RAISE_EPOCH = "UPDATE networks SET epoch = epoch + 1 WHERE network_id = $1";
@@ -128,11 +130,14 @@ pub fn set_time_zone(tx: &mut dyn Tx, id: NetworkId, time_zone: &str) -> Result<
     Ok(())
 }
 
-/// Locks a network until the transaction ends: who changes its settings or imports its file takes turns.
+/// Locks a network until the transaction ends: who changes its settings or imports its file takes turns, and everything
+/// that posts to its books waits.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where there is no such network; what the database says.
 pub fn lock(tx: &mut dyn Tx, id: NetworkId) -> Result<()> {
+    // The turn first, as everybody takes these two.
+    tx.query(TURN_ALONE, &[id.get().into()])?;
     number(tx, LOCK, id).map(|_| ())
 }
 
@@ -149,13 +154,51 @@ pub fn current_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
     number(tx, CURRENT_EPOCH, id)
 }
 
-/// The epoch to write to. It stays the present one until this transaction ends: a run that wants to raise it waits.
+/// What is written to the books now: in which epoch, and from which day on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present {
+    /// The epoch.
+    pub epoch: i64,
+    /// The last day of the locked books.
+    pub locked_through: Option<Day>,
+}
+
+impl Present {
+    /// The day on which something of a day is posted: that day, or the first open one.
+    #[must_use]
+    pub fn posting_day(&self, day: Day) -> Day {
+        self.locked_through.map_or(day, |locked| day.max(locked.plus_days(1)))
+    }
+}
+
+/// The epoch to write to, and the lock of the books. They stay what they are until this transaction ends: a run that
+/// wants to raise the epoch waits, and so does who moves the lock.
 ///
 /// # Errors
 /// [`Error::Corrupt`] where there is no such network; what the database says.
-pub fn shared_epoch(tx: &mut dyn Tx, id: NetworkId) -> Result<i64> {
+pub fn present(tx: &mut dyn Tx, id: NetworkId) -> Result<Present> {
     tx.query(TURN_SHARED, &[id.get().into()])?;
-    number(tx, SHARED_EPOCH, id)
+    let row = tx.query_one(SHARED_EPOCH, &[id.get().into()])?;
+    let row = row.ok_or_else(|| Error::Corrupt(format!("there is no network {id}")))?;
+    Ok(Present { epoch: row.int(0)?, locked_through: row.opt_int(1)?.map(day).transpose()? })
+}
+
+/// The last day of the locked books, as of this transaction's view.
+///
+/// # Errors
+/// What the database says.
+pub fn locked_through(tx: &mut dyn Tx, id: NetworkId) -> Result<Option<Day>> {
+    let row = tx.query_one(LOCKED_THROUGH, &[id.get().into()])?;
+    row.map_or(Ok(None), |row| row.opt_int(0)?.map(day).transpose())
+}
+
+/// Moves the lock of the books. The network is locked, so that nothing posts meanwhile.
+///
+/// # Errors
+/// What the database says.
+pub fn set_locked_through(tx: &mut dyn Tx, id: NetworkId, through: Option<Day>) -> Result<()> {
+    tx.execute(SET_LOCKED_THROUGH, &[id.get().into(), through.map(day_number).into()])?;
+    Ok(())
 }
 
 /// Begins the next epoch and answers the one that ended: once this is committed, everything up to it is complete.

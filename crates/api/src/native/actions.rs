@@ -4,9 +4,9 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use quittance_domain::ids::{InvoiceId, OfferId};
+use quittance_domain::ids::{InvoiceId, OfferId, PaymentId};
 use quittance_domain::invoice::VoidReason;
-use quittance_engine::invoices::{Invoice, InvoiceEdit, PaymentRequest, TakeOffRequest};
+use quittance_engine::invoices::{Invoice, InvoiceEdit, PaymentRequest, ReturnRequest, TakeOffRequest};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
@@ -21,8 +21,8 @@ pub(super) struct Change {
     state: AppState,
     actor: Actor,
     id: InvoiceId,
-    /// The line that the path names.
-    line: Option<String>,
+    /// The line or payment that the path names.
+    part: Option<String>,
     expected: Option<i64>,
     headers: HeaderMap,
     body: Bytes,
@@ -33,11 +33,11 @@ impl FromRequest<AppState> for Change {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Change, Problem> {
         let (mut parts, body) = request.into_parts();
-        let Subject { state, actor, id, line } = Subject::from_request_parts(&mut parts, state).await?;
+        let Subject { state, actor, id, part } = Subject::from_request_parts(&mut parts, state).await?;
         let (expected, headers) = (if_match(&parts.headers)?, parts.headers);
         let body = to_bytes(body, state.limits.body_bytes_max).await;
         let body = body.map_err(|error| Problem::bad_request("", format!("the body cannot be read: {error}")))?;
-        Ok(Change { state, actor, id, line, expected, headers, body })
+        Ok(Change { state, actor, id, part, expected, headers, body })
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn correct(change: Change) -> Result<Response, Problem> {
 }
 
 pub(super) async fn remove_correction(change: Change) -> Result<Response, Problem> {
-    let line = change.line.clone().unwrap_or_default();
+    let line = change.part.clone().unwrap_or_default();
     let absent = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no correction {line:?}"));
     let line: i64 = line.parse().map_err(|_| absent())?;
     let act = move |engine: &Engine, call: &Call, id, version| engine.remove_correction(call, id, version, line);
@@ -121,15 +121,59 @@ pub(super) async fn remove_correction(change: Change) -> Result<Response, Proble
 }
 
 pub(super) async fn pay(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["amount", "date", "reference", "rail"])?;
+    let members = Body::read(&change.body, &["amount", "currency", "settles", "date", "reference", "rail"])?;
     let request = PaymentRequest {
         amount: members.amount("amount")?,
+        currency: members.currency("currency")?,
+        settles: members.amount("settles")?,
         day: members.day("date")?,
         reference: members.text("reference")?.unwrap_or_default(),
         rail: members.text("rail")?,
     };
     let act = move |engine: &Engine, call: &Call, id, version| engine.pay(call, id, version, &request);
     change.make("POST payments", StatusCode::CREATED, act).await
+}
+
+/// The payment that the path names.
+fn payment_id(change: &Change) -> Result<PaymentId, Problem> {
+    let part = change.part.clone().unwrap_or_default();
+    let absent = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no payment {part:?}"));
+    part.parse().map(PaymentId::new).map_err(|_| absent())
+}
+
+pub(super) async fn return_payment(change: Change) -> Result<Response, Problem> {
+    let members = Body::read(&change.body, &["amount", "date", "reason"])?;
+    let request = ReturnRequest {
+        payment: payment_id(&change)?,
+        amount: members.amount("amount")?,
+        day: members.day("date")?,
+        reason: members.text("reason")?.unwrap_or_default(),
+    };
+    let act = move |engine: &Engine, call: &Call, id, version| engine.return_payment(call, id, version, &request);
+    change.make("POST return", StatusCode::OK, act).await
+}
+
+pub(super) async fn reverse_payment(change: Change) -> Result<Response, Problem> {
+    let reason = Body::read(&change.body, &["reason"])?.text("reason")?.unwrap_or_default();
+    let payment = payment_id(&change)?;
+    let act =
+        move |engine: &Engine, call: &Call, id, version| engine.reverse_payment(call, id, version, payment, &reason);
+    change.make("POST reverse", StatusCode::OK, act).await
+}
+
+pub(super) async fn write_off(change: Change) -> Result<Response, Problem> {
+    let members = Body::read(&change.body, &["reason"])?;
+    let reason = Body::required("reason", members.text("reason")?)?;
+    let act = move |engine: &Engine, call: &Call, id, version| engine.write_off(call, id, version, &reason);
+    change.make("POST write-off", StatusCode::OK, act).await
+}
+
+pub(super) async fn credit_note(change: Change) -> Result<Response, Problem> {
+    let members = Body::read(&change.body, &["amount", "reason"])?;
+    let amount = Body::required("amount", members.amount("amount")?)?;
+    let reason = Body::required("reason", members.text("reason")?)?;
+    let act = move |engine: &Engine, call: &Call, id, version| engine.credit_note(call, id, version, &amount, &reason);
+    change.make("POST credit-notes", StatusCode::CREATED, act).await
 }
 
 pub(super) async fn edit(change: Change) -> Result<Response, Problem> {

@@ -148,8 +148,8 @@ pub(super) struct Subject {
     pub(super) state: AppState,
     pub(super) actor: Actor,
     pub(super) id: InvoiceId,
-    /// The line, where the path names one.
-    pub(super) line: Option<String>,
+    /// The line or payment, where the path names one.
+    pub(super) part: Option<String>,
 }
 
 impl FromRequestParts<AppState> for Subject {
@@ -161,7 +161,7 @@ impl FromRequestParts<AppState> for Subject {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
         let Path(mut path) = path.map_err(|error| broken(&error))?;
         let id = invoice_id(path.get("id").map_or("", String::as_str))?;
-        Ok(Subject { state: state.clone(), actor, id, line: path.remove("line") })
+        Ok(Subject { state: state.clone(), actor, id, part: path.remove("line").or_else(|| path.remove("payment")) })
     }
 }
 
@@ -206,8 +206,17 @@ pub(super) async fn payments(subject: Subject) -> Result<Answer, Problem> {
     subject
         .part(|engine, call, invoice| {
             let payments = engine.invoice_payments(call, invoice.invoice_id)?;
-            let payments: Vec<Value> = payments.iter().map(|p| wire::payment(p, invoice.book.currency)).collect();
+            let payments: Vec<Value> = payments.iter().map(wire::payment).collect();
             Ok(json!({ "payments": payments }))
+        })
+        .await
+}
+
+pub(super) async fn credit_notes(subject: Subject) -> Result<Answer, Problem> {
+    subject
+        .part(|engine, call, invoice| {
+            let notes = engine.credit_notes(call, invoice.invoice_id)?;
+            Ok(json!({ "credit_notes": notes.iter().map(wire::payment).collect::<Vec<_>>() }))
         })
         .await
 }

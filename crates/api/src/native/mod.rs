@@ -4,6 +4,7 @@ mod actions;
 mod conversions;
 mod invoices;
 mod params;
+mod payments;
 mod rates;
 mod runs;
 pub mod wire;
@@ -33,6 +34,7 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/conversions:batch", roles: SEND },
     Rule { method: "GET", route: "/billing/v1/conversions/{id}", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/accruals", roles: LOOK },
+    Rule { method: "POST", route: "/billing/v1/payments", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/rates", roles: LOOK },
     Rule { method: "POST", route: "/billing/v1/rates", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/billing-runs", roles: ACT },
@@ -44,6 +46,11 @@ pub const RULES: &[Rule] = &[
     Rule { method: "GET", route: "/billing/v1/invoices/{id}/conversions", roles: OWN },
     Rule { method: "GET", route: "/billing/v1/invoices/{id}/payments", roles: OWN },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/payments", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/invoices/{id}/payments/{payment}/return", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/invoices/{id}/payments/{payment}/reverse", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/invoices/{id}/write-off", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/invoices/{id}/credit-notes", roles: OWN },
+    Rule { method: "POST", route: "/billing/v1/invoices/{id}/credit-notes", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/invoices/{id}/corrections", roles: OWN },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/corrections", roles: ACT },
     Rule { method: "DELETE", route: "/billing/v1/invoices/{id}/corrections/{line}", roles: ACT },
@@ -62,6 +69,7 @@ pub fn routes(state: AppState) -> Router {
         .route("/conversions:batch", post(conversions::batch))
         .route("/conversions/{id}", get(conversions::one))
         .route("/accruals", get(conversions::accruals))
+        .route("/payments", post(payments::pay))
         .route("/rates", get(rates::list).post(rates::import))
         .route("/billing-runs", post(runs::start))
         .route("/billing-runs/{id}", get(runs::one))
@@ -70,6 +78,10 @@ pub fn routes(state: AppState) -> Router {
         .route("/invoices/{id}/lines", get(invoices::lines))
         .route("/invoices/{id}/conversions", get(invoices::conversions))
         .route("/invoices/{id}/payments", get(invoices::payments).post(actions::pay))
+        .route("/invoices/{id}/payments/{payment}/return", post(actions::return_payment))
+        .route("/invoices/{id}/payments/{payment}/reverse", post(actions::reverse_payment))
+        .route("/invoices/{id}/write-off", post(actions::write_off))
+        .route("/invoices/{id}/credit-notes", get(invoices::credit_notes).post(actions::credit_note))
         .route("/invoices/{id}/corrections", get(invoices::corrections).post(actions::correct))
         .route("/invoices/{id}/corrections/{line}", delete(actions::remove_correction))
         .route("/invoices/{id}/history", get(invoices::history))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, StatusCode, header};
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::time::Day;
 use quittance_engine::records::nearest;
@@ -132,6 +133,14 @@ impl Body {
             parsed.ok_or_else(|| Body::wrong(name, value, "a date such as \"2026-01-31\""))
         };
         self.member(name).map(day).transpose()
+    }
+
+    pub(super) fn currency(&self, name: &str) -> Result<Option<Currency>, Problem> {
+        let currency = |value: &Value| {
+            let parsed = value.as_str().and_then(|text| Currency::parse(text).ok());
+            parsed.ok_or_else(|| Body::wrong(name, value, "a currency such as \"USD\""))
+        };
+        self.member(name).map(currency).transpose()
     }
 
     fn list<T>(&self, name: &str, form: &str, item: fn(&Value) -> Option<T>) -> Result<Vec<T>, Problem> {

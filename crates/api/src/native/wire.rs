@@ -86,17 +86,26 @@ pub fn line(line: &Line, currency: Currency) -> Value {
     })
 }
 
-/// A payment of an invoice in a currency.
+/// A payment, or what else settles an invoice or is a party's credit.
 #[must_use]
-pub fn payment(payment: &Payment, currency: Currency) -> Value {
+pub fn payment(payment: &Payment) -> Value {
+    let paid = payment
+        .foreign
+        .map(|foreign| json!({ "amount": foreign.paid.to_decimal(), "currency": foreign.paid.currency().code() }));
     json!({
         "id": payment.payment_id.get(),
-        "amount": amount(payment.units, currency),
-        "currency": currency.code(),
-        "source": payment.source,
+        "invoice_id": payment.invoice_id.map(|id| id.get()),
+        "amount": amount(payment.units, payment.currency),
+        "currency": payment.currency.code(),
+        "paid": paid,
+        "source": payment.source.as_str(),
         "rail": payment.rail,
         "date": payment.paid_day.to_string(),
         "reference": payment.reference,
+        "transfer_id": payment.transfer_id.get(),
+        "of_payment": payment.of_payment.map(|id| id.get()),
+        "about_invoice": payment.about_invoice.map(|id| id.get()),
+        "number": payment.number,
         "recorded_at": payment.recorded_at.to_string(),
         "recorded_by": payment.recorded_by,
     })

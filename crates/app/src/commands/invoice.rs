@@ -3,10 +3,13 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use quittance_api::native::wire;
-use quittance_domain::ids::{InvoiceId, OfferId};
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, OfferId, PaymentId};
 use quittance_domain::invoice::VoidReason;
 use quittance_domain::money::Money;
-use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceEdit, PaymentRequest, TakeOffRequest};
+use quittance_engine::invoices::{
+    ConversionQuery, Invoice, InvoiceEdit, PaymentRequest, ReturnRequest, TakeOffRequest,
+};
 use quittance_engine::{Call, Engine};
 use serde_json::json;
 
@@ -93,6 +96,12 @@ pub(crate) enum InvoiceCommand {
         /// The amount [default: the balance].
         #[arg(long, allow_hyphen_values = true)]
         amount: Option<String>,
+        /// The currency of the amount [default: the invoice's].
+        #[arg(long, value_name = "CODE", requires_all = ["amount", "settles"])]
+        currency: Option<String>,
+        /// What an amount in another currency settles, in the invoice's.
+        #[arg(long, value_name = "AMOUNT", requires = "currency")]
+        settles: Option<String>,
         /// The day it was paid [default: today].
         #[arg(long, value_name = "DATE")]
         date: Option<String>,
@@ -102,6 +111,53 @@ pub(crate) enum InvoiceCommand {
         /// The rail, such as paypal [default: the payment method's].
         #[arg(long)]
         rail: Option<String>,
+    },
+    /// Records that a payment came back, such as a bounced transfer.
+    Return {
+        /// The invoice's id.
+        id: i64,
+        /// The payment's id.
+        #[arg(long, value_name = "ID")]
+        payment: i64,
+        /// How much of it [default: all].
+        #[arg(long)]
+        amount: Option<String>,
+        /// The day it came back [default: today].
+        #[arg(long, value_name = "DATE")]
+        date: Option<String>,
+        /// Why.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
+    },
+    /// Takes back the record of a payment that was never made.
+    Reverse {
+        /// The invoice's id.
+        id: i64,
+        /// The payment's id.
+        #[arg(long, value_name = "ID")]
+        payment: i64,
+        /// Why.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
+    },
+    /// Gives up what is left to pay of an invoice.
+    WriteOff {
+        /// The invoice's id.
+        id: i64,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Issues a credit note about a paid invoice.
+    CreditNote {
+        /// The invoice's id.
+        id: i64,
+        /// How much less was owed.
+        #[arg(long)]
+        amount: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
     },
 }
 
@@ -172,11 +228,33 @@ impl Acting<'_> {
                 self.each(&[*id], |id| engine.take_off(call, id, None, &request))
             }
             InvoiceCommand::Edit(args) => self.edit(args),
-            InvoiceCommand::Pay { id, amount, date, reference, rail } => {
-                let day = date.as_deref().map(|date| day("date", date)).transpose()?;
-                let (amount, reference, rail) = (amount.clone(), reference.clone(), rail.clone());
-                let request = PaymentRequest { amount, day, reference, rail };
+            InvoiceCommand::Pay { id, amount, currency, settles, date, reference, rail } => {
+                let request = PaymentRequest {
+                    amount: amount.clone(),
+                    currency: currency.as_deref().map(Currency::parse).transpose().context("--currency")?,
+                    settles: settles.clone(),
+                    day: date.as_deref().map(|date| day("date", date)).transpose()?,
+                    reference: reference.clone(),
+                    rail: rail.clone(),
+                };
                 self.each(&[*id], |id| engine.pay(call, id, None, &request))
+            }
+            InvoiceCommand::Return { id, payment, amount, date, reason } => {
+                let request = ReturnRequest {
+                    payment: PaymentId::new(*payment),
+                    amount: amount.clone(),
+                    day: date.as_deref().map(|date| day("date", date)).transpose()?,
+                    reason: reason.clone(),
+                };
+                self.each(&[*id], |id| engine.return_payment(call, id, None, &request))
+            }
+            InvoiceCommand::Reverse { id, payment, reason } => {
+                let payment = PaymentId::new(*payment);
+                self.each(&[*id], |id| engine.reverse_payment(call, id, None, payment, reason))
+            }
+            InvoiceCommand::WriteOff { id, reason } => self.each(&[*id], |id| engine.write_off(call, id, None, reason)),
+            InvoiceCommand::CreditNote { id, amount, reason } => {
+                self.each(&[*id], |id| engine.credit_note(call, id, None, amount, reason))
             }
         }
     }
@@ -231,7 +309,7 @@ impl Acting<'_> {
         let json = json!({
             "invoice": wire::invoice(&invoice),
             "lines": lines.iter().map(|line| wire::line(line, currency)).collect::<Vec<_>>(),
-            "payments": payments.iter().map(|payment| wire::payment(payment, currency)).collect::<Vec<_>>(),
+            "payments": payments.iter().map(wire::payment).collect::<Vec<_>>(),
             "history": history.iter().map(|row| wire::history(row, currency)).collect::<Vec<_>>(),
             "conversions": conversions.iter().map(wire::conversion).collect::<Vec<_>>(),
         });
@@ -266,6 +344,7 @@ impl Acting<'_> {
                 let columns = [
                     ("payment", Side::Right),
                     ("day", Side::Left),
+                    ("what", Side::Left),
                     ("rail", Side::Left),
                     ("amount", Side::Right),
                     ("reference", Side::Left),
@@ -275,6 +354,7 @@ impl Acting<'_> {
                     table.row([
                         p.payment_id.to_string(),
                         p.paid_day.to_string(),
+                        p.source.as_str().replace('_', " "),
                         p.rail.clone(),
                         amount(p.units),
                         p.reference.clone(),

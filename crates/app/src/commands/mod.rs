@@ -10,6 +10,7 @@ pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod pay;
 pub(crate) mod rates;
 pub(crate) mod serve;
 pub(crate) mod verify;

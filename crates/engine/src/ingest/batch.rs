@@ -13,6 +13,7 @@ use quittance_domain::ids::{NetworkId, OfferId};
 use quittance_domain::time::{DayFinder, Timestamp, Zone};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, State, Superseded};
+use quittance_store::networks::Present;
 use quittance_store::{Tx, accruals, networks};
 
 use super::directory::{Directory, Unknown};
@@ -60,7 +61,7 @@ pub(super) struct Ingested {
 /// Ingests the records inside a transaction.
 pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Positioned], known: Known) -> Result<Ingested> {
     // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
-    let epoch = networks::shared_epoch(tx, context.network)?;
+    let present = networks::present(tx, context.network)?;
     let known = match known {
         Known::None => Vec::new(),
         Known::LookUp => {
@@ -73,7 +74,7 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
     let context = &Context { directory: &directory, ..*context };
     let mut work = Work {
         context,
-        epoch,
+        present,
         days: DayFinder::new(context.zone.clone()),
         slots: HashMap::with_capacity(records.len()),
         superseded: Vec::new(),
@@ -110,7 +111,7 @@ fn with_offers_of<'a>(
 
 struct Work<'a> {
     context: &'a Context<'a>,
-    epoch: i64,
+    present: Present,
     days: DayFinder,
     slots: HashMap<Box<str>, Slot>,
     superseded: Vec<Superseded>,
@@ -206,9 +207,13 @@ impl Work<'_> {
 
     /// Where an entry of a conversion counts when it is put in now.
     fn place(&mut self, conversion: &Conversion) -> EntryPlace {
-        let posting_day = self.days.day_of(conversion.occurred_at);
+        let billing_day = self.days.day_of(conversion.occurred_at);
         let hold_days = self.context.directory.offer(conversion.offer_id).map_or(0, |offer| offer.hold_days);
-        EntryPlace { epoch: self.epoch, posting_day, billable_day: posting_day.plus_days(hold_days) }
+        EntryPlace {
+            epoch: self.present.epoch,
+            posting_day: self.present.posting_day(billing_day),
+            billable_day: billing_day.plus_days(hold_days),
+        }
     }
 
     fn create(&mut self, conversion: Conversion) -> Result<()> {
@@ -225,8 +230,10 @@ impl Work<'_> {
         let mut place = self.place(&conversion);
         let Some(slot) = self.slots.get_mut(&conversion.conversion_id) else { return Ok(()) };
         let old = &slot.state.known;
-        let end = EntryPlace { epoch: self.epoch, ..old.place };
-        let entry_kept = keeps_entry(&old.conversion, &conversion, old.place, place.posting_day);
+        let posting_day = self.present.posting_day(old.place.posting_day);
+        let end = EntryPlace { epoch: self.present.epoch, posting_day, ..old.place };
+        let billing_days = [&old.conversion, &conversion].map(|state| self.days.day_of(state.occurred_at));
+        let entry_kept = keeps_entry(&old.conversion, &conversion, billing_days[0] == billing_days[1]);
         if entry_kept {
             place = old.place;
         } else {

@@ -8,6 +8,7 @@ use quittance_domain::money::{Money, MoneyError, sum_units};
 use quittance_domain::time::{Day, Timestamp};
 use quittance_store::invoices::{self, HistoryRow, Invoice, Line};
 use quittance_store::ledger::{self, BookedEntry};
+use quittance_store::networks::Present;
 use quittance_store::{Tx, accruals, networks};
 use serde_json::{Value, json};
 
@@ -19,8 +20,10 @@ use crate::{Call, Engine};
 pub(super) struct Change<'t> {
     pub(super) tx: &'t mut dyn Tx,
     pub(super) call: &'t Call,
-    /// The day in the books for what happens now.
+    /// The day on which it happens.
     pub(super) today: Day,
+    /// What of the books is open.
+    pub(super) present: Present,
     /// The invoice as it is by now.
     pub(super) invoice: Invoice,
     /// Its state with its facts.
@@ -85,13 +88,13 @@ impl<'t> Change<'t> {
     /// Locks an invoice and its book. Whoever changes invoices takes these locks in this order.
     pub(super) fn open(tx: &'t mut dyn Tx, call: &'t Call, id: InvoiceId, today: Day) -> Result<Change<'t>> {
         // The epoch first: giving back needs it, and a run must never wait for a change that waits for the run.
-        networks::shared_epoch(tx, call.network)?;
+        let present = networks::present(tx, call.network)?;
         let invoice = invoices::one(tx, call.network, id)?.ok_or_else(|| no_invoice(id))?;
         accruals::lock_book(tx, call.network, invoice.book)?;
         let invoice = invoices::lock(tx, call.network, id)?.ok_or_else(|| no_invoice(id))?;
         let history = invoices::history(tx, call.network, invoice.place())?;
         let state = state(&invoice, &history);
-        Ok(Change { tx, call, today, invoice, state })
+        Ok(Change { tx, call, today, present, invoice, state })
     }
 
     /// What is left to pay.
@@ -135,14 +138,8 @@ impl<'t> Change<'t> {
         self.book("adjust", self.invoice.version + 1, self.today, &difference)
     }
 
-    /// Appends an entry to the ledger.
-    pub(super) fn book(
-        &mut self,
-        event: &'static str,
-        document_no: i64,
-        posting_day: Day,
-        booking: &Booking,
-    ) -> Result<()> {
+    /// Appends an entry to the ledger, on a day or the first open one after it.
+    pub(super) fn book(&mut self, event: &'static str, document_no: i64, day: Day, booking: &Booking) -> Result<()> {
         let Some(entry) = booking.entry()? else { return Ok(()) };
         let entry_id = EntryId::new(networks::next(self.tx, self.call.network, ENTRY_IDS, 1, 1)?);
         let booked = BookedEntry {
@@ -151,7 +148,7 @@ impl<'t> Change<'t> {
             invoice_id: self.invoice.invoice_id,
             event,
             document_no,
-            posting_day,
+            posting_day: self.present.posting_day(day),
             recorded_at: self.call.now,
             entry,
         };

@@ -7,13 +7,16 @@ mod conversions;
 mod edit;
 mod pay;
 mod read;
+mod returns;
+mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
 pub use edit::InvoiceEdit;
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
-pub use quittance_store::invoices::{HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};
+pub use quittance_store::invoices::{Foreign, HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};
 pub use quittance_store::ledger::StoredPosting;
+pub use returns::ReturnRequest;
 
 pub use crate::give_back::TakeOffRequest;
 pub(crate) use actions::line_of;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Cut, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
-use quittance_domain::invoice::{InvoiceStatus, LineType};
+use quittance_domain::invoice::{InvoiceStatus, LineType, PaymentSource};
 use quittance_domain::money::{Money, Rounding};
 use quittance_domain::time::Day;
 use quittance_store::Tx;
@@ -30,6 +30,8 @@ struct Facts {
     invoices: BTreeMap<Book, Vec<Invoice>>,
     lines: HashMap<InvoiceId, Vec<Line>>,
     payments: HashMap<InvoiceId, Vec<Payment>>,
+    /// What is the credit of a party, by party.
+    credits: HashMap<i64, Vec<Payment>>,
     take_offs: HashMap<InvoiceId, Vec<TakeOff>>,
     history: HashMap<InvoiceId, Vec<HistoryRow>>,
     postings: Vec<PartyPosting>,
@@ -57,13 +59,21 @@ impl Facts {
             by_book.entry(invoice.book).or_default().push(invoice);
         }
         let states = accruals::books_of_parties(tx, network, kind, parties)?;
+        let (mut payments, mut credits) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for payment in invoices::payments_of_parties(tx, network, kind, parties)? {
+            match payment.invoice_id {
+                Some(id) => payments.entry(id).or_default().push(payment),
+                None => credits.entry(payment.party_id).or_default().push(payment),
+            }
+        }
         Ok(Facts {
             books: states.into_iter().map(|state| (state.book, state)).collect(),
             rows,
             takes: taken,
             invoices: by_book,
             lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
-            payments: by_invoice(invoices::payments_of_parties(tx, network, kind, parties)?),
+            payments,
+            credits,
             take_offs: by_invoice(invoices::take_offs_of_parties(tx, network, kind, parties)?),
             history: by_invoice(invoices::history_of_parties(tx, network, kind, parties)?),
             postings: audit::party_postings(tx, network, kind, parties)?,
@@ -392,43 +402,91 @@ impl BookCheck<'_> {
         }
     }
 
+    /// The payments in the book's currency that are the party's credit.
+    fn credits(&self) -> impl Iterator<Item = &Payment> {
+        let of_party = self.facts.credits.get(&self.book.party_id).map_or(&[][..], Vec::as_slice);
+        of_party.iter().filter(|payment| payment.currency == self.book.currency)
+    }
+
     /// I5: the party's account moved by what its invoices and payments say, each document once.
     fn ledger(&mut self) {
         let mut moved: HashMap<(InvoiceId, &str), (i128, i64)> = HashMap::new();
+        // A payable is a credit to the affiliate, a receivable a debit to the advertiser.
+        let sign = if self.book.kind == InvoiceKind::Payable { -1 } else { 1 };
+        let mut balance = 0;
         for posting in self.facts.postings.iter().filter(|posting| posting.book == self.book) {
-            // A payable is a credit to the affiliate, a receivable a debit to the advertiser.
-            let sign = if self.book.kind == InvoiceKind::Payable { -1 } else { 1 };
             let sum = moved.entry((posting.invoice_id, posting.event.as_str())).or_default();
             sum.0 += i128::from(posting.units) * sign;
             sum.1 += posting.entries;
+            balance += i128::from(posting.units) * sign;
         }
+        let mut wrong = Vec::new();
         for invoice in self.invoices {
-            let id = invoice.invoice_id;
-            let event = |name: &'static str| moved.get(&(id, name)).copied().unwrap_or_default();
-            let billed = i128::from(invoice.billed_units);
-            let money = list(&self.facts.payments, id).iter().filter(|payment| payment.source == "money");
-            let (money, payments) = money.fold((0, 0), |(sum, n), p| (sum + i128::from(p.units), n + 1));
-            let voided = if invoice.voided.is_some() { -billed } else { 0 };
-            let (issued, issues) = event("issue");
-            let facts = [
-                ("issue and corrections", issued + event("adjust").0, billed),
-                ("void", event("void").0, voided),
-                ("payments", event("payment").0, -money),
-            ];
-            for (what, booked, expected) in facts {
-                if booked != expected {
-                    let text = format!("invoice {id}: the ledger has {booked} units for its {what}, not {expected}");
-                    self.findings.add("I5", text);
-                }
-            }
-            if issues > 1 || event("void").1 > 1 || event("payment").1 != payments {
-                self.findings.add("I5", format!("invoice {id}: a document has not exactly one entry"));
-            }
+            self.documents_of(invoice, &moved, &mut wrong);
         }
         for ((id, event), _) in moved {
             if !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
-                self.findings.add("I5", format!("an entry ({event}) names invoice {id}, which is not there"));
+                wrong.push(format!("an entry ({event}) names invoice {id}, which is not there"));
             }
         }
+        let owed = self.owed();
+        if balance != owed {
+            wrong.push(format!("{}: the account stands at {balance} units, its documents at {owed}", name(self.book)));
+        }
+        wrong.into_iter().for_each(|wrong| self.findings.add("I5", wrong));
+    }
+
+    /// What the ledger has for one invoice, document by document.
+    fn documents_of(
+        &self,
+        invoice: &Invoice,
+        moved: &HashMap<(InvoiceId, &str), (i128, i64)>,
+        wrong: &mut Vec<String>,
+    ) {
+        let id = invoice.invoice_id;
+        let event = |name: &'static str| moved.get(&(id, name)).copied().unwrap_or_default();
+        let billed = i128::from(invoice.billed_units);
+        let of_invoice = list(&self.facts.payments, id).iter();
+        let payments: Vec<&Payment> =
+            of_invoice.chain(self.credits().filter(|credit| credit.about_invoice == Some(id))).collect();
+        let documents = |source: PaymentSource| {
+            let of_source = payments.iter().filter(|payment| payment.source == source);
+            of_source.fold((0, 0), |(sum, count), payment| (sum - i128::from(payment.units), count + 1))
+        };
+        let voided = if invoice.voided.is_some() { -billed } else { 0 };
+        let (issued, issues) = event("issue");
+        let mut facts =
+            vec![("issue and corrections", issued + event("adjust").0, billed), ("void", event("void").0, voided)];
+        let mut once = issues <= 1 && event("void").1 <= 1;
+        for (what, source) in [
+            ("payment", PaymentSource::Money),
+            ("return", PaymentSource::Return),
+            ("reversal", PaymentSource::Reversal),
+            ("write_off", PaymentSource::WriteOff),
+            ("credit_note", PaymentSource::CreditNote),
+        ] {
+            let ((booked, entries), (expected, count)) = (event(what), documents(source));
+            facts.push((what, booked, expected));
+            once &= entries == count;
+        }
+        for (what, booked, expected) in facts.into_iter().filter(|(_, booked, expected)| booked != expected) {
+            wrong.push(format!("invoice {id}: the ledger has {booked} units for its {what}, not {expected}"));
+        }
+        if !once {
+            wrong.push(format!("invoice {id}: a document has not exactly one entry"));
+        }
+    }
+
+    /// What the party's documents say it is owed, or owes: the balances of its invoices less its credit.
+    fn owed(&self) -> i128 {
+        let mut owed = 0;
+        for invoice in self.invoices {
+            let payments = list(&self.facts.payments, invoice.invoice_id);
+            let used = payments.iter().filter(|payment| payment.source == PaymentSource::Credit);
+            owed += used.map(|payment| i128::from(payment.units)).sum::<i128>();
+            let billed = if invoice.voided.is_some() { 0 } else { i128::from(invoice.billed_units) };
+            owed += billed - i128::from(invoice.paid_units);
+        }
+        owed - self.credits().map(|credit| i128::from(credit.units)).sum::<i128>()
     }
 }

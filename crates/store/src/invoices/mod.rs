@@ -15,7 +15,9 @@ use quittance_domain::time::{Day, Timestamp};
 pub use self::history::{HistoryRow, history, history_of_parties};
 use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
-pub use self::payments::{Payment, add_payment, credit, payments, payments_of_parties};
+pub use self::payments::{
+    Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
+};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
