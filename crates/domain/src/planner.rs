@@ -65,6 +65,8 @@ pub struct Conditions {
     pub payable: bool,
     /// The smallest total that is invoiced, in billing units.
     pub minimum_units: i64,
+    /// The invoice is asked for by name: none of these conditions keeps it from being issued, whatever it totals.
+    pub unbound: bool,
 }
 
 /// What is unbilled of one book.
@@ -178,7 +180,9 @@ pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
     let total_units = crate::money::sum_units(lines.iter().map(|line| line.units))?;
     let invoice = PlannedInvoice { period, lines, total_units };
     let conditions = &situation.conditions;
-    let reason = if conditions.on_hold {
+    let reason = if conditions.unbound {
+        None
+    } else if conditions.on_hold {
         Some(SkipReason::PartyOnHold)
     } else if total_units <= 0 {
         Some(SkipReason::NotPositive)

@@ -122,6 +122,22 @@ pub(crate) fn take_off(
     Ok(by_day)
 }
 
+/// Gives entries back that an invoice reaches and does not bill, as it is issued.
+pub(crate) fn leave(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    invoice: &Invoice,
+    epoch: i64,
+    left: &[TakeOff],
+) -> Result<()> {
+    let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
+    for t in left {
+        slots.entry(slot_of(t)).or_default().add(t.tally)?;
+    }
+    put_back(tx, network, invoice, epoch, &slots)?;
+    Ok(invoices::add_take_offs(tx, network, invoice.place(), left)?)
+}
+
 /// Whether any entry behind some of an invoice's rows is still on it, also where those that are cancel out.
 fn has_entries(
     tx: &mut dyn Tx,

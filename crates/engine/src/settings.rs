@@ -56,6 +56,8 @@ pub struct Settings {
     pub week_start: u8,
     /// What is paid beyond a balance is kept as the party's credit; else it is refused.
     pub overpayment_is_credit: bool,
+    /// Negative totals are carried to the next invoice; else a run gives them up.
+    pub carry_negatives: bool,
     /// How old a rate may be, in days.
     pub rate_max_age_days: i32,
     /// The last day of the locked books.
@@ -95,6 +97,7 @@ impl Settings {
             create_missing: false,
             week_start: 1,
             overpayment_is_credit: false,
+            carry_negatives: true,
             locked_through: None,
             rate_max_age_days: 7,
             first_invoice_id: 1,
@@ -129,12 +132,7 @@ impl Settings {
                     return Err(wrong(name, format!("{value:?} is neither refuse nor credit")));
                 }
             },
-            "carry_negatives" => {
-                if flag(name, value)? {
-                    return Ok(Change::Nothing);
-                }
-                return Err(later("carry_negatives=false", "negative totals are carried to the next invoice"));
-            }
+            "carry_negatives" => self.carry_negatives = flag(name, value)?,
             "rate_max_age_days" => self.rate_max_age_days = days(name, value, RATE_AGE_DAYS_MAX)?,
             "locked_through" => {
                 self.locked_through = optional_day(name, value)?;
@@ -176,7 +174,7 @@ impl Settings {
             "week_start" => WEEKDAYS.get(usize::from(self.week_start)).copied().unwrap_or_default().to_owned(),
             "overpayment" => if self.overpayment_is_credit { "credit" } else { "refuse" }.to_owned(),
             "locked_through" => self.locked_through.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
-            "carry_negatives" => "true".to_owned(),
+            "carry_negatives" => self.carry_negatives.to_string(),
             "rate_max_age_days" => self.rate_max_age_days.to_string(),
             "first_invoice_id" => self.first_invoice_id.to_string(),
             "first_invoice_number" => self.first_invoice_number.to_string(),

@@ -3,7 +3,7 @@
 
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::{InvoiceStatus, VoidReason};
-use quittance_engine::billing::RunRequest;
+use quittance_engine::billing::{FirstDay, RunRequest};
 use quittance_engine::invoices::{ConversionQuery, InvoiceFilter, PaymentRequest, TakeOffRequest};
 use quittance_testkit::{Network, both_databases, day};
 
@@ -130,7 +130,7 @@ both_databases! {
     fn a_run_from_a_day_leaves_what_is_before_it(database) {
         let mut network = Network::create(database.engine());
         january(&mut network);
-        let from = RunRequest { from: Some(day("2026-01-06")), ..RunRequest::payable_through(day("2026-01-31")) };
+        let from = RunRequest { from: FirstDay::Day(day("2026-01-06")), ..RunRequest::payable_through(day("2026-01-31")) };
         let report = network.engine.bill(&network.call, &from, &mut |_| {}).unwrap();
         assert_eq!(report.totals[0].units, 9_830_000);
         network.assert_verified();

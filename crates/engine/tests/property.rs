@@ -12,7 +12,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AffiliateId, InvoiceId, OfferId};
 use quittance_domain::invoice::VoidReason;
 use quittance_domain::time::{Day, Timestamp};
-use quittance_engine::billing::{Parties, RunRequest};
+use quittance_engine::billing::{FirstDay, Parties, RunRequest};
 use quittance_engine::ingest::Positioned;
 use quittance_engine::invoices::{InvoiceFilter, PaymentRequest, TakeOffRequest};
 use quittance_testkit::{Dice, Network, TestDatabase, both_databases};
@@ -128,7 +128,7 @@ impl Game {
         };
         let request = RunRequest {
             through: Day::from_number(through),
-            from: from.map(Day::from_number),
+            from: from.map_or(FirstDay::FirstUnbilled, |from| FirstDay::Day(Day::from_number(from))),
             parties,
             offers: offers.clone(),
             ..RunRequest::payable_through(Day::from_number(through))

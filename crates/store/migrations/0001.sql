@@ -122,6 +122,14 @@ CREATE TABLE offers (
   PRIMARY KEY (network_id, offer_id)
 ) {clustered};
 
+-- Whose conversions each offer has had: 0 stands for nobody's.
+CREATE TABLE offer_advertisers (
+  network_id {int} NOT NULL,
+  offer_id {int} NOT NULL,
+  advertiser_id {int} NOT NULL,
+  PRIMARY KEY (network_id, offer_id, advertiser_id)
+) {clustered};
+
 -- The state of each conversion as it was last received, with the entry it stands for in the accruals: an approved
 -- one counts in the books of its affiliate and its advertiser at (epoch, posting_day, billable_day). The integers come
 -- first: PostgreSQL pads them to their size after a text.
@@ -305,6 +313,25 @@ CREATE TABLE run_skips (
   reason {text} NOT NULL,
   PRIMARY KEY (network_id, run_id, party_id, currency)
 ) {clustered};
+
+-- Negative totals that a run did not carry: documents that take of a book and bill nothing. The id is one of those of
+-- invoices; there is a row for each currency.
+CREATE TABLE write_offs (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  document_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  units {int} NOT NULL,
+  period_start {int} NOT NULL,
+  period_end {int} NOT NULL,
+  run_id {int} NOT NULL,
+  written_off_at {int} NOT NULL,
+  written_off_by {text} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, document_id, currency)
+) {clustered};
+
+CREATE INDEX write_offs_by_run ON write_offs (network_id, run_id);
 
 CREATE TABLE invoices (
   network_id {int} NOT NULL,

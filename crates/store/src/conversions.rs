@@ -31,7 +31,7 @@ macro_rules! entries_of_bucket {
         concat!(
             "SELECT conversion_id, revision, 1, ",
             $units,
-            ", occurred_at \
+            ", occurred_at, advertiser_id, country \
              FROM conversions {by:conversions_by_place} WHERE network_id = $1 AND ",
             $party,
             " = $2 AND epoch = $3 \
@@ -42,7 +42,7 @@ macro_rules! entries_of_bucket {
             " AND status = 'approved' \
              UNION ALL SELECT conversion_id, revision, 1, ",
             $units,
-            ", occurred_at \
+            ", occurred_at, advertiser_id, country \
              FROM conversion_revisions {by:conversion_revisions_by_place} WHERE network_id = $1 AND ",
             $party,
             " = $2 \
@@ -53,7 +53,7 @@ macro_rules! entries_of_bucket {
             " AND status = 'approved' AND entry_kept = 0 \
              UNION ALL SELECT conversion_id, revision, -1, -",
             $units,
-            ", occurred_at \
+            ", occurred_at, advertiser_id, country \
              FROM conversion_revisions {by:conversion_revisions_by_end} WHERE network_id = $1 AND ",
             $party,
             " = $2 \
@@ -150,6 +150,10 @@ pub struct LogEntry {
     pub units: i64,
     /// When the conversion happened.
     pub occurred_at: Timestamp,
+    /// Its advertiser.
+    pub advertiser_id: Option<i64>,
+    /// Its country, as the tracker says it.
+    pub country: Option<String>,
 }
 
 /// A day from its number.
@@ -359,6 +363,8 @@ pub fn entries_of_bucket(tx: &mut dyn Tx, network: NetworkId, bucket: &Bucket, p
                 sign: row.int(2)?,
                 units: row.int(3)?,
                 occurred_at: Timestamp::from_micros(row.int(4)?),
+                advertiser_id: row.opt_int(5)?,
+                country: row.opt_string(6)?,
             })
         })
         .collect()

@@ -27,6 +27,7 @@ mod sqlite;
 mod statements;
 pub mod takes;
 mod tx;
+pub mod write_offs;
 
 use std::path::Path;
 

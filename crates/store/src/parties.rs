@@ -9,7 +9,10 @@ use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::Timestamp;
 
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
-pub use self::offers::{Offer, ensure_offers, offers, offers_by_ids, upsert_offers};
+pub use self::offers::{
+    Offer, OfferAdvertiser, add_offer_advertisers, advertisers_of_offers, ensure_offers, offers, offers_by_ids,
+    offers_of_advertisers, upsert_offers,
+};
 pub use self::reference::{
     Manager, PaymentSystem, currencies, managers, systems, upsert_currencies, upsert_managers, upsert_systems,
 };

@@ -3,6 +3,7 @@
 use crate::dialect::Dialect;
 use crate::{
     accruals, audit, changes, conversions, idempotency, invoices, keys, ledger, networks, parties, rates, runs, takes,
+    write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -53,6 +54,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         rates::STATEMENTS,
         runs::STATEMENTS,
         takes::STATEMENTS,
+        write_offs::STATEMENTS,
     ];
     let bulks = [
         accruals::BULKS,
@@ -71,6 +73,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         rates::BULKS,
         runs::BULKS,
         takes::BULKS,
+        write_offs::BULKS,
     ];
     let plain = plain.into_iter().flatten().map(|(name, sql)| (*name, dialect.expand(sql).into_owned()));
     let bulks = bulks.into_iter().flatten().map(|bulk| (bulk.table, dialect.bulk(bulk)));

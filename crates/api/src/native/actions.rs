@@ -80,6 +80,11 @@ pub(super) async fn unapprove(change: Change) -> Result<Response, Problem> {
     change.make("POST unapprove", StatusCode::OK, |engine, call, id, version| engine.unapprove(call, id, version)).await
 }
 
+pub(super) async fn sync(change: Change) -> Result<Response, Problem> {
+    Body::read(&change.body, &[])?;
+    change.make("POST sync", StatusCode::OK, |engine, call, id, version| engine.sync(call, id, version)).await
+}
+
 pub(super) async fn void(change: Change) -> Result<Response, Problem> {
     let members = Body::read(&change.body, &["reason", "text"])?;
     let word = members.text("reason")?.unwrap_or_else(|| "other".to_owned());

@@ -59,6 +59,7 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/approve", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/unapprove", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/void", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/invoices/{id}/sync", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/take-off", roles: ACT },
 ];
 
@@ -89,6 +90,7 @@ pub fn routes(state: AppState) -> Router {
         .route("/invoices/{id}/approve", post(actions::approve))
         .route("/invoices/{id}/unapprove", post(actions::unapprove))
         .route("/invoices/{id}/void", post(actions::void))
+        .route("/invoices/{id}/sync", post(actions::sync))
         .route("/invoices/{id}/take-off", post(actions::take_off))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(in_problem_form))

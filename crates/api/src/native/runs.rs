@@ -4,8 +4,10 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
-use quittance_engine::billing::{Parties, RunRequest};
+use quittance_domain::money::Money;
+use quittance_engine::billing::{FirstDay, Parties, RunRequest};
 use quittance_engine::keys::Actor;
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
@@ -13,7 +15,47 @@ use quittance_http::{AppState, Problem};
 use super::params::Body;
 use super::wire;
 
-const MEMBERS: &[&str] = &["through", "from", "kind", "affiliates", "advertisers", "exclude", "offers", "dry_run"];
+const MEMBERS: &[&str] = &[
+    "through",
+    "from",
+    "kind",
+    "affiliates",
+    "advertisers",
+    "exclude",
+    "offers",
+    "conversion_advertisers",
+    "currencies",
+    "countries",
+    "sum",
+    "final",
+    "dry_run",
+];
+
+/// A day, or `last_invoice`.
+fn from(members: &Body) -> Result<FirstDay, Problem> {
+    match members.text("from")?.as_deref() {
+        None => Ok(FirstDay::FirstUnbilled),
+        Some("last_invoice") => Ok(FirstDay::LastInvoice),
+        Some(_) => Ok(members.day("from")?.map_or(FirstDay::FirstUnbilled, FirstDay::Day)),
+    }
+}
+
+fn currencies(members: &Body) -> Result<Vec<Currency>, Problem> {
+    let parse = |code: &String| {
+        Currency::parse(code).map_err(|error| Problem::bad_request("/currencies", format!("currencies: {error}")))
+    };
+    members.texts("currencies")?.iter().map(parse).collect()
+}
+
+/// An amount in the only currency that is asked for.
+fn sum(members: &Body, currencies: &[Currency]) -> Result<Option<Money>, Problem> {
+    let Some(text) = members.amount("sum")? else { return Ok(None) };
+    let bad = |detail: String| Problem::bad_request("/sum", format!("sum: {detail}"));
+    match currencies {
+        [currency] => Money::parse(&text, *currency).map(Some).map_err(|error| bad(error.to_string())),
+        _ => Err(bad("it is for one party and one currency: name both".to_owned())),
+    }
+}
 
 fn request(members: &Body) -> Result<RunRequest, Problem> {
     let kind = members.text("kind")?.unwrap_or_else(|| "payable".to_owned());
@@ -40,12 +82,19 @@ fn request(members: &Body) -> Result<RunRequest, Problem> {
             ));
         }
     };
+    let given = |list: Vec<i64>| Some(list).filter(|list| !list.is_empty());
+    let currencies = currencies(members)?;
     Ok(RunRequest {
         kind,
         through: Body::required("through", members.day("through")?)?,
-        from: members.day("from")?,
+        from: from(members)?,
         parties,
-        offers: Some(members.ids("offers")?).filter(|offers| !offers.is_empty()),
+        offers: given(members.ids("offers")?),
+        advertisers: given(members.ids("conversion_advertisers")?),
+        sum: sum(members, &currencies)?,
+        currencies: Some(currencies).filter(|list| !list.is_empty()),
+        countries: Some(members.texts("countries")?).filter(|list| !list.is_empty()),
+        unbound: members.flag("final")?.unwrap_or(false),
     })
 }
 

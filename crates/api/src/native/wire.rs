@@ -169,6 +169,15 @@ pub fn run(report: &RunReport) -> Value {
         json[party_id(report.kind)] = skip.party_id.into();
         json
     });
+    let written_off = report.written_off.iter().map(|given_up| {
+        let mut json = json!({
+            "currency": given_up.currency.code(),
+            "amount": amount(given_up.units, given_up.currency),
+            "period": { "start": given_up.period.start.to_string(), "end": given_up.period.end.to_string() },
+        });
+        json[party_id(report.kind)] = given_up.party_id.into();
+        json
+    });
     json!({
         "run_id": report.run_id.map(|id| id.get()),
         "kind": report.kind.as_str(),
@@ -176,6 +185,7 @@ pub fn run(report: &RunReport) -> Value {
         "invoices": report.invoices(),
         "totals": totals.collect::<serde_json::Map<_, _>>(),
         "skipped": skipped.collect::<Vec<_>>(),
+        "written_off": written_off.collect::<Vec<_>>(),
     })
 }
 

@@ -1,9 +1,11 @@
 //! `quittance bill`.
 
+use anyhow::Context as _;
 use quittance_api::native::wire;
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
-use quittance_engine::billing::{Parties, RunReport, RunRequest};
+use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
 
 use super::day;
 use crate::context::Context;
@@ -17,8 +19,8 @@ pub(crate) struct Bill {
     /// The last day, inclusive.
     #[arg(long, value_name = "DATE")]
     through: Option<String>,
-    /// The first day.
-    #[arg(long, value_name = "DATE")]
+    /// The first day, or `last-invoice`: where the last invoice of each ended [default: the first unbilled conversion].
+    #[arg(long, value_name = "DATE|last-invoice")]
     from: Option<String>,
     /// What to issue.
     #[arg(long, default_value = "payable", value_parser = ["payable", "receivable"])]
@@ -35,6 +37,21 @@ pub(crate) struct Bill {
     /// Only these offers.
     #[arg(long, value_name = "ID")]
     offer: Vec<i64>,
+    /// Only conversions of these advertisers, on payable invoices.
+    #[arg(long, value_name = "ID")]
+    conversion_advertiser: Vec<i64>,
+    /// Only conversions in these currencies.
+    #[arg(long, value_name = "CODE")]
+    currency: Vec<String>,
+    /// Only conversions of these countries, as the tracker names them.
+    #[arg(long, value_name = "COUNTRY")]
+    country: Vec<String>,
+    /// Only as many conversions as add up to this amount, the last one whole; of one party and one currency.
+    #[arg(long, value_name = "AMOUNT")]
+    sum: Option<String>,
+    /// Bills all that one party is owed, whatever its minimum, hold, payment method or total.
+    #[arg(long = "final")]
+    unbound: bool,
     /// Shows what would be issued, and writes nothing.
     #[arg(long)]
     dry_run: bool,
@@ -67,12 +84,29 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
         ([], except) => Parties::Except(except.to_vec()),
         (only, _) => Parties::Only(only.to_vec()),
     };
+    let given = |list: &[i64]| Some(list.to_vec()).filter(|list| !list.is_empty());
+    let currencies: Vec<Currency> =
+        args.currency.iter().map(|code| Currency::parse(code)).collect::<Result<_, _>>().context("--currency")?;
+    let sum = match (&args.sum, currencies.as_slice()) {
+        (None, _) => None,
+        (Some(sum), [currency]) => Some(Money::parse(sum, *currency).context("--sum")?),
+        (Some(_), _) => return Err(Usage("--sum needs the --currency of the book it is for".to_owned()).into()),
+    };
     let request = RunRequest {
         kind,
         through: day("through", through)?,
-        from: args.from.as_deref().map(|from| day("from", from)).transpose()?,
+        from: match args.from.as_deref() {
+            None => FirstDay::FirstUnbilled,
+            Some("last-invoice") => FirstDay::LastInvoice,
+            Some(from) => FirstDay::Day(day("from", from)?),
+        },
         parties,
-        offers: Some(args.offer.clone()).filter(|offers| !offers.is_empty()),
+        offers: given(&args.offer),
+        advertisers: given(&args.conversion_advertiser),
+        currencies: Some(currencies).filter(|list| !list.is_empty()),
+        countries: Some(args.country.clone()).filter(|list| !list.is_empty()),
+        sum,
+        unbound: args.unbound,
     };
     let engine = context.engine()?;
     let call = context.call(&engine)?;
@@ -91,6 +125,20 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The negative totals that were given up.
+fn written_off(report: &RunReport) -> String {
+    if report.written_off.is_empty() {
+        return String::new();
+    }
+    let party = report.kind.party_kind().as_str();
+    let mut table = Table::new(&[(party, Side::Right), ("currency", Side::Left), ("amount", Side::Right)]);
+    for given_up in &report.written_off {
+        let amount = Money::new(given_up.units, given_up.currency).to_decimal();
+        table.row([given_up.party_id.to_string(), given_up.currency.to_string(), grouped(amount)]);
+    }
+    format!("\nWritten off:\n\n{table}")
+}
+
 /// How many skipped parties are named one by one.
 const SKIPPED_SHOWN: usize = 20;
 
@@ -107,6 +155,7 @@ pub(crate) fn text(report: &RunReport) -> String {
     if !totals.is_empty() {
         out += &format!("\n{totals}");
     }
+    out += &written_off(report);
     if report.skipped.is_empty() {
         return out;
     }

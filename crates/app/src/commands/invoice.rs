@@ -57,6 +57,12 @@ pub(crate) enum InvoiceCommand {
         #[arg(long, default_value = "", hide_default_value = true)]
         text: String,
     },
+    /// Takes what has changed since an invoice was issued on the days that it bills.
+    Sync {
+        /// Their ids.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
     /// Adds a correction.
     Correct {
         /// The invoice's id.
@@ -209,6 +215,7 @@ impl Acting<'_> {
             InvoiceCommand::Show { id, conversions } => self.show(InvoiceId::new(*id), *conversions),
             InvoiceCommand::Approve { ids } => self.each(ids, |id| engine.approve(call, id, None)),
             InvoiceCommand::Unapprove { ids } => self.each(ids, |id| engine.unapprove(call, id, None)),
+            InvoiceCommand::Sync { ids } => self.each(ids, |id| engine.sync(call, id, None)),
             InvoiceCommand::Void { ids, reason, text } => {
                 let reason = VoidReason::parse(reason).context("--reason")?;
                 self.each(ids, |id| engine.void(call, id, None, reason, text))

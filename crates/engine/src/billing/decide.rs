@@ -3,21 +3,24 @@
 use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Cut, Pick, Reach};
+use quittance_domain::conversion::EntryPlace;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::OfferId;
 use quittance_domain::money::sum_units;
 use quittance_domain::period::Period;
-use quittance_domain::planner::{Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, plan};
+use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, plan};
 use quittance_domain::rates::Rate;
 use quittance_domain::time::Day;
 use quittance_store::accruals::BookState;
+use quittance_store::invoices::TakeOff;
 use quittance_store::parties::Party;
 use quittance_store::runs::RunSkip;
 use quittance_store::{Tx, invoices};
 
-use super::RunRequest;
+use super::entries::Choosing;
 use super::facts::{Facts, Setup};
-use super::sums::{Class, UnbilledSum, unbilled_sums};
+use super::sums::{Class, Limits, UnbilledSum, first_day, limits, unbilled_sums};
+use super::{FirstDay, RunRequest};
 use crate::error::Result;
 
 /// What an invoice takes of a book.
@@ -27,6 +30,15 @@ pub(super) struct BookTake {
     /// The book as the invoice leaves it.
     pub(super) after: BookState,
     pub(super) reach: Reach,
+    /// Entries that it reaches and that go back at once.
+    pub(super) left: Vec<TakeOff>,
+}
+
+/// A negative total that a run gives up, by currency and with the days that it covers.
+pub(super) struct GivenUp {
+    pub(super) book: Book,
+    pub(super) takes: Vec<BookTake>,
+    pub(super) units: Vec<(Currency, i64, Period)>,
 }
 
 /// An invoice that a run will issue.
@@ -43,6 +55,7 @@ pub(super) struct Decided {
 pub(super) struct Decisions {
     pub(super) issue: Vec<Decided>,
     pub(super) skips: Vec<RunSkip>,
+    pub(super) give_up: Vec<GivenUp>,
     /// The parties of the books, for what an invoice keeps of them.
     pub(super) parties: HashMap<i64, Party>,
 }
@@ -69,10 +82,12 @@ pub(super) fn decide(
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
     let groups = groups(&facts, books);
     let states: Vec<BookState> = groups.iter().flat_map(|group| group.states.iter().copied()).collect();
-    let sums = unbilled_sums(tx, setup.network, request, &states, cut)?;
+    let limits = limits(tx, setup.network, request, &states)?;
+    let sums = unbilled_sums(tx, setup.network, request, &states, &limits, cut)?;
     let mut decisions = Decisions::default();
     for group in &groups {
-        Deciding { tx, setup, request, cut, facts: &facts, sums: &sums, group }.decide(&mut decisions)?;
+        let deciding = Deciding { tx, setup, request, cut, facts: &facts, limits: &limits, sums: &sums, group };
+        deciding.decide(&mut decisions)?;
     }
     decisions.parties = facts.parties;
     Ok(decisions)
@@ -103,6 +118,7 @@ struct Deciding<'a> {
     request: &'a RunRequest,
     cut: Cut,
     facts: &'a Facts,
+    limits: &'a HashMap<Book, Limits>,
     sums: &'a HashMap<Book, Vec<UnbilledSum>>,
     group: &'a Group,
 }
@@ -139,14 +155,22 @@ impl Deciding<'_> {
             .collect();
         let situation = Situation {
             currency: group.book.currency,
-            from: self.request.from,
-            through: self.cut.through,
+            from: group.states.iter().filter_map(|state| first_day(self.request, state)).max(),
+            through: takings.iter().map(|taking| taking.take.reach.cut.through).max().unwrap_or(self.cut.through),
             next_start: group.states.iter().filter_map(|state| state.next_start).max(),
             sources: &sources,
-            conditions: self.facts.conditions(self.setup, group.book),
+            conditions: Conditions {
+                unbound: self.request.is_unbound(),
+                ..self.facts.conditions(self.setup, group.book)
+            },
         };
         match plan(&situation)? {
             Plan::Issue(invoice) => decisions.issue.push(decided(group.book, invoice, takings)),
+            Plan::Skip { reason: SkipReason::NotPositive, total_units }
+                if total_units < 0 && !self.setup.settings.carry_negatives =>
+            {
+                decisions.give_up.push(given_up(group.book, situation.through, takings)?);
+            }
             Plan::Skip { reason, total_units } => decisions.skips.push(skip(group.book, reason, total_units)),
             Plan::Nothing => {
                 for state in &group.states {
@@ -177,27 +201,74 @@ impl Deciding<'_> {
     /// unless it leaves something behind there: then it picks.
     fn take(&mut self, state: &BookState) -> Result<Taking> {
         let sums = self.sums.get(&state.book).map_or(&[][..], Vec::as_slice);
+        if self.request.by_entry() {
+            return self.choose(state);
+        }
         let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
         let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
-        let billed_periods = match earlier || self.request.from.is_some() {
+        let billed_periods = match earlier || self.request.from != FirstDay::FirstUnbilled {
             true => invoices::periods(self.tx, self.setup.network, state.book)?,
             false => Vec::new(),
         };
         // Another run may have cut this book with a later epoch meanwhile. All of that is committed too.
         let cut = Cut { epoch: self.cut.epoch.max(state.cut.epoch), ..self.cut };
         let behind = cut.through < state.cut.through || cut.as_of < state.cut.as_of;
-        let picks = behind || sums.iter().any(|sum| sum.class == Class::Unasked);
+        let unasked = sums.iter().any(|sum| sum.class == Class::Unasked);
+        // An unbound one takes what later runs must not take for held any more.
+        let picks = behind || unasked || self.request.is_unbound();
         let after = BookState { next_take: state.next_take + 1, ..*state };
         if picks {
             let pick = pick(self.request, cut, state, &unbilled, &billed_periods);
             let reach = Reach { cut, pick: Some(pick) };
-            return Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach } });
+            return Ok(Taking {
+                unbilled,
+                billed_periods,
+                take: BookTake { before: *state, after, reach, left: Vec::new() },
+            });
         }
         let left = sums.iter().filter(|sum| unbilled_class(sum.class).is_none()).map(|sum| sum.first_epoch).min();
         let after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..after };
         let reach = Reach { cut, pick: None };
-        Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach } })
+        Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach, left: Vec::new() } })
     }
+
+    /// What an invoice would take of a book whose conversions are chosen one by one.
+    fn choose(&mut self, state: &BookState) -> Result<Taking> {
+        let cut = Cut { epoch: self.cut.epoch.max(state.cut.epoch), ..self.cut };
+        let none = Limits::default();
+        let limits = self.limits.get(&state.book).unwrap_or(&none);
+        let (network, request, wanted) = (self.setup.network, self.request, &self.setup.wanted);
+        let chosen = Choosing { tx: &mut *self.tx, network, request, wanted, cut, limits, state }.choose()?;
+        let billed_periods = invoices::periods(self.tx, self.setup.network, state.book)?;
+        let through = if request.sum.is_some() { chosen.last_day.unwrap_or(cut.through) } else { cut.through };
+        let cut = Cut { through, ..cut };
+        let pick = pick(self.request, cut, state, &chosen.unbilled, &billed_periods);
+        // Days after the last one that was chosen are not reached, so nothing has to be taken off there.
+        let left = chosen.left.into_iter().filter(|left| {
+            let place = EntryPlace { epoch: cut.epoch, posting_day: left.posting_day, billable_day: left.billable_day };
+            Reach { cut, pick: Some(pick.clone()) }.holds(place, left.offer_id)
+        });
+        let left = left.collect();
+        let reach = Reach { cut, pick: Some(pick) };
+        let after = BookState { next_take: state.next_take + 1, ..*state };
+        Ok(Taking { unbilled: chosen.unbilled, billed_periods, take: BookTake { before: *state, after, reach, left } })
+    }
+}
+
+/// The books of a negative total that is given up.
+fn given_up(book: Book, through: Day, takings: Vec<Taking>) -> Result<GivenUp> {
+    let mut given_up = GivenUp { book, takes: Vec::new(), units: Vec::new() };
+    for taking in takings.into_iter().filter(|taking| !taking.unbilled.is_empty()) {
+        let units = sum_units(taking.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
+        let first = taking.unbilled.iter().map(|unbilled| unbilled.first_day).min().unwrap_or(through);
+        given_up.units.push((
+            taking.take.before.book.currency,
+            units,
+            Period { start: first.min(through), end: through },
+        ));
+        given_up.takes.push(taking.take);
+    }
+    Ok(given_up)
 }
 
 /// What a book would be billed for.
@@ -219,12 +290,14 @@ fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>) -> Decided
 /// The days and offers of what a request takes. No more rows of these epochs come, so the offers that are there now say
 /// it for ever.
 fn pick(request: &RunRequest, cut: Cut, state: &BookState, unbilled: &[Unbilled], billed: &[Period]) -> Pick {
-    let mut days = vec![Period { start: request.from.unwrap_or(Day::MIN), end: cut.through }];
-    if let (Some(_), Some(next)) = (request.from, state.next_start) {
+    let from = first_day(request, state);
+    let mut days = vec![Period { start: from.unwrap_or(Day::MIN).min(cut.through), end: cut.through }];
+    if let (Some(_), Some(next)) = (from, state.next_start) {
         let before = |period: &Period| Period { end: period.end.min(next.plus_days(-1)), ..*period };
         days.extend(billed.iter().map(before).filter(|period| period.start <= period.end));
     }
-    let offers = request.offers.as_ref().map(|_| {
+    let only_some = request.offers.is_some() || request.by_entry();
+    let offers = only_some.then(|| {
         let taken: BTreeSet<OfferId> = unbilled.iter().map(|unbilled| unbilled.offer_id).collect();
         taken.into_iter().collect()
     });

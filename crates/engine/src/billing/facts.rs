@@ -8,10 +8,11 @@ use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::money::Money;
 use quittance_domain::planner::Conditions;
 use quittance_domain::rates::RateTable;
-use quittance_domain::time::Day;
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
 use quittance_store::{Tx, invoices, rates};
 
+use super::RunRequest;
+use super::entries::Wanted;
 use crate::error::Result;
 use crate::party_rules::{CurrencyPolicy, PartyRules};
 use crate::settings::Settings;
@@ -22,17 +23,25 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     currencies: HashMap<Currency, Option<i64>>,
     systems: HashMap<i64, PaymentSystem>,
+    /// What is wanted of single conversions.
+    pub(super) wanted: Wanted,
     /// The rates of the run's last day and as far before it as they may be old.
     pub(super) rates: RateTable,
 }
 
 impl Setup {
     /// What a run needs to know of its network.
-    pub(super) fn load(tx: &mut dyn Tx, network: NetworkId, settings: Settings, through: Day) -> Result<Setup> {
+    pub(super) fn load(tx: &mut dyn Tx, network: NetworkId, settings: Settings, request: &RunRequest) -> Result<Setup> {
+        let through = request.through;
+        let offers = match &request.advertisers {
+            Some(advertisers) => parties::offers_of_advertisers(tx, network, advertisers)?,
+            None => Vec::new(),
+        };
+        let wanted = Wanted::new(request, &offers);
         let systems = parties::systems(tx, network)?.into_iter().map(|s| (s.system_id, s)).collect();
         let currencies = parties::currencies(tx, network)?.into_iter().collect();
         let rates = rates::table(tx, network, through.plus_days(-settings.rate_max_age_days), through)?;
-        Ok(Setup { network, settings, currencies, systems, rates })
+        Ok(Setup { network, settings, currencies, systems, wanted, rates })
     }
 }
 
@@ -83,9 +92,12 @@ impl Facts {
                 on_hold,
                 payable: method.is_some() || !setup.settings.require_payment_method,
                 minimum_units: of_system.or(of_party).or(of_currency).unwrap_or(0),
+                unbound: false,
             },
             // Payment systems and the minimums of currencies are about paying out.
-            InvoiceKind::Receivable => Conditions { on_hold, payable: true, minimum_units: of_party.unwrap_or(0) },
+            InvoiceKind::Receivable => {
+                Conditions { on_hold, payable: true, minimum_units: of_party.unwrap_or(0), unbound: false }
+            }
         }
     }
 }

@@ -7,19 +7,22 @@ use quittance_domain::currency::Currency;
 use quittance_domain::cycle::BillingCycle;
 use quittance_domain::ids::{EntryId, InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
 use quittance_domain::invoice::InvoiceStatus;
-use quittance_domain::money::sum_units;
+use quittance_domain::ledger::Booking;
+use quittance_domain::money::{Money, sum_units};
 use quittance_domain::planner::PlannedLine;
 use quittance_domain::time::{Day, Timestamp};
 use quittance_store::accruals::{self, BookState};
-use quittance_store::invoices::{self, HistoryRow, Invoice, Issued, Line};
+use quittance_store::invoices::{self, HistoryRow, Invoice, Issued, Line, TakeOff};
 use quittance_store::ledger::{self, BookedEntry};
 use quittance_store::parties::Party;
 use quittance_store::runs::RunTotal;
 use quittance_store::takes::{self, Take};
+use quittance_store::write_offs::{self, WriteOff};
 use quittance_store::{Tx, networks};
 
-use super::decide::{BookTake, Decided, Decisions};
+use super::decide::{BookTake, Decided, Decisions, GivenUp};
 use crate::error::Result;
+use crate::give_back;
 use crate::invoices::booking;
 
 /// The counter of a network's ledger entries.
@@ -30,6 +33,8 @@ pub(super) struct Header<'a> {
     pub(super) network: NetworkId,
     pub(super) kind: InvoiceKind,
     pub(super) run_id: RunId,
+    /// The present epoch, locked: where what is left of a taken day goes.
+    pub(super) epoch: i64,
     pub(super) actor: &'a str,
     pub(super) now: Timestamp,
     pub(super) posting_day: Day,
@@ -44,6 +49,7 @@ pub(super) fn issue(
     header: &Header<'_>,
     decisions: &Decisions,
 ) -> Result<(Vec<RunTotal>, Vec<InvoiceId>)> {
+    give_up(tx, header, &decisions.give_up)?;
     let count = decisions.issue.len() as i64;
     if count == 0 {
         return Ok((Vec::new(), Vec::new()));
@@ -74,7 +80,67 @@ pub(super) fn issue(
     let both = decisions.issue.iter().zip(&issued);
     let taken: Vec<Take> = both.flat_map(|(decided, issued)| takes_of(decided, issued)).collect();
     takes::add(tx, network, &taken)?;
+    for (decided, issued) in decisions.issue.iter().zip(&issued) {
+        let left = decided.takes.iter().flat_map(|take| &take.left);
+        let left: Vec<TakeOff> = left.map(|left| TakeOff { given_epoch: header.epoch, ..left.clone() }).collect();
+        give_back::leave(tx, network, &issued.invoice, header.epoch, &left)?;
+    }
     Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
+}
+
+/// Records what is given up: documents that take of their books and bill nothing.
+fn give_up(tx: &mut dyn Tx, header: &Header<'_>, given_up: &[GivenUp]) -> Result<()> {
+    let count = given_up.len() as i64;
+    if count == 0 {
+        return Ok(());
+    }
+    let network = header.network;
+    let first_id = networks::next(tx, network, networks::COUNTER_INVOICE_ID, header.first_invoice_id, count)?;
+    let first_entry = networks::next(tx, network, ENTRY_IDS, 1, count)?;
+    let (mut documents, mut entries, mut books, mut taken) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (offset, given_up) in (0..).zip(given_up) {
+        let document = InvoiceId::new(first_id + offset);
+        let mut booking = Booking::default();
+        for (currency, units, _) in &given_up.units {
+            booking.write_off_unbilled(header.kind, Money::new(*units, *currency));
+        }
+        entries.extend(booking.entry()?.map(|entry| BookedEntry {
+            book: given_up.book,
+            entry_id: EntryId::new(first_entry + offset),
+            invoice_id: document,
+            event: "write_off",
+            document_no: 0,
+            posting_day: header.posting_day,
+            recorded_at: header.now,
+            entry,
+        }));
+        documents.extend(write_offs_of(header, given_up, document));
+        books.extend(given_up.takes.iter().map(|take| take.after));
+        taken.extend(given_up.takes.iter().map(|take| take_of(take, document)));
+    }
+    write_offs::add(tx, network, &documents)?;
+    ledger::add(tx, network, &entries)?;
+    accruals::set_books(tx, network, &books)?;
+    Ok(takes::add(tx, network, &taken)?)
+}
+
+/// The rows of a document that gives up.
+pub(super) fn write_offs_of(
+    header: &Header<'_>,
+    given_up: &GivenUp,
+    document: InvoiceId,
+) -> impl Iterator<Item = WriteOff> {
+    given_up.units.iter().map(move |(currency, units, period)| WriteOff {
+        kind: header.kind,
+        party_id: given_up.book.party_id,
+        document,
+        currency: *currency,
+        units: *units,
+        period: *period,
+        run_id: header.run_id,
+        written_off_at: header.now,
+        written_off_by: header.actor.to_owned(),
+    })
 }
 
 fn build(
@@ -121,13 +187,11 @@ fn build(
 
 fn takes_of<'a>(decided: &'a Decided, issued: &Issued) -> impl Iterator<Item = Take> + use<'a> {
     let document = issued.invoice.invoice_id;
-    decided.takes.iter().map(move |BookTake { before, reach, .. }| Take {
-        book: before.book,
-        take_no: before.next_take,
-        document,
-        reach: reach.clone(),
-        low_epoch: before.low_epoch,
-    })
+    decided.takes.iter().map(move |take| take_of(take, document))
+}
+
+fn take_of(BookTake { before, reach, .. }: &BookTake, document: InvoiceId) -> Take {
+    Take { book: before.book, take_no: before.next_take, document, reach: reach.clone(), low_epoch: before.low_epoch }
 }
 
 fn line(header: &Header<'_>, line_no: i64, planned: &PlannedLine) -> Line {

@@ -1,14 +1,18 @@
 //! Billing runs: what is asked, and what came of it.
 
 mod decide;
+mod entries;
 pub(crate) mod facts;
 pub(crate) mod issue;
 mod run;
 mod sums;
 
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
+use quittance_domain::money::Money;
 use quittance_domain::time::Day;
 use quittance_store::runs::{RunSkip, RunTotal};
+pub use quittance_store::write_offs::WriteOff;
 
 /// How many books are dealt with in one transaction, and so how many invoices are issued in it at the most.
 pub const BATCH_BOOKS_MAX: i64 = 500;
@@ -25,6 +29,18 @@ pub enum Parties {
     Except(Vec<i64>),
 }
 
+/// Where a run starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FirstDay {
+    /// With the first unbilled conversion of each book.
+    #[default]
+    FirstUnbilled,
+    /// Where the last invoice of each book ended.
+    LastInvoice,
+    /// On a day.
+    Day(Day),
+}
+
 /// What is asked of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRequest {
@@ -33,24 +49,55 @@ pub struct RunRequest {
     /// The last day, inclusive.
     pub through: Day,
     /// The first day; what differs from earlier invoices is taken whatever it says.
-    pub from: Option<Day>,
+    pub from: FirstDay,
     /// Which parties.
     pub parties: Parties,
     /// Only these offers.
     pub offers: Option<Vec<i64>>,
+    /// Only conversions of these advertisers.
+    pub advertisers: Option<Vec<i64>>,
+    /// Only these currencies of conversions.
+    pub currencies: Option<Vec<Currency>>,
+    /// Only conversions of these countries, as the tracker says them; case makes no difference.
+    pub countries: Option<Vec<String>>,
+    /// Only as many conversions of the one book that is asked for as add up to this, the last one whole.
+    pub sum: Option<Money>,
+    /// An invoice that somebody asks for by name, of one party: minimum, hold, payment method and an odd total do not
+    /// keep it from being issued. A sum is always asked for by name.
+    pub unbound: bool,
 }
 
 impl RunRequest {
     /// A run over everything of all affiliates up to a day.
     #[must_use]
     pub fn payable_through(through: Day) -> RunRequest {
-        RunRequest { kind: InvoiceKind::Payable, through, from: None, parties: Parties::All, offers: None }
+        RunRequest {
+            kind: InvoiceKind::Payable,
+            through,
+            from: FirstDay::FirstUnbilled,
+            parties: Parties::All,
+            offers: None,
+            advertisers: None,
+            currencies: None,
+            countries: None,
+            sum: None,
+            unbound: false,
+        }
     }
 
     /// A run over everything of all advertisers up to a day.
     #[must_use]
     pub fn receivable_through(through: Day) -> RunRequest {
         RunRequest { kind: InvoiceKind::Receivable, ..RunRequest::payable_through(through) }
+    }
+
+    /// Whether single conversions are chosen, and not whole days of offers.
+    fn by_entry(&self) -> bool {
+        self.sum.is_some() || self.countries.is_some() || self.advertisers.is_some()
+    }
+
+    fn is_unbound(&self) -> bool {
+        self.unbound || self.sum.is_some()
     }
 }
 
@@ -67,6 +114,8 @@ pub struct RunReport {
     pub totals: Vec<RunTotal>,
     /// What it left out, by party and currency.
     pub skipped: Vec<RunSkip>,
+    /// Negative totals that it gave up, by party and currency.
+    pub written_off: Vec<WriteOff>,
 }
 
 impl RunReport {

@@ -1,21 +1,21 @@
 //! A run from its start to its end: recorded first, then batch by batch, so that a crash loses nothing and a repeat
 //! continues.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quittance_domain::accrual::Cut;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::RunId;
+use quittance_domain::ids::{InvoiceId, InvoiceKind, RunId};
 use quittance_domain::money::sum_units;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::runs::{self, Run, RunTotal};
-use quittance_store::{Tx, networks, parties};
+use quittance_store::{Tx, networks, parties, write_offs};
 
 use super::decide::decide;
 use super::facts::Setup;
-use super::issue::{Header, issue};
-use super::{BATCH_BOOKS_MAX, Parties, RunReport, RunRequest};
+use super::issue::{Header, issue, write_offs_of};
+use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
@@ -66,11 +66,17 @@ impl Engine {
     /// As [`Engine::bill`].
     pub fn preview(&self, call: &Call, request: &RunRequest) -> Result<RunReport> {
         let work = self.work(call, request)?;
-        let mut report =
-            RunReport { run_id: None, kind: request.kind, done: true, totals: Vec::new(), skipped: Vec::new() };
+        let mut report = RunReport {
+            run_id: None,
+            kind: request.kind,
+            done: true,
+            totals: Vec::new(),
+            skipped: Vec::new(),
+            written_off: Vec::new(),
+        };
         let mut issued: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
         self.store.read(|tx| {
-            (issued, report.skipped) = (BTreeMap::new(), Vec::new());
+            (issued, report.skipped, report.written_off) = (BTreeMap::new(), Vec::new(), Vec::new());
             let epoch = networks::current_epoch(tx, call.network)?;
             let mut after = (BEFORE_ALL.0, BEFORE_ALL.1.to_owned());
             loop {
@@ -85,6 +91,10 @@ impl Engine {
                     issued.entry(decided.book.currency).or_default().push(decided.invoice.total_units);
                 }
                 report.skipped.extend(decisions.skips);
+                let nobody = work.header(RunId::new(0), work.today);
+                report.written_off.extend(
+                    decisions.give_up.iter().flat_map(|given_up| write_offs_of(&nobody, given_up, InvoiceId::new(0))),
+                );
             }
         })?;
         for (currency, units) in issued {
@@ -108,6 +118,7 @@ impl Engine {
                 done: run.done,
                 totals: runs::totals(tx, call.network, run_id)?,
                 skipped: runs::skips(tx, call.network, run_id)?,
+                written_off: write_offs::of_run(tx, call.network, run_id, run.kind)?,
             })
         })
     }
@@ -118,7 +129,7 @@ impl Engine {
         check(request, today)?;
         let setup = self.store.read(|tx| {
             check_parties(tx, call, request)?;
-            Setup::load(tx, call.network, settings.clone(), request.through)
+            Setup::load(tx, call.network, settings.clone(), request)
         })?;
         Ok(Work { call, request, setup, today })
     }
@@ -130,9 +141,33 @@ fn check(request: &RunRequest, today: Day) -> Result<()> {
         let detail = format!("through: {} is in the future, today is {today}", request.through);
         return Err(Error::invalid("/through", detail));
     }
-    if let Some(from) = request.from.filter(|from| *from > request.through) {
+    if let FirstDay::Day(from) = request.from
+        && from > request.through
+    {
         let detail = format!("from: {from} is after through, {}", request.through);
         return Err(Error::invalid("/from", detail));
+    }
+    let one_party = matches!(&request.parties, Parties::Only(ids) if ids.len() == 1);
+    if request.unbound && !one_party {
+        let detail = "an invoice without conditions is for one party at a time: name it";
+        return Err(Error::invalid("/final", detail));
+    }
+    if request.advertisers.is_some() && request.kind == InvoiceKind::Receivable {
+        let detail =
+            "conversion_advertisers: the invoices of a receivable run are with advertisers: name them as parties";
+        return Err(Error::invalid("/conversion_advertisers", detail));
+    }
+    check_sum(request, one_party)
+}
+
+fn check_sum(request: &RunRequest, one_party: bool) -> Result<()> {
+    let Some(sum) = request.sum else { return Ok(()) };
+    let one_book = one_party && request.currencies.as_deref() == Some(&[sum.currency()]);
+    if !one_book {
+        return Err(Error::invalid("/sum", "sum: a run by sum is for one party and one currency: name both"));
+    }
+    if !sum.is_positive() {
+        return Err(Error::invalid("/sum", format!("sum: {sum} is not above zero")));
     }
     Ok(())
 }
@@ -156,8 +191,10 @@ fn canonical(request: &RunRequest) -> String {
         ids
     };
     let mut parameters = serde_json::json!({ "through": request.through.to_string() });
-    if let Some(from) = request.from {
-        parameters["from"] = from.to_string().into();
+    match request.from {
+        FirstDay::FirstUnbilled => {}
+        FirstDay::LastInvoice => parameters["from"] = "last_invoice".into(),
+        FirstDay::Day(day) => parameters["from"] = day.to_string().into(),
     }
     match &request.parties {
         Parties::All => {}
@@ -167,12 +204,31 @@ fn canonical(request: &RunRequest) -> String {
     if let Some(offers) = &request.offers {
         parameters["offers"] = sorted(offers).into();
     }
+    if let Some(advertisers) = &request.advertisers {
+        parameters["conversion_advertisers"] = sorted(advertisers).into();
+    }
+    let words =
+        |words: &mut dyn Iterator<Item = String>| words.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+    if let Some(currencies) = &request.currencies {
+        parameters["currencies"] = words(&mut currencies.iter().map(|currency| currency.to_string())).into();
+    }
+    if let Some(countries) = &request.countries {
+        parameters["countries"] = words(&mut countries.iter().map(|country| country.to_lowercase())).into();
+    }
+    if let Some(sum) = request.sum {
+        parameters["sum"] = sum.to_decimal().into();
+    }
+    if request.unbound {
+        parameters["final"] = true.into();
+    }
     parameters.to_string()
 }
 
 impl Work<'_> {
     fn cut(&self, epoch: i64) -> Cut {
-        Cut { epoch, through: self.request.through, as_of: self.today }
+        // What is asked for by name does not wait for hold days.
+        let as_of = if self.request.is_unbound() { Day::MAX } else { self.today };
+        Cut { epoch, through: self.request.through, as_of }
     }
 
     /// Records the run. Raising the epoch and committing at once is what makes everything up to it complete.
@@ -206,12 +262,33 @@ impl Work<'_> {
             Parties::Only(ids) => books.retain(|state| ids.contains(&state.book.party_id)),
             Parties::Except(ids) => books.retain(|state| !ids.contains(&state.book.party_id)),
         }
+        if let Some(currencies) = &self.request.currencies {
+            books.retain(|state| currencies.contains(&state.book.currency));
+        }
         books
+    }
+
+    fn header(&self, run_id: RunId, posting_day: Day) -> Header<'_> {
+        let settings = &self.setup.settings;
+        Header {
+            network: self.call.network,
+            kind: self.request.kind,
+            run_id,
+            epoch: 0,
+            actor: &self.call.actor,
+            now: self.call.now,
+            posting_day,
+            first_invoice_id: settings.first_invoice_id,
+            first_invoice_number: settings.first_invoice_number,
+            auto_approve: settings.auto_approve,
+        }
     }
 
     /// Deals with the next books of the run; answers whether it has come to its end.
     fn batch(&self, tx: &mut dyn Tx, run_id: RunId) -> Result<bool> {
         let network = self.call.network;
+        // What is left of the days that are taken goes back in the present epoch. Whoever needs it locks it first.
+        let present = networks::present(tx, network)?;
         let run = runs::lock(tx, network, run_id)?
             .ok_or_else(|| Error::NotFound(format!("there is no billing run {run_id}")))?;
         if run.done {
@@ -230,21 +307,12 @@ impl Work<'_> {
         };
         let books = self.asked_for(books);
         let decisions = decide(tx, &self.setup, self.request, run.cut, &books)?;
-        let header = Header {
-            network,
-            kind: run.kind,
-            run_id,
-            actor: &self.call.actor,
-            now: self.call.now,
-            posting_day: run.cut.as_of,
-            first_invoice_id: self.setup.settings.first_invoice_id,
-            first_invoice_number: self.setup.settings.first_invoice_number,
-            auto_approve: self.setup.settings.auto_approve,
-        };
+        let posting_day = present.posting_day(run.cut.as_of.min(self.today));
+        let header = Header { epoch: present.epoch, ..self.header(run_id, posting_day) };
         let (totals, issued) = issue(tx, &header, &decisions)?;
         if self.setup.settings.auto_approve {
             for invoice_id in issued {
-                crate::invoices::use_credit(tx, self.call, invoice_id, run.cut.as_of)?;
+                crate::invoices::use_credit(tx, self.call, invoice_id, self.today)?;
             }
         }
         runs::add_totals(tx, network, run_id, &totals)?;

@@ -10,7 +10,7 @@ use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::{Tx, invoices, takes};
 
-use super::RunRequest;
+use super::{FirstDay, RunRequest};
 use crate::error::Result;
 
 /// What becomes of a row in a run.
@@ -42,8 +42,10 @@ pub(super) struct UnbilledSum {
 
 /// What decides over the rows of one book.
 #[derive(Default)]
-struct Limits {
+pub(super) struct Limits {
     next_start: Option<Day>,
+    /// The first day that is asked for.
+    from: Option<Day>,
     /// What picks have taken already.
     picks: Vec<Reach>,
     /// The periods of its invoices, where the request names a first day.
@@ -52,7 +54,7 @@ struct Limits {
 
 impl Limits {
     /// What becomes of a row; `None`: a pick has taken it.
-    fn class(&self, request: &RunRequest, cut: Cut, bucket: &Bucket) -> Option<Class> {
+    pub(super) fn class(&self, request: &RunRequest, cut: Cut, bucket: &Bucket) -> Option<Class> {
         if self.picks.iter().any(|reach| reach.holds(bucket.place, bucket.offer_id)) {
             return None;
         }
@@ -64,7 +66,7 @@ impl Limits {
             Class::Later
         } else if bucket.place.billable_day > cut.as_of {
             Class::Held
-        } else if request.from.is_some_and(|from| day < from && !difference())
+        } else if self.from.is_some_and(|from| day < from && !difference())
             || request.offers.as_ref().is_some_and(|offers| !offers.contains(&bucket.offer_id.get()))
         {
             Class::Unasked
@@ -77,24 +79,42 @@ impl Limits {
 }
 
 /// The limits of some books.
-fn limits(
+pub(super) fn limits(
     tx: &mut dyn Tx,
     network: NetworkId,
     request: &RunRequest,
     books: &[BookState],
-    parties: &[i64],
 ) -> Result<HashMap<Book, Limits>> {
-    let with_start = |state: &BookState| (state.book, Limits { next_start: state.next_start, ..Limits::default() });
-    let mut limits: HashMap<Book, Limits> = books.iter().map(with_start).collect();
-    for pick in takes::open_picks(tx, network, request.kind, parties)? {
+    let parties = parties(books);
+    let of_book = |state: &BookState| {
+        let from = first_day(request, state);
+        (state.book, Limits { next_start: state.next_start, from, ..Limits::default() })
+    };
+    let mut limits: HashMap<Book, Limits> = books.iter().map(of_book).collect();
+    for pick in takes::open_picks(tx, network, request.kind, &parties)? {
         limits.entry(pick.book).or_default().picks.push(pick.reach);
     }
-    if request.from.is_some() {
-        for (book, period) in invoices::periods_of(tx, network, request.kind, parties)? {
+    if request.from != FirstDay::FirstUnbilled {
+        for (book, period) in invoices::periods_of(tx, network, request.kind, &parties)? {
             limits.entry(book).or_default().billed_periods.push(period);
         }
     }
     Ok(limits)
+}
+
+fn parties(books: &[BookState]) -> Vec<i64> {
+    let mut parties: Vec<i64> = books.iter().map(|state| state.book.party_id).collect();
+    parties.dedup();
+    parties
+}
+
+/// The first day that a request asks for of a book.
+pub(super) fn first_day(request: &RunRequest, state: &BookState) -> Option<Day> {
+    match request.from {
+        FirstDay::FirstUnbilled => None,
+        FirstDay::LastInvoice => state.next_start,
+        FirstDay::Day(day) => Some(day),
+    }
 }
 
 /// The sums of one book while its rows come in.
@@ -126,25 +146,24 @@ pub(super) fn unbilled_sums(
     network: NetworkId,
     request: &RunRequest,
     books: &[BookState],
+    limits: &HashMap<Book, Limits>,
     cut: Cut,
 ) -> Result<HashMap<Book, Vec<UnbilledSum>>> {
-    let mut parties: Vec<i64> = books.iter().map(|state| state.book.party_id).collect();
-    parties.dedup();
-    let mut limits = limits(tx, network, request, books, &parties)?;
+    let parties = parties(books);
     let mut sums: HashMap<Book, OfBook> = HashMap::new();
     // Buckets of one book mostly come together: what it needs is looked up once.
     let mut overflow = None;
-    let mut open: Option<(Book, Limits, OfBook)> = None;
+    let mut open: Option<(Book, Option<&Limits>, OfBook)> = None;
     accruals::each_unbilled(tx, network, request.kind, &parties, cut.epoch, &mut |bucket, tally| {
         let book = bucket.book;
         if open.as_ref().is_none_or(|(opened, ..)| *opened != book) {
-            if let Some((closed, of_closed, of_book)) = open.take() {
-                limits.insert(closed, of_closed);
+            if let Some((closed, _, of_book)) = open.take() {
                 sums.insert(closed, of_book);
             }
-            open = Some((book, limits.remove(&book).unwrap_or_default(), sums.remove(&book).unwrap_or_default()));
+            open = Some((book, limits.get(&book), sums.remove(&book).unwrap_or_default()));
         }
-        let Some((_, limits, of_book)) = &mut open else { return Ok(()) };
+        // A book that is not asked for has no limits.
+        let Some((_, Some(limits), of_book)) = &mut open else { return Ok(()) };
         let Some(class) = limits.class(request, cut, &bucket) else { return Ok(()) };
         if let Err(error) = of_book.add(bucket, tally, class) {
             overflow.get_or_insert(error);

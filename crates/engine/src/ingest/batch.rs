@@ -1,20 +1,21 @@
 //! One batch of records in one transaction: known states are read, the differences folded in memory, and all of it
 //! written at once.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Fold, Sign};
 use quittance_domain::conversion::{
     Conversion, ConversionRecord, EntryPlace, KnownConversion, Received, RecordError, first_state, keeps_entry,
     next_state,
 };
-use quittance_domain::ids::{NetworkId, OfferId};
+use quittance_domain::ids::{AdvertiserId, NetworkId, OfferId};
 use quittance_domain::time::{DayFinder, Timestamp, Zone};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, State, Superseded};
 use quittance_store::networks::Present;
-use quittance_store::{Tx, accruals, networks};
+use quittance_store::parties::OfferAdvertiser;
+use quittance_store::{Tx, accruals, networks, parties};
 
 use super::directory::{Directory, Unknown};
 use super::{IngestCounts, IngestReport, Positioned, Rejection};
@@ -54,6 +55,8 @@ pub(super) struct Ingested {
     pub(super) report: IngestReport,
     /// The books that were new to the directory.
     pub(super) books: Vec<Book>,
+    /// The offers and advertisers that were.
+    pub(super) served: BTreeSet<OfferAdvertiser>,
     /// How many conversions were known before.
     pub(super) known: usize,
 }
@@ -79,6 +82,7 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
         slots: HashMap::with_capacity(records.len()),
         superseded: Vec::new(),
         fold: Fold::default(),
+        served: BTreeSet::new(),
         report: IngestReport::default(),
     };
     for state in known {
@@ -88,8 +92,10 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
     for positioned in records {
         work.receive(positioned)?;
     }
+    let served = std::mem::take(&mut work.served);
+    parties::add_offer_advertisers(tx, context.network, &served.iter().copied().collect::<Vec<_>>())?;
     let (report, books) = work.write(tx)?;
-    Ok(Ingested { report, books, known: known_count })
+    Ok(Ingested { report, books, served, known: known_count })
 }
 
 /// The directory with the offers of known conversions in it: a record that changes only the status names none.
@@ -116,6 +122,7 @@ struct Work<'a> {
     slots: HashMap<Box<str>, Slot>,
     superseded: Vec<Superseded>,
     fold: Fold,
+    served: BTreeSet<OfferAdvertiser>,
     report: IngestReport,
 }
 
@@ -207,6 +214,10 @@ impl Work<'_> {
 
     /// Where an entry of a conversion counts when it is put in now.
     fn place(&mut self, conversion: &Conversion) -> EntryPlace {
+        let pair = (conversion.offer_id.get(), conversion.advertiser_id.map_or(0, AdvertiserId::get));
+        if !self.context.directory.served.contains(&pair) {
+            self.served.insert(pair);
+        }
         let billing_day = self.days.day_of(conversion.occurred_at);
         let hold_days = self.context.directory.offer(conversion.offer_id).map_or(0, |offer| offer.hold_days);
         EntryPlace {

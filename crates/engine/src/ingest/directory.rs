@@ -6,6 +6,7 @@ use quittance_domain::accrual::Book;
 use quittance_domain::conversion::{DefaultAmount, RecordDefaults};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, AffiliateId, NetworkId, OfferId, PartyKind};
+use quittance_store::parties::OfferAdvertiser;
 use quittance_store::{Tx, parties};
 
 use super::Positioned;
@@ -28,6 +29,8 @@ pub(super) struct Directory {
     affiliates: HashMap<i64, Currency>,
     advertisers: HashMap<i64, Currency>,
     offers: HashMap<i64, OfferFacts>,
+    /// Offers and the advertisers whose conversions they are known to have had.
+    pub(super) served: HashSet<OfferAdvertiser>,
     /// Books that an earlier batch of the input has written to, and so has made.
     pub(super) books: HashSet<Book>,
 }
@@ -53,6 +56,7 @@ impl Directory {
             affiliates: HashMap::new(),
             advertisers: HashMap::new(),
             offers: HashMap::new(),
+            served: HashSet::new(),
             books: HashSet::new(),
         }
     }
@@ -79,6 +83,7 @@ impl Directory {
     pub(super) fn load(&mut self, tx: &mut dyn Tx, network: NetworkId, unknown: &Unknown) -> Result<()> {
         let ids: Vec<i64> = unknown.offers.iter().copied().collect();
         let mut advertisers = unknown.advertisers.clone();
+        self.served.extend(parties::advertisers_of_offers(tx, network, &ids)?);
         for offer in parties::offers_by_ids(tx, network, &ids)? {
             advertisers.extend(offer.advertiser_id);
             let facts = OfferFacts {

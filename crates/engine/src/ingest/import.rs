@@ -188,9 +188,10 @@ impl Session<'_> {
         if let (false, Err(Error::Store(StoreError::Constraint(_)))) = (self.expects_known, &outcome) {
             outcome = self.engine.store.write(&mut attempt);
         }
-        let Ingested { report, books, known } = outcome?;
+        let Ingested { report, books, served, known } = outcome?;
         self.expects_known = known > 0;
         self.directory.books.extend(books);
+        self.directory.served.extend(served);
         Ok(report)
     }
 

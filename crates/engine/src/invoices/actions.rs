@@ -253,7 +253,7 @@ impl Change<'_> {
 }
 
 /// Makes the amount of a line that of what it takes now.
-fn round(line: &mut Line, currency: Currency) -> Result<()> {
+pub(super) fn round(line: &mut Line, currency: Currency) -> Result<()> {
     let exact = Money::new(line.taken.units, line.source_currency(currency));
     let rounded = exact.round_to_minor(Rounding::HalfAwayFromZero)?;
     line.units = match &mut line.converted {

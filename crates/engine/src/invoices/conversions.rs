@@ -182,6 +182,8 @@ fn entry_views(tx: &mut dyn Tx, call: &Call, state: &State, place: EntryPlace, s
             sign,
             units: units * sign,
             occurred_at: conversion.occurred_at,
+            advertiser_id: None,
+            country: None,
         };
         views.push(EntryView {
             kind: book.kind,

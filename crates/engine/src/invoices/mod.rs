@@ -8,6 +8,7 @@ mod edit;
 mod pay;
 mod read;
 mod returns;
+mod sync;
 mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};

@@ -12,6 +12,7 @@ use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::audit::{self, PartyPosting};
 use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff};
 use quittance_store::takes::{self, Take};
+use quittance_store::write_offs::{self, WriteOff};
 
 use super::{Findings, history};
 use crate::Call;
@@ -28,6 +29,7 @@ struct Facts {
     rows: BTreeMap<Book, Vec<AccrualRow>>,
     takes: BTreeMap<Book, Vec<Take>>,
     invoices: BTreeMap<Book, Vec<Invoice>>,
+    write_offs: HashMap<Book, Vec<WriteOff>>,
     lines: HashMap<InvoiceId, Vec<Line>>,
     payments: HashMap<InvoiceId, Vec<Payment>>,
     /// What is the credit of a party, by party.
@@ -58,6 +60,11 @@ impl Facts {
         for invoice in invoices::of_parties(tx, network, kind, parties)? {
             by_book.entry(invoice.book).or_default().push(invoice);
         }
+        let mut given_up: HashMap<Book, Vec<WriteOff>> = HashMap::new();
+        for write_off in write_offs::of_parties(tx, network, kind, parties)? {
+            let book = Book { kind, party_id: write_off.party_id, currency: write_off.currency };
+            given_up.entry(book).or_default().push(write_off);
+        }
         let states = accruals::books_of_parties(tx, network, kind, parties)?;
         let (mut payments, mut credits) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for payment in invoices::payments_of_parties(tx, network, kind, parties)? {
@@ -71,6 +78,7 @@ impl Facts {
             rows,
             takes: taken,
             invoices: by_book,
+            write_offs: given_up,
             lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
             payments,
             credits,
@@ -136,6 +144,7 @@ impl BookCheck<'_> {
         self.takes();
         let owners = self.owners();
         self.given_back(&owners);
+        self.given_up(&owners);
         self.conservation(&owners);
         for invoice in self.documents.clone() {
             self.lines(invoice, &owners);
@@ -158,7 +167,8 @@ impl BookCheck<'_> {
             if take.take_no != no {
                 wrong.push(format!("take {} of invoice {id} is the {no}. of the book", take.take_no));
             }
-            if !self.documents.iter().any(|invoice| invoice.invoice_id == id) {
+            let given_up = self.write_offs().iter().any(|write_off| write_off.document == id);
+            if !given_up && !self.documents.iter().any(|invoice| invoice.invoice_id == id) {
                 wrong.push(format!("take {no} is of invoice {id}, which the party has not"));
             }
             if take.reach.pick.is_some() {
@@ -247,6 +257,24 @@ impl BookCheck<'_> {
                 }
             }
         }
+    }
+
+    /// What runs gave up of the book.
+    fn write_offs(&self) -> &'_ [WriteOff] {
+        self.facts.write_offs.get(&self.book).map_or(&[], Vec::as_slice)
+    }
+
+    /// I2: what was given up is the sum of what the document took.
+    fn given_up(&mut self, owners: &[Option<InvoiceId>]) {
+        let mut wrong = Vec::new();
+        for WriteOff { document, units, .. } in self.write_offs() {
+            let owned = self.rows.iter().zip(owners).filter(|(_, owner)| **owner == Some(*document));
+            let sum: i128 = owned.map(|(row, _)| i128::from(row.tally.units)).sum();
+            if sum != i128::from(*units) {
+                wrong.push(format!("write-off {document}: it gave up {units} units, its entries sum to {sum}"));
+            }
+        }
+        wrong.into_iter().for_each(|wrong| self.findings.add("I2", wrong));
     }
 
     /// What was taken off an invoice of this book's.
@@ -341,7 +369,10 @@ impl BookCheck<'_> {
     /// I3: approved = billed + unbilled + remainder, and the remainder is what rounding can leave.
     fn conservation(&mut self, owners: &[Option<InvoiceId>]) {
         let live: Vec<&Invoice> = self.documents.iter().copied().filter(|i| i.status != InvoiceStatus::Void).collect();
-        let is_live = |id: InvoiceId| live.iter().any(|invoice| invoice.invoice_id == id);
+        let is_live = |id: InvoiceId| {
+            live.iter().any(|invoice| invoice.invoice_id == id)
+                || self.write_offs().iter().any(|write_off| write_off.document == id)
+        };
         let (mut approved, mut taken, mut unbilled) = (0_i128, 0_i128, 0_i128);
         for (row, owner) in self.rows.iter().zip(owners) {
             let units = i128::from(row.tally.units);

@@ -13,6 +13,11 @@ statements! {
         WHERE network_id = $1 AND offer_id {in:2} ORDER BY offer_id";
     OFFERS_PAGE = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
         WHERE network_id = $1 AND offer_id > $2 ORDER BY offer_id LIMIT $3";
+    ADVERTISERS_OF_OFFERS = "SELECT offer_id, advertiser_id FROM offer_advertisers WHERE network_id = $1 \
+        AND offer_id {in:2} ORDER BY offer_id, advertiser_id";
+    OFFERS_OF_ADVERTISERS = "SELECT w.offer_id, MAX(CASE WHEN o.advertiser_id {in:2} THEN 0 ELSE 1 END) \
+        FROM offer_advertisers w JOIN offer_advertisers o ON o.network_id = w.network_id AND o.offer_id = w.offer_id \
+        WHERE w.network_id = $1 AND w.advertiser_id {in:2} GROUP BY w.offer_id ORDER BY w.offer_id";
 }
 
 bulks! {
@@ -26,6 +31,8 @@ bulks! {
         "network_id" Int, "offer_id" Int, "name" Text, "advertiser_id" Int, "hold_days" Int, "payout" Text,
         "payout_currency" Text, "revenue" Text
     ] "ON CONFLICT (network_id, offer_id) DO NOTHING";
+    ADD_OFFER_ADVERTISERS = "offer_advertisers" ["network_id" Int, "offer_id" Int, "advertiser_id" Int]
+        "ON CONFLICT (network_id, offer_id, advertiser_id) DO NOTHING";
 }
 
 /// An offer.
@@ -124,4 +131,36 @@ pub fn upsert_offers(tx: &mut dyn Tx, network: NetworkId, offers: &[Offer]) -> R
 pub fn ensure_offers(tx: &mut dyn Tx, network: NetworkId, ids: &[i64]) -> Result<u64> {
     let offers: Vec<Offer> = ids.iter().map(|id| Offer::unnamed(*id)).collect();
     tx.bulk(&ENSURE_OFFERS, &values(network, &offers))
+}
+
+/// An offer and an advertiser whose conversions it has had; 0 stands for nobody.
+pub type OfferAdvertiser = (i64, i64);
+
+/// Whose conversions some offers have had.
+///
+/// # Errors
+/// What the database says.
+pub fn advertisers_of_offers(tx: &mut dyn Tx, network: NetworkId, offers: &[i64]) -> Result<Vec<OfferAdvertiser>> {
+    let rows = tx.query(ADVERTISERS_OF_OFFERS, &[network.get().into(), Param::Ints(offers)])?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+}
+
+/// Remembers whose conversions offers have.
+///
+/// # Errors
+/// What the database says.
+pub fn add_offer_advertisers(tx: &mut dyn Tx, network: NetworkId, pairs: &[OfferAdvertiser]) -> Result<()> {
+    let values: Vec<Param<'_>> =
+        pairs.iter().flat_map(|(o, a)| [network.get().into(), (*o).into(), (*a).into()]).collect();
+    tx.bulk(&ADD_OFFER_ADVERTISERS, &values)?;
+    Ok(())
+}
+
+/// The offers that have had conversions of these advertisers, and whether they have had others too.
+///
+/// # Errors
+/// What the database says.
+pub fn offers_of_advertisers(tx: &mut dyn Tx, network: NetworkId, advertisers: &[i64]) -> Result<Vec<(i64, bool)>> {
+    let rows = tx.query(OFFERS_OF_ADVERTISERS, &[network.get().into(), Param::Ints(advertisers)])?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.flag(1)?))).collect()
 }

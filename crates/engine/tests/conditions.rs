@@ -1,0 +1,205 @@
+//! Further conditions of a run, runs by sum, invoices that are asked for by name, and negative totals that are given up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{AdvertiserId, InvoiceId, PartyKind};
+use quittance_domain::invoice::VoidReason;
+use quittance_domain::money::Money;
+use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
+use quittance_engine::invoices::{ConversionQuery, InvoiceFilter};
+use quittance_store::ledger;
+use quittance_testkit::{Network, TestDatabase, both_databases, day};
+
+fn usd() -> Currency {
+    Currency::parse("USD").unwrap()
+}
+
+fn network(database: &TestDatabase) -> Network {
+    let mut network = Network::create(database.engine());
+    network.at("2026-02-05");
+    network
+}
+
+fn bill(network: &Network, request: &RunRequest) -> RunReport {
+    let preview = network.engine.preview(&network.call, request).unwrap();
+    let report = network.engine.bill(&network.call, request, &mut |_| {}).unwrap();
+    assert_eq!((&preview.totals, &preview.skipped), (&report.totals, &report.skipped));
+    network.assert_verified();
+    report
+}
+
+fn refused(network: &Network, request: &RunRequest, why: &str) {
+    let error = network.engine.bill(&network.call, request, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains(why), "{error}");
+}
+
+/// The invoices of a run as party, period and total in cents.
+fn invoices(network: &Network, report: &RunReport) -> Vec<String> {
+    let filter = InvoiceFilter { run_id: report.run_id, ..InvoiceFilter::default() };
+    let invoices = network.engine.invoices(&network.call, &filter, 0, 100).unwrap();
+    let shown = |i: &quittance_engine::invoices::Invoice| {
+        format!("{} {} {}", i.book.party_id, i.period, i.billed_units / 10_000)
+    };
+    invoices.iter().map(shown).collect()
+}
+
+fn conversions(network: &Network, id: i64) -> Vec<String> {
+    let query = ConversionQuery { limit: 100, ..ConversionQuery::default() };
+    let page = network.engine.invoice_conversions(&network.call, InvoiceId::new(id), &query).unwrap();
+    page.conversions.into_iter().map(|c| c.conversion_id).collect()
+}
+
+fn january() -> RunRequest {
+    RunRequest::payable_through(day("2026-01-31"))
+}
+
+fn by_sum(sum: &str) -> RunRequest {
+    RunRequest {
+        parties: Parties::Only(vec![1]),
+        currencies: Some(vec![usd()]),
+        sum: Some(Money::parse(sum, usd()).unwrap()),
+        ..january()
+    }
+}
+
+fn at(network: &Network, id: &str, offer: i64, time: &str, payout: &str) -> ConversionRecord {
+    ConversionRecord {
+        occurred_at: Some(network.instant(time)),
+        ..network.record(id, 1, offer, "approved", "2026-01-01", payout)
+    }
+}
+
+both_databases! {
+    /// In order of time: a 3, b 4 (offer 2), c 5, d 6 on the next day. 10 is reached with c: 12; d and e are left.
+    fn a_sum_is_reached_by_whole_conversions_in_order_of_time(database) {
+        let network = network(database);
+        network.ingest(vec![
+            at(&network, "c", 1, "2026-01-10 12:00:00", "5.00"),
+            at(&network, "a", 1, "2026-01-10 08:00:00", "3.00"),
+            at(&network, "b", 2, "2026-01-10 09:00:00", "4.00"),
+            at(&network, "e", 2, "2026-01-10 13:00:00", "1.00"),
+            at(&network, "d", 1, "2026-01-11 08:00:00", "6.00"),
+        ]);
+        let report = bill(&network, &by_sum("10"));
+        assert_eq!(invoices(&network, &report), ["1 2026-01-10..2026-01-10 1200"]);
+        assert_eq!(conversions(&network, 1), ["a", "c", "b"]);
+        // The rest of the tenth is earlier than the next invoice, whatever its sum.
+        let report = bill(&network, &by_sum("0.01"));
+        assert_eq!(invoices(&network, &report), ["1 2026-01-10..2026-01-10 100"]);
+        assert_eq!(conversions(&network, 2), ["e"]);
+        network.engine.void(&network.call, InvoiceId::new(1), None, VoidReason::Other, "").unwrap();
+        network.assert_verified();
+        let report = bill(&network, &by_sum("1000"));
+        assert_eq!(invoices(&network, &report), ["1 2026-01-11..2026-01-11 1800"]);
+        assert_eq!(conversions(&network, 3), ["a", "c", "b", "d"]);
+    }
+
+    fn what_a_sum_needs_is_named(database) {
+        let network = network(database);
+        refused(&network, &RunRequest { currencies: None, ..by_sum("1") }, "name both");
+        refused(&network, &RunRequest { parties: Parties::All, ..by_sum("1") }, "name both");
+        refused(&network, &by_sum("0"), "not above zero");
+        refused(&network, &RunRequest { unbound: true, ..january() }, "one party at a time");
+        let receivable = RunRequest { advertisers: Some(vec![1]), ..RunRequest::receivable_through(day("2026-01-31")) };
+        refused(&network, &receivable, "name them as parties");
+    }
+
+    fn conditions_choose_offers_currencies_countries_and_advertisers(database) {
+        let network = network(database);
+        let of = |id: &str, offer, country: &str, advertiser: Option<i64>, currency: &str| {
+            let mut record = network.record(id, 1, offer, "approved", "2026-01-10", "1.00");
+            record.texts[3] = Some(country.into());
+            record.advertiser_id = advertiser.map(AdvertiserId::new);
+            record.payout_currency = Currency::parse(currency).ok();
+            record
+        };
+        network.set_party(PartyKind::Advertiser, r#"{"id":2,"name":"Second"}"#);
+        network.ingest(vec![
+            of("a", 1, "US", None, "USD"),
+            of("b", 1, "de", None, "USD"),
+            of("c", 2, "DE", Some(2), "USD"),
+            of("d", 2, "US", None, "USD"),
+            of("e", 3, "US", None, "EUR"),
+        ]);
+        let totals = |request: &RunRequest| bill(&network, request).totals.iter().map(|t| t.units / 1_000_000).sum::<i64>();
+        assert_eq!(totals(&RunRequest { countries: Some(vec!["De".into()]), ..january() }), 2);
+        assert_eq!(conversions(&network, 1), ["b", "c"]);
+        network.engine.void(&network.call, InvoiceId::new(1), None, VoidReason::Other, "").unwrap();
+        assert_eq!(totals(&RunRequest { advertisers: Some(vec![2]), ..january() }), 1);
+        assert_eq!(conversions(&network, 2), ["c"]);
+        assert_eq!(totals(&RunRequest { offers: Some(vec![2, 3]), currencies: Some(vec![usd()]), ..january() }), 1);
+        assert_eq!(conversions(&network, 3), ["d"]);
+        assert_eq!(totals(&RunRequest { countries: Some(vec!["FR".into()]), ..january() }), 0);
+        assert_eq!(totals(&january()), 3);
+        network.assert_verified();
+    }
+
+    fn a_run_can_start_where_the_last_invoice_ended(database) {
+        let network = network(database);
+        network.approve("a 1 1 2026-01-05 1.00\nb 2 1 2026-01-05 1.00");
+        let first = RunRequest { parties: Parties::Only(vec![1]), ..RunRequest::payable_through(day("2026-01-10")) };
+        bill(&network, &RunRequest { from: FirstDay::Day(day("2026-01-04")), ..first });
+        network.approve("c 1 1 2026-01-03 2.00\nd 1 1 2026-01-06 4.00\ne 1 1 2026-01-12 8.00\nf 2 1 2026-01-02 16.00");
+        let request = RunRequest { from: FirstDay::LastInvoice, ..january() };
+        // c lies before the first invoice of affiliate 1 and stays; d is a difference to it; affiliate 2 had none.
+        let report = bill(&network, &request);
+        assert_eq!(invoices(&network, &report), ["1 2026-01-11..2026-01-31 1200", "2 2026-01-02..2026-01-31 1700"]);
+        assert_eq!(invoices(&network, &bill(&network, &january())), ["1 2026-01-03..2026-01-31 200"]);
+    }
+
+    /// On hold, without a method, below the minimum, with conversions that wait: a final settlement takes all of it.
+    fn an_invoice_that_is_asked_for_by_name_is_not_bound(database) {
+        let network = network(database);
+        network.engine.set_network(&network.call, &[("require_payment_method", "true")]).unwrap();
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"on_hold":true,"minimum_payment":"50"}"#);
+        network.approve("a 1 1 2026-01-05 1.00\nb 1 4 2026-01-31 2.00");
+        assert_eq!(bill(&network, &january()).invoices(), 0);
+        let last = RunRequest { unbound: true, parties: Parties::Only(vec![1]), ..january() };
+        let report = bill(&network, &last);
+        assert_eq!(invoices(&network, &report), ["1 2026-01-05..2026-01-31 300"]);
+        assert_eq!(bill(&network, &last).invoices(), 0);
+        network.ingest(vec![network.record("a", 1, 1, "rejected", "2026-01-05", "1.00")]);
+        assert_eq!(invoices(&network, &bill(&network, &last)), ["1 2026-01-05..2026-01-31 -100"]);
+    }
+
+    fn a_negative_total_is_given_up_where_the_network_does_not_carry_it(database) {
+        let mut network = network(database);
+        network.engine.set_network(&network.call, &[("carry_negatives", "false")]).unwrap();
+        network.approve("a 1 1 2026-01-05 10.00\nb 2 1 2026-01-05 5.00");
+        bill(&network, &january());
+        network.at("2026-03-05");
+        network.ingest(vec![network.record("a", 1, 1, "rejected", "2026-01-05", "10.00")]);
+        network.approve("c 1 1 2026-02-05 4.00\nd 2 1 2026-02-05 1.00");
+        let february = RunRequest::payable_through(day("2026-02-28"));
+        let report = bill(&network, &february);
+        assert_eq!(invoices(&network, &report), ["2 2026-02-01..2026-02-28 100"]);
+        let given_up: Vec<_> = report.written_off.iter().map(|w| (w.party_id, w.units, w.period.to_string())).collect();
+        assert_eq!(given_up, [(1, -6_000_000, "2026-01-05..2026-02-28".to_owned())]);
+        let balances = network.engine.store().read(|tx| ledger::balances(tx, network.call.network)).unwrap();
+        let of = |account: &str| balances.iter().find(|(name, ..)| name == account).map(|(_, _, units)| units / 10_000);
+        assert_eq!((of("write_offs"), of("commission_expense"), of("affiliate_payable")), (Some(600), Some(1000), Some(-1600)));
+        network.at("2026-04-05");
+        network.approve("e 1 1 2026-03-05 3.00");
+        let report = bill(&network, &RunRequest::payable_through(day("2026-03-31")));
+        assert_eq!(invoices(&network, &report), ["1 2026-02-01..2026-03-31 300"]);
+    }
+
+    fn synchronizing_takes_what_changed_on_the_days_of_an_invoice(database) {
+        let network = network(database);
+        network.approve("a 1 1 2026-01-05 10.00\nb 1 1 2026-01-31 5.00");
+        bill(&network, &january());
+        network.ingest(vec![network.record("a", 1, 1, "rejected", "2026-01-05", "10.00")]);
+        network.approve("c 1 2 2026-01-20 2.00\nd 1 1 2026-02-01 1.00\ne 1 1 2025-12-31 7.00");
+        let invoice = network.engine.sync(&network.call, InvoiceId::new(1), None).unwrap();
+        assert_eq!((invoice.billed_units, invoice.version), (7_000_000, 2));
+        network.assert_verified();
+        assert_eq!(conversions(&network, 1), ["a", "a", "c", "b"]);
+        let again = network.engine.sync(&network.call, InvoiceId::new(1), None).unwrap();
+        assert_eq!((again.billed_units, again.version), (7_000_000, 2));
+        network.engine.void(&network.call, InvoiceId::new(1), None, VoidReason::Other, "").unwrap();
+        network.assert_verified();
+        let report = bill(&network, &RunRequest::payable_through(day("2026-02-04")));
+        assert_eq!(report.totals[0].units, 15_000_000);
+    }
+}
