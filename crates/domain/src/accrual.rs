@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::conversion::{Conversion, ConversionStatus, EntryPlace};
+use crate::conversion::{Conversion, ConversionStatus, Elsewhere, EntryPlace};
 use crate::currency::Currency;
 use crate::ids::{InvoiceKind, OfferId};
 use crate::money::MoneyError;
@@ -79,8 +79,14 @@ impl Fold {
     ///
     /// # Errors
     /// A bucket's sum does not fit.
-    pub fn entry(&mut self, conversion: &Conversion, place: EntryPlace, sign: Sign) -> Result<(), MoneyError> {
-        for (book, units) in entries(conversion) {
+    pub fn entry(
+        &mut self,
+        conversion: &Conversion,
+        elsewhere: Elsewhere,
+        place: EntryPlace,
+        sign: Sign,
+    ) -> Result<(), MoneyError> {
+        for (book, units) in entries(conversion, elsewhere) {
             let factor = if sign == Sign::Plus { 1 } else { -1 };
             let bucket = Bucket { book, place, offer_id: conversion.offer_id };
             let tally = Tally { units: units * factor, conversions: factor };
@@ -98,7 +104,7 @@ impl Fold {
 }
 
 /// The books in which a conversion counts, with its units in each.
-pub fn entries(conversion: &Conversion) -> impl Iterator<Item = (Book, i64)> {
+pub fn entries(conversion: &Conversion, elsewhere: Elsewhere) -> impl Iterator<Item = (Book, i64)> {
     let approved = conversion.status == ConversionStatus::Approved;
     let payable = Book {
         kind: InvoiceKind::Payable,
@@ -110,8 +116,8 @@ pub fn entries(conversion: &Conversion) -> impl Iterator<Item = (Book, i64)> {
         party_id: advertiser.get(),
         currency: conversion.revenue.currency(),
     });
-    let payable = Some((payable, conversion.payout.units()));
-    let receivable = receivable.map(|book| (book, conversion.revenue.units()));
+    let payable = Some((payable, conversion.payout.units())).filter(|_| !elsewhere.payable);
+    let receivable = receivable.map(|book| (book, conversion.revenue.units())).filter(|_| !elsewhere.receivable);
     [payable, receivable].into_iter().flatten().filter(move |_| approved)
 }
 

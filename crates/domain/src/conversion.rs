@@ -123,11 +123,25 @@ pub struct EntryPlace {
     pub billable_day: Day,
 }
 
+/// In whose books a conversion does not count, since it was billed there before the network moved over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Elsewhere {
+    /// Its affiliate's.
+    pub payable: bool,
+    /// Its advertiser's.
+    pub receivable: bool,
+}
+
 /// A conversion with what the books know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownConversion {
-    /// The state as last received.
+    /// Its state: as last received, but for what Quittance has changed since.
     pub conversion: Conversion,
+    /// The status as last received, where Quittance has changed it since. It stays until a record arrives that differs
+    /// from the last received one.
+    pub received_status: Option<ConversionStatus>,
+    /// In whose books it does not count.
+    pub elsewhere: Elsewhere,
     /// Counted from 1; each change adds 1.
     pub revision: i64,
     /// Where its entry counts while it is approved.
@@ -324,7 +338,16 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
 ///
 /// # Errors
 /// An amount is none, or a currency changes without its amount.
-pub fn next_state(known: &Conversion, record: &ConversionRecord) -> Result<Received, RecordError> {
+pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<Received, RecordError> {
+    let received;
+    // A record is compared with what was received last, whatever was changed here since.
+    let known = match known.received_status {
+        None => &known.conversion,
+        Some(status) => {
+            received = Conversion { status, ..known.conversion.clone() };
+            &received
+        }
+    };
     let payout = revised_amount("payout", record.payout.as_deref(), record.payout_currency, known.payout)?;
     let revenue = revised_amount("revenue", record.revenue.as_deref(), record.revenue_currency, known.revenue)?;
     let mut texts = record.texts.clone();
@@ -358,15 +381,15 @@ pub fn next_state(known: &Conversion, record: &ConversionRecord) -> Result<Recei
 }
 
 /// Whether a new state stands for the same entry in the books as the old one, so that the entry is kept. The caller
-/// knows whether both have the same billing day.
+/// knows whether both have the same billing day and count in the same books.
 #[must_use]
-pub fn keeps_entry(old: &Conversion, new: &Conversion, same_billing_day: bool) -> bool {
+pub fn keeps_entry(old: &Conversion, new: &Conversion, same_place: bool) -> bool {
     let counts = |c: &Conversion| c.status == ConversionStatus::Approved;
     let same_facts = old.affiliate_id == new.affiliate_id
         && old.offer_id == new.offer_id
         && old.advertiser_id == new.advertiser_id
         && old.payout == new.payout
         && old.revenue == new.revenue
-        && same_billing_day;
+        && same_place;
     counts(old) == counts(new) && (!counts(old) || same_facts)
 }

@@ -19,6 +19,7 @@ mod party_rules;
 mod places;
 pub mod rates;
 pub mod records;
+pub mod schedule;
 pub mod settings;
 pub mod verify;
 

@@ -5,7 +5,7 @@ use quittance_domain::ids::{InvoiceKind, NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp, Zone};
 use quittance_store::changes::{self, NewChange};
 pub use quittance_store::networks::Network;
-use quittance_store::{Tx, networks as table, parties};
+use quittance_store::{Tx, accruals, conversions, networks as table, parties};
 use serde_json::json;
 
 use crate::error::{Error, Result};
@@ -159,6 +159,7 @@ pub(crate) fn settings(tx: &mut dyn Tx, id: NetworkId) -> Result<Settings> {
     let network = network(tx, id)?;
     let mut settings = Settings::new(&network.time_zone, network.currency);
     settings.locked_through = table::locked_through(tx, id)?;
+    settings.billed_elsewhere_through = table::elsewhere_through(tx, id)?;
     for (name, value) in table::settings(tx, id)? {
         let corrupt = |error: Error| quittance_store::Error::Corrupt(format!("setting {name} of {id}: {error}"));
         settings.apply(&name, &value).map_err(corrupt)?;
@@ -186,6 +187,7 @@ impl Setting<'_> {
             Change::Nothing => {}
             Change::TimeZone => table::set_time_zone(self.tx, id, &self.settings.time_zone)?,
             Change::LockedThrough => self.lock(before.locked_through)?,
+            Change::BilledElsewhere => self.elsewhere(before.billed_elsewhere_through)?,
             Change::Setting => table::put_setting(self.tx, id, name, Some(value))?,
             Change::BeforeFirstInvoice => {
                 if has_invoices(self.tx, id)? {
@@ -208,6 +210,13 @@ impl Setting<'_> {
         Ok(changes::add(self.tx, id, &self.call.actor, self.call.now, &[row])?)
     }
 
+    /// Says up to which day conversions were billed elsewhere. What is recorded already must not say otherwise.
+    fn elsewhere(&mut self, before: Option<Day>) -> Result<()> {
+        let (id, after) = (self.call.network, self.settings.billed_elsewhere_through);
+        check_elsewhere(self.tx, id, None, before, after)?;
+        Ok(table::set_elsewhere_through(self.tx, id, after)?)
+    }
+
     /// Locks the books up to a day that is over, or opens them again.
     fn lock(&mut self, before: Option<Day>) -> Result<()> {
         let through = self.settings.locked_through;
@@ -219,6 +228,34 @@ impl Setting<'_> {
         }
         Ok(table::set_locked_through(self.tx, self.call.network, through)?)
     }
+}
+
+/// Refuses a change of the day up to which conversions were billed elsewhere where conversions of the days between are
+/// recorded: they count, or count nowhere, by the day that held when they came.
+pub(crate) fn check_elsewhere(
+    tx: &mut dyn Tx,
+    id: NetworkId,
+    party: Option<(InvoiceKind, i64)>,
+    before: Option<Day>,
+    after: Option<Day>,
+) -> Result<()> {
+    let (old, new) = (before.unwrap_or(Day::MIN), after.unwrap_or(Day::MIN));
+    let refuse = |what: &str| {
+        let detail = format!(
+            "billed_elsewhere_through: conversions of the days after {} and up to {} are recorded already and {what}; it is \
+             set before they are imported",
+            old.min(new),
+            old.max(new)
+        );
+        Err(Error::Conflict(detail))
+    };
+    if new > old && accruals::any_between(tx, id, old, new, party)? {
+        return refuse("count");
+    }
+    if new < old && conversions::any_elsewhere(tx, id, new, old)? {
+        return refuse("count nowhere");
+    }
+    Ok(())
 }
 
 fn has_invoices(tx: &mut dyn Tx, id: NetworkId) -> Result<bool> {

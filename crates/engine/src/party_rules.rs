@@ -1,5 +1,6 @@
 //! The rules by which a party is billed, as its row holds them.
 
+use quittance_domain::cycle::CycleStarts;
 use quittance_domain::time::Day;
 use quittance_store::parties::Party;
 use serde::{Deserialize, Deserializer};
@@ -31,10 +32,18 @@ pub(crate) struct PartyRules {
     pub(crate) delay_days: i32,
     /// The days on which periods of the cycle start.
     pub(crate) cycle_days: Vec<u8>,
+    /// The month in which periods of several months start.
+    pub(crate) cycle_month: Option<u8>,
     /// Where bi-weekly periods count from.
     #[serde(deserialize_with = "day")]
     pub(crate) cycle_anchor: Option<Day>,
+    /// The last day whose conversions were billed before the party moved over.
+    #[serde(deserialize_with = "day")]
+    pub(crate) billed_elsewhere_through: Option<Day>,
 }
+
+/// Where bi-weekly periods count from unless something else is said: a Monday.
+const ANCHOR: (i32, u8, u8) = (2024, 1, 1);
 
 fn day<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Day>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
@@ -42,6 +51,17 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option
 }
 
 impl PartyRules {
+    /// On which days the periods of the party's cycle start.
+    pub(crate) fn starts(&self, week_start: u8) -> CycleStarts {
+        let (year, month, day) = ANCHOR;
+        CycleStarts {
+            days: self.cycle_days.clone(),
+            month: self.cycle_month.unwrap_or(1),
+            week_start,
+            anchor: self.cycle_anchor.or_else(|| Day::from_ymd(year, month, day)).unwrap_or(Day::MIN),
+        }
+    }
+
     /// The rules of a party.
     ///
     /// # Errors

@@ -1,8 +1,7 @@
 //! The settings of a network: which there are, their forms and defaults.
 //!
 //! To add one: a field of [`Settings`], its line in `Settings::apply` and in [`Settings::shown`], its name in
-//! [`NAMES`]. A setting whose rule is not built yet is refused there in every form that would ask for it: what is
-//! accepted is acted on.
+//! [`NAMES`].
 
 use quittance_domain::currency::Currency;
 use quittance_domain::time::{Day, Zone};
@@ -62,6 +61,8 @@ pub struct Settings {
     pub rate_max_age_days: i32,
     /// The last day of the locked books.
     pub locked_through: Option<Day>,
+    /// Conversions up to this day are recorded and never billed: that was done before the network moved over.
+    pub billed_elsewhere_through: Option<Day>,
     /// Where the ids of invoices start.
     pub first_invoice_id: i64,
     /// Where the numbers of invoices start, of each kind.
@@ -79,6 +80,8 @@ pub(crate) enum Change {
     TimeZone,
     /// It is kept with the network itself, and what is posting is waited for.
     LockedThrough,
+    /// It is kept with the network itself, and has to agree with what is recorded.
+    BilledElsewhere,
     /// The value is the only one there is: nothing is kept.
     Nothing,
     /// It is kept among the settings, and may be set only while there are no invoices.
@@ -99,6 +102,7 @@ impl Settings {
             overpayment_is_credit: false,
             carry_negatives: true,
             locked_through: None,
+            billed_elsewhere_through: None,
             rate_max_age_days: 7,
             first_invoice_id: 1,
             first_invoice_number: 1,
@@ -139,11 +143,8 @@ impl Settings {
                 return Ok(Change::LockedThrough);
             }
             "billed_elsewhere_through" => {
-                if value == NONE {
-                    return Ok(Change::Nothing);
-                }
-                Day::parse(value).map_err(|error| wrong(name, error))?;
-                return Err(later(name, "leave it at none"));
+                self.billed_elsewhere_through = optional_day(name, value)?;
+                return Ok(Change::BilledElsewhere);
             }
             "first_invoice_id" => {
                 self.first_invoice_id = number(name, value, 1, FIRST_MAX)?;
@@ -175,6 +176,9 @@ impl Settings {
             "overpayment" => if self.overpayment_is_credit { "credit" } else { "refuse" }.to_owned(),
             "locked_through" => self.locked_through.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
             "carry_negatives" => self.carry_negatives.to_string(),
+            "billed_elsewhere_through" => {
+                self.billed_elsewhere_through.map_or_else(|| NONE.to_owned(), |day| day.to_string())
+            }
             "rate_max_age_days" => self.rate_max_age_days.to_string(),
             "first_invoice_id" => self.first_invoice_id.to_string(),
             "first_invoice_number" => self.first_invoice_number.to_string(),
@@ -187,11 +191,6 @@ impl Settings {
 
 fn wrong(name: &str, why: impl std::fmt::Display) -> Error {
     Error::invalid(name, format!("{name}: {why}"))
-}
-
-fn later(what: &str, instead: &str) -> Error {
-    let name = what.split_once('=').map_or(what, |(name, _)| name);
-    Error::invalid(name, format!("{what} is not supported by this version yet: {instead}"))
 }
 
 fn unknown(name: &str) -> Error {
@@ -289,17 +288,6 @@ mod tests {
         assert_eq!(error, "there is no setting \"auto_aprove\": did you mean auto_approve?");
         let error = settings().apply("colour", "red").unwrap_err().to_string();
         assert!(error.contains("known are time_zone, currency"), "{error}");
-    }
-
-    #[test]
-    fn rules_of_later_versions_are_refused_and_their_defaults_taken() {
-        for (name, value) in [("carry_negatives", "false"), ("billed_elsewhere_through", "2026-01-31")] {
-            let error = settings().apply(name, value).unwrap_err().to_string();
-            assert!(error.contains("not supported by this version yet"), "{error}");
-        }
-        for (name, value) in [("carry_negatives", "true"), ("billed_elsewhere_through", "none")] {
-            assert_eq!(settings().apply(name, value).unwrap(), Change::Nothing);
-        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use quittance_domain::accrual::{Book, Bucket, Tally};
-use quittance_domain::conversion::{ConversionStatus, EntryPlace, KnownConversion};
+use quittance_domain::conversion::{ConversionStatus, Elsewhere, EntryPlace, KnownConversion};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, OfferId};
 use quittance_domain::money::Money;
@@ -76,7 +76,9 @@ both_databases! {
                         updated_at: None,
                         texts: Default::default(),
                     };
-                    let known = KnownConversion { conversion, revision: 1, place };
+                    let elsewhere = Elsewhere::default();
+                    let known =
+                        KnownConversion { conversion, received_status: None, elsewhere, revision: 1, place };
                     conversions::create(tx, call.network, &[&State { known, received_at: call.now }])?;
                     let book = Book { kind: InvoiceKind::Payable, party_id: 1, currency: usd };
                     let bucket = Bucket { book, place, offer_id: OfferId::new(1) };

@@ -142,8 +142,8 @@ both_databases! {
                 {"system": 14}, {"system": 13, "currency": "EUR"}, {"system": 13, "fields": {"4": "x", "5": "y"}},
             ]},
             {"id": "3", "name": "D"},
-            {"id": 4, "auto_invoice": true, "cycle_days": [0], "referrer": {"affiliate": 4, "percent": "101"}},
-            {"id": 5, "name": "E", "billed_elsewhere_through": "2026-01-01", "adress": "x"},
+            {"id": 4, "billing_cycle": "monthly", "auto_invoice": true, "cycle_days": [0], "referrer": {"affiliate": 4, "percent": "101"}},
+            {"id": 5, "name": "E", "billed_elsewhere_through": "yesterday", "adress": "x"},
         ]);
         file["offers"][0]["advertiser"] = json!(7);
         file["offers"][0]["payout"] = json!("a lot");
@@ -172,7 +172,7 @@ both_databases! {
             "affiliates[4].cycle_days: 0 is no day of the month from 1 to 28",
             "affiliates[4].referrer.affiliate: affiliate 4 cannot have referred itself",
             "affiliates[4].referrer.percent: \"101\" is no percentage",
-            "affiliates[5].billed_elsewhere_through: \"2026-01-01\" is not supported by this version yet",
+            "affiliates[5].billed_elsewhere_through: ",
             "affiliates[5].adress: there is no such key",
             "offers[0].advertiser: there is no advertiser 7",
             "offers[0].payout: \"a lot\" is neither an amount",

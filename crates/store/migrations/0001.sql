@@ -11,6 +11,7 @@ CREATE TABLE networks (
   currency {text} NOT NULL,
   epoch {int} NOT NULL,
   locked_through {int},
+  elsewhere_through {int},
   created_at {int} NOT NULL
 ) {clustered};
 
@@ -93,10 +94,14 @@ CREATE TABLE parties (
   minimum_units {int},
   on_hold {int} NOT NULL,
   hidden_default {int} NOT NULL,
+  auto_invoice {int} NOT NULL,
+  scheduled_through {int},
   rules {text} NOT NULL,
   created_at {int} NOT NULL,
   PRIMARY KEY (network_id, kind, party_id)
 ) {clustered};
+
+CREATE INDEX parties_scheduled ON parties (network_id, kind, party_id) WHERE auto_invoice = 1;
 
 CREATE TABLE payment_methods (
   network_id {int} NOT NULL,
@@ -122,6 +127,8 @@ CREATE TABLE offers (
   PRIMARY KEY (network_id, offer_id)
 ) {clustered};
 
+CREATE INDEX offers_holding ON offers (network_id, offer_id) WHERE hold_days > 0;
+
 -- Whose conversions each offer has had: 0 stands for nobody's.
 CREATE TABLE offer_advertisers (
   network_id {int} NOT NULL,
@@ -130,9 +137,13 @@ CREATE TABLE offer_advertisers (
   PRIMARY KEY (network_id, offer_id, advertiser_id)
 ) {clustered};
 
+CREATE INDEX offer_advertisers_by_advertiser ON offer_advertisers (network_id, advertiser_id, offer_id);
+
 -- The state of each conversion as it was last received, with the entry it stands for in the accruals: an approved
 -- one counts in the books of its affiliate and its advertiser at (epoch, posting_day, billable_day). The integers come
--- first: PostgreSQL pads them to their size after a text.
+-- first: PostgreSQL pads them to their size after a text. `elsewhere` says in whose books it does not count, since what
+-- happened until then was billed before the network moved over: 1 its affiliate's, 2 its advertiser's, 3 both.
+-- `received_status` is what the tracker said last, where Quittance has changed the status since.
 CREATE TABLE conversions (
   network_id {int} NOT NULL,
   revision {int} NOT NULL,
@@ -147,8 +158,10 @@ CREATE TABLE conversions (
   billable_day {int} NOT NULL,
   received_at {int} NOT NULL,
   updated_at {int},
+  elsewhere {int},
   conversion_id {text} NOT NULL,
   status {text} NOT NULL,
+  received_status {text},
   payout_currency {text} NOT NULL,
   revenue_currency {text} NOT NULL,
   sale_amount {text},
@@ -167,6 +180,9 @@ CREATE TABLE conversions (
 -- By day first: what is ingested together lies together. A row of an advertiser's accruals names day and offer, one of
 -- an affiliate's all four.
 CREATE INDEX conversions_by_place ON conversions (network_id, posting_day, offer_id, affiliate_id);
+
+-- Those that wait for the hold days of their offer to be over.
+CREATE INDEX conversions_on_hold ON conversions (network_id, billable_day) WHERE status = 'hold';
 
 -- Superseded states, one row a revision, never rewritten. Unless the next state kept the entry (only a text had
 -- changed), the entry was taken out again at (end_epoch, end_posting_day, end_billable_day).
@@ -188,8 +204,10 @@ CREATE TABLE conversion_revisions (
   end_posting_day {int} NOT NULL,
   end_billable_day {int} NOT NULL,
   entry_kept {int} NOT NULL,
+  elsewhere {int},
   conversion_id {text} NOT NULL,
   status {text} NOT NULL,
+  received_status {text},
   payout_currency {text} NOT NULL,
   revenue_currency {text} NOT NULL,
   sale_amount {text},
@@ -213,15 +231,16 @@ CREATE INDEX conversion_revisions_by_end
 -- The log as accounting sees it: one row an entry, with its sign.
 CREATE VIEW conversion_log AS
   SELECT network_id, conversion_id, revision, 1 AS sign, affiliate_id, offer_id, advertiser_id, occurred_at,
-    payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day
+    payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day, elsewhere
   FROM conversions WHERE status = 'approved'
   UNION ALL
   SELECT network_id, conversion_id, revision, 1, affiliate_id, offer_id, advertiser_id, occurred_at,
-    payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day
+    payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day, elsewhere
   FROM conversion_revisions WHERE status = 'approved' AND entry_kept = 0
   UNION ALL
   SELECT network_id, conversion_id, revision, -1, affiliate_id, offer_id, advertiser_id, occurred_at,
-    -payout_units, payout_currency, -revenue_units, revenue_currency, end_epoch, end_posting_day, end_billable_day
+    -payout_units, payout_currency, -revenue_units, revenue_currency, end_epoch, end_posting_day, end_billable_day,
+    elsewhere
   FROM conversion_revisions WHERE status = 'approved' AND entry_kept = 0;
 
 -- A book: all accruals and invoices of one kind, party and currency. Rows of the accruals inside the cut are billed.

@@ -49,6 +49,8 @@ statements! {
     ALL_ROWS = "SELECT party_id, currency, epoch, posting_day, billable_day, offer_id, origin_id, units, conversions \
         FROM accruals WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
         ORDER BY 1, 2, 3, 4, 5, 6, 7";
+    ANY_BETWEEN = "SELECT 1 FROM accruals WHERE network_id = $1 AND posting_day > $2 AND posting_day <= $3 \
+        AND party_id >= $4 AND party_id <= $5 AND kind {in:6} LIMIT 1";
     LIST = "SELECT party_id, currency, posting_day, offer_id, CAST(SUM(units) AS BIGINT), \
         CAST(SUM(conversions) AS BIGINT) FROM accruals WHERE network_id = $1 AND kind = $2 AND origin_id = 0 \
         AND posting_day >= $3 AND posting_day <= $4 AND (party_id, currency, posting_day, offer_id) > ($5, $6, $7, $8) \
@@ -360,6 +362,31 @@ pub fn all_rows(
         Ok(())
     })?;
     Ok(rows)
+}
+
+/// Whether anything is accrued on a day after `after` and up to `through`; of one party only, where given.
+///
+/// # Errors
+/// What the database says.
+pub fn any_between(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    after: Day,
+    through: Day,
+    party: Option<(InvoiceKind, i64)>,
+) -> Result<bool> {
+    let both = [InvoiceKind::Payable.as_str(), InvoiceKind::Receivable.as_str()];
+    let of_one = party.map(|(kind, _)| [kind.as_str()]);
+    let ids = party.map_or((i64::MIN, i64::MAX), |(_, id)| (id, id));
+    let params = [
+        network.get().into(),
+        day_number(after).into(),
+        day_number(through).into(),
+        ids.0.into(),
+        ids.1.into(),
+        Param::Texts(of_one.as_ref().map_or(&both[..], |kind| &kind[..])),
+    ];
+    Ok(tx.query_one(ANY_BETWEEN, &params)?.is_some())
 }
 
 /// What is accrued per book, day and offer, whether billed or not.

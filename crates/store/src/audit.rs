@@ -15,10 +15,11 @@ macro_rules! off_accruals {
          CAST(SUM(units) AS BIGINT), CAST(SUM(conversions) AS BIGINT) FROM ( \
          SELECT 'payable' AS kind, affiliate_id AS party_id, payout_currency AS currency, epoch, posting_day, \
            billable_day, offer_id, payout_units AS units, sign AS conversions FROM conversion_log \
-           WHERE network_id = $1 \
+           WHERE network_id = $1 AND (elsewhere IS NULL OR elsewhere = 2) \
          UNION ALL SELECT 'receivable', advertiser_id, revenue_currency, epoch, posting_day, billable_day, offer_id, \
            revenue_units, sign FROM conversion_log \
            WHERE network_id = $1 AND advertiser_id IS NOT NULL AND revenue_units <> 0 \
+           AND (elsewhere IS NULL OR elsewhere = 1) \
          UNION ALL SELECT kind, party_id, currency, epoch, posting_day, billable_day, offer_id, -units, -conversions \
            FROM accruals WHERE network_id = $1 AND origin_id = 0) entries \
          GROUP BY kind, party_id, currency, epoch, posting_day, billable_day, offer_id \
@@ -33,10 +34,11 @@ statements! {
     OFF_BOOKS = "SELECT kind, party_id, currency, CAST(SUM(units) AS BIGINT), CAST(SUM(conversions) AS BIGINT) FROM ( \
         SELECT 'payable' AS kind, affiliate_id AS party_id, payout_currency AS currency, \
           CAST(SUM(payout_units) AS BIGINT) AS units, COUNT(*) AS conversions FROM conversions \
-          WHERE network_id = $1 AND status = 'approved' GROUP BY affiliate_id, payout_currency \
+          WHERE network_id = $1 AND status = 'approved' AND (elsewhere IS NULL OR elsewhere = 2) \
+          GROUP BY affiliate_id, payout_currency \
         UNION ALL SELECT 'receivable', advertiser_id, revenue_currency, CAST(SUM(revenue_units) AS BIGINT), COUNT(*) \
           FROM conversions WHERE network_id = $1 AND status = 'approved' AND advertiser_id IS NOT NULL \
-          AND revenue_units <> 0 GROUP BY advertiser_id, revenue_currency \
+          AND revenue_units <> 0 AND (elsewhere IS NULL OR elsewhere = 1) GROUP BY advertiser_id, revenue_currency \
         UNION ALL SELECT kind, party_id, currency, -CAST(SUM(units) AS BIGINT), -CAST(SUM(conversions) AS BIGINT) \
           FROM accruals WHERE network_id = $1 AND origin_id = 0 GROUP BY kind, party_id, currency) sums \
         GROUP BY kind, party_id, currency HAVING SUM(units) <> 0 OR SUM(conversions) <> 0 ORDER BY 1, 2, 3 LIMIT $2";

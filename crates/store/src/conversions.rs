@@ -1,7 +1,9 @@
 //! Conversions: their last received states and the superseded ones.
 
 use quittance_domain::accrual::Bucket;
-use quittance_domain::conversion::{Conversion, ConversionStatus, EntryPlace, KnownConversion, TEXT_NAMES, Texts};
+use quittance_domain::conversion::{
+    Conversion, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, TEXT_NAMES, Texts,
+};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, AffiliateId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::money::Money;
@@ -12,7 +14,7 @@ use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
 /// How many columns a conversion's state has.
-const STATE_COLUMNS: usize = 17 + TEXT_NAMES.len();
+const STATE_COLUMNS: usize = 19 + TEXT_NAMES.len();
 
 /// How many rows are bound at a time, so that a large batch is not held twice.
 const BULK_ROWS: usize = 5_000;
@@ -21,7 +23,7 @@ macro_rules! state_columns {
     () => {
         "network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id, occurred_at, \
          payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day, \
-         received_at, updated_at, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment"
+         received_at, updated_at, received_status, elsewhere, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment"
     };
 }
 
@@ -74,11 +76,18 @@ statements! {
     REVISIONS = concat!("SELECT ", state_columns!(), ", end_epoch, end_posting_day, end_billable_day, entry_kept \
         FROM conversion_revisions WHERE network_id = $1 AND conversion_id = $2 ORDER BY revision");
     /// The entries behind one accrual row of an affiliate.
-    ENTRIES_OF_PAYABLE = entries_of_bucket!("affiliate_id", "payout_units", "payout_currency", "");
+    ENTRIES_OF_PAYABLE = entries_of_bucket!("affiliate_id", "payout_units", "payout_currency", " AND (elsewhere IS NULL OR elsewhere = 2)");
     /// The entries behind one accrual row of an advertiser. Conversions without revenue have none.
-    ENTRIES_OF_RECEIVABLE = entries_of_bucket!("advertiser_id", "revenue_units", "revenue_currency", " AND revenue_units <> 0");
+    ENTRIES_OF_RECEIVABLE = entries_of_bucket!("advertiser_id", "revenue_units", "revenue_currency", " AND revenue_units <> 0 AND (elsewhere IS NULL OR elsewhere = 1)");
     REMEMBER_UPDATE = "UPDATE conversions SET updated_at = $3 WHERE network_id = $1 AND conversion_id = $2 \
         AND (updated_at IS NULL OR updated_at < $3)";
+    /// Conversions on hold whose offer's hold days are over.
+    RELEASABLE = concat!("SELECT ", state_columns!(), " FROM conversions c {by:conversions_on_hold} \
+        WHERE network_id = $1 AND status = 'hold' AND billable_day <= $2 AND offer_id {in:3} \
+        ORDER BY billable_day, conversion_id LIMIT $4");
+    /// Whether a day up to one, and after another, has conversions that count nowhere.
+    ELSEWHERE_AFTER = "SELECT 1 FROM conversions WHERE network_id = $1 AND posting_day > $2 AND posting_day <= $3 \
+        AND elsewhere IS NOT NULL LIMIT 1";
     COUNT = "SELECT COUNT(*) FROM conversions WHERE network_id = $1";
 }
 
@@ -87,7 +96,7 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received_status" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
     ] "";
     // The guard on the revision makes a change that crossed another one visible: its row is not counted.
@@ -95,7 +104,7 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received_status" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
     ] "ON CONFLICT (network_id, conversion_id) DO UPDATE SET revision = excluded.revision, \
        status = excluded.status, affiliate_id = excluded.affiliate_id, offer_id = excluded.offer_id, \
@@ -103,7 +112,8 @@ bulks! {
        payout_units = excluded.payout_units, payout_currency = excluded.payout_currency, \
        revenue_units = excluded.revenue_units, revenue_currency = excluded.revenue_currency, \
        epoch = excluded.epoch, posting_day = excluded.posting_day, billable_day = excluded.billable_day, \
-       received_at = excluded.received_at, updated_at = excluded.updated_at, sale_amount = excluded.sale_amount, \
+       received_at = excluded.received_at, updated_at = excluded.updated_at, \
+       received_status = excluded.received_status, elsewhere = excluded.elsewhere, sale_amount = excluded.sale_amount, \
        goal = excluded.goal, click_id = excluded.click_id, country = excluded.country, sub1 = excluded.sub1, \
        sub2 = excluded.sub2, sub3 = excluded.sub3, sub4 = excluded.sub4, sub5 = excluded.sub5, \
        comment = excluded.comment WHERE conversions.revision < excluded.revision";
@@ -111,7 +121,7 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received_status" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text,
         "end_epoch" Int, "end_posting_day" Int, "end_billable_day" Int, "entry_kept" Int
     ] "";
@@ -181,7 +191,7 @@ fn state(row: &Row) -> Result<State> {
     let status = row.text(3)?;
     let mut texts = Texts::default();
     for (i, text) in texts.iter_mut().enumerate() {
-        *text = row.opt_text(17 + i)?.map(Into::into);
+        *text = row.opt_text(19 + i)?.map(Into::into);
     }
     let conversion = Conversion {
         conversion_id: row.text(1)?.into(),
@@ -196,12 +206,23 @@ fn state(row: &Row) -> Result<State> {
         texts,
     };
     let place = EntryPlace { epoch: row.int(12)?, posting_day: day(row.int(13)?)?, billable_day: day(row.int(14)?)? };
-    let known = KnownConversion { conversion, revision: row.int(2)?, place };
+    let received = row.opt_text(17)?.map(|status| {
+        ConversionStatus::parse(status).ok_or_else(|| Error::Corrupt(format!("received status {status}")))
+    });
+    let bits = row.opt_int(18)?.unwrap_or(0);
+    let known = KnownConversion {
+        conversion,
+        received_status: received.transpose()?,
+        elsewhere: Elsewhere { payable: bits & 1 != 0, receivable: bits & 2 != 0 },
+        revision: row.int(2)?,
+        place,
+    };
     Ok(State { known, received_at: Timestamp::from_micros(row.int(15)?) })
 }
 
 fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State) {
-    let KnownConversion { conversion: c, revision, place } = &state.known;
+    let KnownConversion { conversion: c, received_status, elsewhere, revision, place } = &state.known;
+    let bits = i64::from(elsewhere.payable) + 2 * i64::from(elsewhere.receivable);
     values.extend([
         network.get().into(),
         Param::Text(&c.conversion_id),
@@ -220,6 +241,8 @@ fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a St
         day_number(place.billable_day).into(),
         state.received_at.micros().into(),
         c.updated_at.map(Timestamp::micros).into(),
+        received_status.map(ConversionStatus::as_str).into(),
+        Some(bits).filter(|bits| *bits != 0).into(),
     ]);
     values.extend(c.texts.iter().map(|text| Param::from(text.as_deref())));
 }
@@ -368,6 +391,24 @@ pub fn entries_of_bucket(tx: &mut dyn Tx, network: NetworkId, bucket: &Bucket, p
             })
         })
         .collect()
+}
+
+/// Conversions on hold of these offers that can be billed from a day up to this one, at most so many.
+///
+/// # Errors
+/// What the database says.
+pub fn releasable(tx: &mut dyn Tx, network: NetworkId, today: Day, offers: &[i64], limit: i64) -> Result<Vec<State>> {
+    let params = [network.get().into(), day_number(today).into(), Param::Ints(offers), Param::Int(limit)];
+    tx.query(RELEASABLE, &params)?.iter().map(state).collect()
+}
+
+/// Whether any conversion of a day after `after` and up to `through` counts nowhere, since it was billed elsewhere.
+///
+/// # Errors
+/// What the database says.
+pub fn any_elsewhere(tx: &mut dyn Tx, network: NetworkId, after: Day, through: Day) -> Result<bool> {
+    let params = [network.get().into(), day_number(after).into(), day_number(through).into()];
+    Ok(tx.query_one(ELSEWHERE_AFTER, &params)?.is_some())
 }
 
 /// How many conversions the network has.

@@ -27,8 +27,10 @@ statements! {
     SET_TIME_ZONE = "UPDATE networks SET time_zone = $2 WHERE network_id = $1";
     LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock:update}";
     CURRENT_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1";
-    SHARED_EPOCH = "SELECT epoch, locked_through FROM networks WHERE network_id = $1 {lock:share}";
+    SHARED_EPOCH = "SELECT epoch, locked_through, elsewhere_through FROM networks WHERE network_id = $1 {lock:share}";
     LOCKED_THROUGH = "SELECT locked_through FROM networks WHERE network_id = $1";
+    ELSEWHERE_THROUGH = "SELECT elsewhere_through FROM networks WHERE network_id = $1";
+    SET_ELSEWHERE_THROUGH = "UPDATE networks SET elsewhere_through = $2 WHERE network_id = $1";
     SET_LOCKED_THROUGH = "UPDATE networks SET locked_through = $2 WHERE network_id = $1";
     TURN_SHARED = "SELECT {turn:shared}";
     TURN_ALONE = "SELECT {turn:alone}";
@@ -161,6 +163,8 @@ pub struct Present {
     pub epoch: i64,
     /// The last day of the locked books.
     pub locked_through: Option<Day>,
+    /// The last day whose conversions were billed before the network moved over.
+    pub elsewhere_through: Option<Day>,
 }
 
 impl Present {
@@ -180,7 +184,11 @@ pub fn present(tx: &mut dyn Tx, id: NetworkId) -> Result<Present> {
     tx.query(TURN_SHARED, &[id.get().into()])?;
     let row = tx.query_one(SHARED_EPOCH, &[id.get().into()])?;
     let row = row.ok_or_else(|| Error::Corrupt(format!("there is no network {id}")))?;
-    Ok(Present { epoch: row.int(0)?, locked_through: row.opt_int(1)?.map(day).transpose()? })
+    Ok(Present {
+        epoch: row.int(0)?,
+        locked_through: row.opt_int(1)?.map(day).transpose()?,
+        elsewhere_through: row.opt_int(2)?.map(day).transpose()?,
+    })
 }
 
 /// The last day of the locked books, as of this transaction's view.
@@ -190,6 +198,24 @@ pub fn present(tx: &mut dyn Tx, id: NetworkId) -> Result<Present> {
 pub fn locked_through(tx: &mut dyn Tx, id: NetworkId) -> Result<Option<Day>> {
     let row = tx.query_one(LOCKED_THROUGH, &[id.get().into()])?;
     row.map_or(Ok(None), |row| row.opt_int(0)?.map(day).transpose())
+}
+
+/// The last day whose conversions were billed before the network moved over, as of this transaction's view.
+///
+/// # Errors
+/// What the database says.
+pub fn elsewhere_through(tx: &mut dyn Tx, id: NetworkId) -> Result<Option<Day>> {
+    let row = tx.query_one(ELSEWHERE_THROUGH, &[id.get().into()])?;
+    row.map_or(Ok(None), |row| row.opt_int(0)?.map(day).transpose())
+}
+
+/// Says up to which day conversions were billed before the network moved over. The network is locked.
+///
+/// # Errors
+/// What the database says.
+pub fn set_elsewhere_through(tx: &mut dyn Tx, id: NetworkId, through: Option<Day>) -> Result<()> {
+    tx.execute(SET_ELSEWHERE_THROUGH, &[id.get().into(), through.map(day_number).into()])?;
+    Ok(())
 }
 
 /// Moves the lock of the books. The network is locked, so that nothing posts meanwhile.

@@ -6,17 +6,17 @@ pub(crate) mod reference;
 
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
-use quittance_domain::time::Timestamp;
+use quittance_domain::time::{Day, Timestamp};
 
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
 pub use self::offers::{
-    Offer, OfferAdvertiser, add_offer_advertisers, advertisers_of_offers, ensure_offers, offers, offers_by_ids,
-    offers_of_advertisers, upsert_offers,
+    Offer, OfferAdvertiser, add_offer_advertisers, advertisers_of_offers, ensure_offers, holding_offers, offers,
+    offers_by_ids, offers_of_advertisers, upsert_offers,
 };
 pub use self::reference::{
     Manager, PaymentSystem, currencies, managers, systems, upsert_currencies, upsert_managers, upsert_systems,
 };
-use crate::conversions::currency;
+use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
@@ -24,13 +24,17 @@ use crate::tx::{Param, Row, Tx};
 macro_rules! party_columns {
     () => {
         "kind, party_id, name, email, status, manager_id, currency, billing_cycle, payment_terms_days, \
-         minimum_units, on_hold, hidden_default, rules"
+         minimum_units, on_hold, hidden_default, rules, auto_invoice, scheduled_through"
     };
 }
 
 statements! {
     BY_IDS = concat!("SELECT ", party_columns!(), " FROM parties \
         WHERE network_id = $1 AND kind = $2 AND party_id {in:3} ORDER BY party_id");
+    SCHEDULED = concat!("SELECT ", party_columns!(), " FROM parties {by:parties_scheduled} \
+        WHERE network_id = $1 AND auto_invoice = 1 \
+        ORDER BY kind, party_id");
+    SET_SCHEDULED = "UPDATE parties SET scheduled_through = $4 WHERE network_id = $1 AND kind = $2 AND party_id {in:3}";
     PAGE = concat!("SELECT ", party_columns!(), " FROM parties \
         WHERE network_id = $1 AND kind = $2 AND party_id > $3 ORDER BY party_id LIMIT $4");
 }
@@ -39,16 +43,16 @@ bulks! {
     UPSERT = "parties" [
         "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
         "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
-        "hidden_default" Int, "rules" Text, "created_at" Int
+        "hidden_default" Int, "rules" Text, "auto_invoice" Int, "created_at" Int
     ] "ON CONFLICT (network_id, kind, party_id) DO UPDATE SET name = excluded.name, email = excluded.email, \
        status = excluded.status, manager_id = excluded.manager_id, currency = excluded.currency, \
        billing_cycle = excluded.billing_cycle, payment_terms_days = excluded.payment_terms_days, \
        minimum_units = excluded.minimum_units, on_hold = excluded.on_hold, \
-       hidden_default = excluded.hidden_default, rules = excluded.rules";
+       hidden_default = excluded.hidden_default, rules = excluded.rules, auto_invoice = excluded.auto_invoice";
     ENSURE = "parties" [
         "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
         "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
-        "hidden_default" Int, "rules" Text, "created_at" Int
+        "hidden_default" Int, "rules" Text, "auto_invoice" Int, "created_at" Int
     ] "ON CONFLICT (network_id, kind, party_id) DO NOTHING";
 }
 
@@ -81,6 +85,10 @@ pub struct Party {
     pub hidden_default: bool,
     /// How it is billed, as a JSON object: what its table in the network file says beside these.
     pub rules: String,
+    /// Its invoices are made by the schedule.
+    pub auto_invoice: bool,
+    /// The last day of the last period that the schedule has dealt with.
+    pub scheduled_through: Option<Day>,
 }
 
 impl Party {
@@ -105,6 +113,8 @@ impl Party {
             on_hold: false,
             hidden_default: false,
             rules: "{}".to_owned(),
+            auto_invoice: false,
+            scheduled_through: None,
         }
     }
 }
@@ -125,6 +135,8 @@ fn party(row: &Row) -> Result<Party> {
         on_hold: row.flag(10)?,
         hidden_default: row.flag(11)?,
         rules: row.string(12)?,
+        auto_invoice: row.flag(13)?,
+        scheduled_through: row.opt_int(14)?.map(day).transpose()?,
     })
 }
 
@@ -144,6 +156,7 @@ fn push<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, party: &'a Party, n
         party.on_hold.into(),
         party.hidden_default.into(),
         (&party.rules).into(),
+        party.auto_invoice.into(),
         now.micros().into(),
     ]);
 }
@@ -164,6 +177,24 @@ pub fn by_ids(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, ids: &[i64])
 pub fn all(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, after: i64, limit: i64) -> Result<Vec<Party>> {
     let params = [network.get().into(), kind.as_str().into(), after.into(), limit.into()];
     tx.query(PAGE, &params)?.iter().map(party).collect()
+}
+
+/// The parties whose invoices are made by the schedule, by kind and id.
+///
+/// # Errors
+/// What the database says.
+pub fn scheduled(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<Party>> {
+    tx.query(SCHEDULED, &[network.get().into()])?.iter().map(party).collect()
+}
+
+/// Remembers how far the schedule has dealt with parties.
+///
+/// # Errors
+/// What the database says.
+pub fn set_scheduled(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, ids: &[i64], through: Day) -> Result<()> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(ids), day_number(through).into()];
+    tx.execute(SET_SCHEDULED, &params)?;
+    Ok(())
 }
 
 /// Writes parties: new ones are made, known ones replaced. No id comes twice.

@@ -97,7 +97,10 @@ const SMALL: [&str; 13] = [
     "d",
 ];
 /// Statements that read all of a network: what `verify` asks, and counts.
-const WHOLE: [&str; 9] = [
+const WHOLE: [&str; 11] = [
+    // Their indexes hold nothing else.
+    "SCHEDULED",
+    "HOLDING",
     "COUNT",
     "OFF_ACCRUALS",
     "OFF_BOOKS",

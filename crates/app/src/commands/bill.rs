@@ -6,6 +6,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
 use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
+use serde_json::json;
 
 use super::day;
 use crate::context::Context;
@@ -16,7 +17,7 @@ use clap::Args;
 /// A billing run.
 #[derive(Debug, Args)]
 pub(crate) struct Bill {
-    /// The last day, inclusive.
+    /// The last day, inclusive [default: whatever is due by the parties' billing cycles].
     #[arg(long, value_name = "DATE")]
     through: Option<String>,
     /// The first day, or `last-invoice`: where the last invoice of each ended [default: the first unbilled conversion].
@@ -67,9 +68,54 @@ impl Bill {
     }
 }
 
+/// What is said where conditions come without a last day.
+const NEEDS_THROUGH: &str =
+    "--through DATE is needed with these: without any, whatever is due by the parties' billing cycles is billed";
+
+impl Bill {
+    /// Whether nothing but a dry run is asked for.
+    fn is_bare(&self) -> bool {
+        let lists = [&self.affiliate, &self.advertiser, &self.exclude, &self.offer, &self.conversion_advertiser];
+        let texts = [&self.currency, &self.country];
+        let plain = self.from.is_none() && self.sum.is_none() && !self.unbound && self.kind == "payable";
+        plain && lists.iter().all(|list| list.is_empty()) && texts.iter().all(|list| list.is_empty())
+    }
+}
+
+/// Whatever is due by schedule.
+fn due(context: &Context, dry_run: bool) -> anyhow::Result<Exit> {
+    let engine = context.engine()?;
+    let call = context.call(&engine)?;
+    let (released, runs) = if dry_run {
+        (0, engine.preview_due(&call)?)
+    } else {
+        let bar = spinner();
+        let report = engine.bill_due(&call, &mut |report| {
+            bar.set_message(format!("{} invoices", grouped(report.invoices())));
+            bar.tick();
+        });
+        bar.finish_and_clear();
+        let report = report?;
+        (report.released, report.runs)
+    };
+    let json = json!({ "released": released, "runs": runs.iter().map(wire::run).collect::<Vec<_>>() });
+    context.answer(&json, || {
+        let mut out = match released {
+            0 => String::new(),
+            count => format!("{} conversions on hold are approved: their hold days are over\n\n", grouped(count)),
+        };
+        match runs.as_slice() {
+            [] => out += "Nothing is due by schedule\n",
+            runs => out += &runs.iter().map(text).collect::<Vec<_>>().join("\n"),
+        }
+        out
+    })?;
+    Ok(Exit::Done)
+}
+
 fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
     let Some(through) = &args.through else {
-        return Err(Usage("--through DATE is needed: this version has no billing schedules yet".to_owned()).into());
+        return if args.is_bare() { due(context, args.dry_run) } else { Err(Usage(NEEDS_THROUGH.to_owned()).into()) };
     };
     let kind = InvoiceKind::parse(&args.kind).unwrap_or(InvoiceKind::Payable);
     let (only, other) = match kind {
@@ -107,6 +153,7 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
         countries: Some(args.country.clone()).filter(|list| !list.is_empty()),
         sum,
         unbound: args.unbound,
+        scheduled: false,
     };
     let engine = context.engine()?;
     let call = context.call(&engine)?;

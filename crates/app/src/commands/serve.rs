@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use quittance_engine::Engine;
+use quittance_engine::{Call, Engine};
 use quittance_http::{AppState, Limits, listen};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +21,9 @@ use crate::failure::Exit;
 const STOP_SECONDS: u64 = 8;
 /// How often answers kept for repeats are cleared away once they are too old.
 const PURGE_SECONDS: u64 = 600;
+
+/// How often the schedule is looked at.
+const SCHEDULE_SECONDS: u64 = 60;
 
 /// Serves the HTTP interfaces.
 #[derive(Debug, Args)]
@@ -92,6 +95,7 @@ async fn listen_until_stopped(engine: Engine, listen: &str) -> anyhow::Result<()
     let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics);
     tracing::info!(address = %listener.local_addr()?, "serving");
     tokio::spawn(purge(state.clone()));
+    tokio::spawn(schedule(state.clone()));
     let (told, stopping) = tokio::sync::oneshot::channel();
     let until_told = async {
         until_told().await;
@@ -135,5 +139,31 @@ async fn purge(state: AppState) {
         if let Err(problem) = state.run(move |engine| engine.purge_idempotency(now)).await {
             tracing::warn!(detail = %problem.detail, "old answers could not be cleared away");
         }
+    }
+}
+
+/// Who does what is due, in the history.
+const SCHEDULER: &str = "schedule";
+
+/// Does what is due of every network, again and again. Several servers may do the same: each run is made once.
+async fn schedule(state: AppState) {
+    loop {
+        let now = (state.clock)();
+        let networks = state.run(move |engine| engine.networks()).await.unwrap_or_default();
+        for network in networks {
+            let call = Call { network: network.network_id, actor: SCHEDULER.to_owned(), now, claimed: None };
+            match state.run(move |engine| engine.bill_due(&call, &mut |_| {})).await {
+                Ok(report) => {
+                    for run in report.runs {
+                        let run_id = run.run_id.map_or(0, |id| id.get());
+                        tracing::info!(network = %network.name, run_id, invoices = run.invoices(), "billed by schedule");
+                    }
+                }
+                Err(problem) => {
+                    tracing::error!(network = %network.name, detail = %problem.detail, "the schedule could not be kept");
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(SCHEDULE_SECONDS)).await;
     }
 }

@@ -30,6 +30,12 @@ impl Zone {
         }
     }
 
+    /// The names of all zones that are known, by name.
+    #[must_use]
+    pub fn names() -> Vec<String> {
+        TimeZoneDatabase::bundled().available().map(|name| name.as_str().to_owned()).collect()
+    }
+
     /// The name as the database spells it.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -82,7 +82,7 @@ pub(super) fn decide(
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
     let groups = groups(&facts, books);
     let states: Vec<BookState> = groups.iter().flat_map(|group| group.states.iter().copied()).collect();
-    let limits = limits(tx, setup.network, request, &states)?;
+    let limits = limits(tx, setup.network, request, &facts, &states)?;
     let sums = unbilled_sums(tx, setup.network, request, &states, &limits, cut)?;
     let mut decisions = Decisions::default();
     for group in &groups {
@@ -155,7 +155,13 @@ impl Deciding<'_> {
             .collect();
         let situation = Situation {
             currency: group.book.currency,
-            from: group.states.iter().filter_map(|state| first_day(self.request, state)).max(),
+            // The start of automatic invoices is a bound, not the beginning of a period.
+            from: group
+                .states
+                .iter()
+                .filter(|_| !self.request.scheduled)
+                .filter_map(|state| first_day(self.request, self.facts, state))
+                .max(),
             through: takings.iter().map(|taking| taking.take.reach.cut.through).max().unwrap_or(self.cut.through),
             next_start: group.states.iter().filter_map(|state| state.next_start).max(),
             sources: &sources,
@@ -206,7 +212,7 @@ impl Deciding<'_> {
         }
         let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
         let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
-        let billed_periods = match earlier || self.request.from != FirstDay::FirstUnbilled {
+        let billed_periods = match earlier || self.request.from != FirstDay::FirstUnbilled || self.request.scheduled {
             true => invoices::periods(self.tx, self.setup.network, state.book)?,
             false => Vec::new(),
         };
@@ -218,7 +224,7 @@ impl Deciding<'_> {
         let picks = behind || unasked || self.request.is_unbound();
         let after = BookState { next_take: state.next_take + 1, ..*state };
         if picks {
-            let pick = pick(self.request, cut, state, &unbilled, &billed_periods);
+            let pick = pick(self.request, self.facts, cut, state, &unbilled, &billed_periods);
             let reach = Reach { cut, pick: Some(pick) };
             return Ok(Taking {
                 unbilled,
@@ -242,7 +248,7 @@ impl Deciding<'_> {
         let billed_periods = invoices::periods(self.tx, self.setup.network, state.book)?;
         let through = if request.sum.is_some() { chosen.last_day.unwrap_or(cut.through) } else { cut.through };
         let cut = Cut { through, ..cut };
-        let pick = pick(self.request, cut, state, &chosen.unbilled, &billed_periods);
+        let pick = pick(self.request, self.facts, cut, state, &chosen.unbilled, &billed_periods);
         // Days after the last one that was chosen are not reached, so nothing has to be taken off there.
         let left = chosen.left.into_iter().filter(|left| {
             let place = EntryPlace { epoch: cut.epoch, posting_day: left.posting_day, billable_day: left.billable_day };
@@ -289,8 +295,15 @@ fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>) -> Decided
 
 /// The days and offers of what a request takes. No more rows of these epochs come, so the offers that are there now say
 /// it for ever.
-fn pick(request: &RunRequest, cut: Cut, state: &BookState, unbilled: &[Unbilled], billed: &[Period]) -> Pick {
-    let from = first_day(request, state);
+fn pick(
+    request: &RunRequest,
+    facts: &Facts,
+    cut: Cut,
+    state: &BookState,
+    unbilled: &[Unbilled],
+    billed: &[Period],
+) -> Pick {
+    let from = first_day(request, facts, state);
     let mut days = vec![Period { start: from.unwrap_or(Day::MIN).min(cut.through), end: cut.through }];
     if let (Some(_), Some(next)) = (from, state.next_start) {
         let before = |period: &Period| Period { end: period.end.min(next.plus_days(-1)), ..*period };

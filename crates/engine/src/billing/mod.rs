@@ -65,6 +65,9 @@ pub struct RunRequest {
     /// An invoice that somebody asks for by name, of one party: minimum, hold, payment method and an odd total do not
     /// keep it from being issued. A sum is always asked for by name.
     pub unbound: bool,
+    /// The schedule asks for it: nothing before the day on which a party's automatic invoices start is taken, and the
+    /// parties go on to their next period.
+    pub scheduled: bool,
 }
 
 impl RunRequest {
@@ -82,6 +85,7 @@ impl RunRequest {
             countries: None,
             sum: None,
             unbound: false,
+            scheduled: false,
         }
     }
 
@@ -119,6 +123,11 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Of a run that has not issued anything.
+    fn nothing(kind: InvoiceKind) -> RunReport {
+        RunReport { run_id: None, kind, done: true, totals: Vec::new(), skipped: Vec::new(), written_off: Vec::new() }
+    }
+
     /// How many invoices were issued.
     #[must_use]
     pub fn invoices(&self) -> i64 {

@@ -17,6 +17,7 @@ use super::facts::Setup;
 use super::issue::{Header, issue, write_offs_of};
 use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
+use crate::schedule;
 use crate::{Call, Engine};
 
 /// The counter of a network's runs.
@@ -40,8 +41,10 @@ impl Engine {
     /// The request is not valid, or what the store says; what was issued before stays issued, and a repeat continues.
     pub fn bill(&self, call: &Call, request: &RunRequest, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
         let work = self.work(call, request)?;
-        let run_id = self.store.write(|tx| work.start(tx))?;
-        self.drive(&work, run_id, progress)
+        match self.store.write(|tx| work.start(tx))? {
+            Some(run_id) => self.drive(&work, run_id, progress),
+            None => Ok(RunReport::nothing(request.kind)),
+        }
     }
 
     fn drive(&self, work: &Work<'_>, run_id: RunId, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
@@ -66,14 +69,7 @@ impl Engine {
     /// As [`Engine::bill`].
     pub fn preview(&self, call: &Call, request: &RunRequest) -> Result<RunReport> {
         let work = self.work(call, request)?;
-        let mut report = RunReport {
-            run_id: None,
-            kind: request.kind,
-            done: true,
-            totals: Vec::new(),
-            skipped: Vec::new(),
-            written_off: Vec::new(),
-        };
+        let mut report = RunReport::nothing(request.kind);
         let mut issued: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
         self.store.read(|tx| {
             (issued, report.skipped, report.written_off) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -218,6 +214,9 @@ fn canonical(request: &RunRequest) -> String {
     if let Some(sum) = request.sum {
         parameters["sum"] = sum.to_decimal().into();
     }
+    if request.scheduled {
+        parameters["scheduled"] = true.into();
+    }
     if request.unbound {
         parameters["final"] = true.into();
     }
@@ -232,13 +231,17 @@ impl Work<'_> {
     }
 
     /// Records the run. Raising the epoch and committing at once is what makes everything up to it complete.
-    fn start(&self, tx: &mut dyn Tx) -> Result<RunId> {
+    /// Answers none where another process has made this run of the schedule meanwhile.
+    fn start(&self, tx: &mut dyn Tx) -> Result<Option<RunId>> {
         let (network, kind) = (self.call.network, self.request.kind);
         let parameters = canonical(self.request);
         // The exclusive lock on the epoch comes first: of two processes that start the same run, the second finds it.
         let epoch = networks::raise_epoch(tx, network)?;
         if let Some(run) = runs::unfinished(tx, network, kind, &parameters)? {
-            return Ok(run.run_id);
+            return Ok(Some(run.run_id));
+        }
+        if self.request.scheduled && !schedule::still_due(tx, self.call, self.request)? {
+            return Ok(None);
         }
         let run_id = RunId::new(networks::next(tx, network, RUN_IDS, 1, 1)?);
         let run = Run {
@@ -253,7 +256,7 @@ impl Work<'_> {
             finished_at: None,
         };
         runs::insert(tx, network, &run)?;
-        Ok(run_id)
+        Ok(Some(run_id))
     }
 
     fn asked_for(&self, mut books: Vec<BookState>) -> Vec<BookState> {
@@ -303,6 +306,9 @@ impl Work<'_> {
         books.extend(accruals::lock_rest_of_party(tx, network, run.kind, &books)?);
         let Some(last) = books.last().map(|state| state.book) else {
             runs::finish(tx, network, run_id, self.call.now)?;
+            if let (true, Some(ids)) = (self.request.scheduled, only) {
+                schedule::dealt_with(tx, self.call, run.kind, ids, run.cut.through)?;
+            }
             return Ok(true);
         };
         let books = self.asked_for(books);

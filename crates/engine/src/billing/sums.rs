@@ -10,6 +10,7 @@ use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::{Tx, invoices, takes};
 
+use super::facts::Facts;
 use super::{FirstDay, RunRequest};
 use crate::error::Result;
 
@@ -83,18 +84,19 @@ pub(super) fn limits(
     tx: &mut dyn Tx,
     network: NetworkId,
     request: &RunRequest,
+    facts: &Facts,
     books: &[BookState],
 ) -> Result<HashMap<Book, Limits>> {
     let parties = parties(books);
     let of_book = |state: &BookState| {
-        let from = first_day(request, state);
+        let from = first_day(request, facts, state);
         (state.book, Limits { next_start: state.next_start, from, ..Limits::default() })
     };
     let mut limits: HashMap<Book, Limits> = books.iter().map(of_book).collect();
     for pick in takes::open_picks(tx, network, request.kind, &parties)? {
         limits.entry(pick.book).or_default().picks.push(pick.reach);
     }
-    if request.from != FirstDay::FirstUnbilled {
+    if request.from != FirstDay::FirstUnbilled || request.scheduled {
         for (book, period) in invoices::periods_of(tx, network, request.kind, &parties)? {
             limits.entry(book).or_default().billed_periods.push(period);
         }
@@ -109,7 +111,10 @@ fn parties(books: &[BookState]) -> Vec<i64> {
 }
 
 /// The first day that a request asks for of a book.
-pub(super) fn first_day(request: &RunRequest, state: &BookState) -> Option<Day> {
+pub(super) fn first_day(request: &RunRequest, facts: &Facts, state: &BookState) -> Option<Day> {
+    if request.scheduled {
+        return facts.rules.get(&state.book.party_id).and_then(|rules| rules.auto_start);
+    }
     match request.from {
         FirstDay::FirstUnbilled => None,
         FirstDay::LastInvoice => state.next_start,

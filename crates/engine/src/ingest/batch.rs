@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Fold, Sign};
 use quittance_domain::conversion::{
-    Conversion, ConversionRecord, EntryPlace, KnownConversion, Received, RecordError, first_state, keeps_entry,
-    next_state,
+    Conversion, ConversionRecord, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, Received, RecordError,
+    first_state, keeps_entry, next_state,
 };
-use quittance_domain::ids::{AdvertiserId, NetworkId, OfferId};
+use quittance_domain::ids::{AdvertiserId, NetworkId};
 use quittance_domain::time::{DayFinder, Timestamp, Zone};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, State, Superseded};
@@ -17,7 +17,7 @@ use quittance_store::networks::Present;
 use quittance_store::parties::OfferAdvertiser;
 use quittance_store::{Tx, accruals, networks, parties};
 
-use super::directory::{Directory, Unknown};
+use super::directory::Directory;
 use super::{IngestCounts, IngestReport, Positioned, Rejection};
 use crate::error::Result;
 
@@ -73,18 +73,9 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
         }
     };
     let known_count = known.len();
-    let directory = with_offers_of(tx, context, &known)?;
+    let directory = with_what_is_named(tx, context, &known)?;
     let context = &Context { directory: &directory, ..*context };
-    let mut work = Work {
-        context,
-        present,
-        days: DayFinder::new(context.zone.clone()),
-        slots: HashMap::with_capacity(records.len()),
-        superseded: Vec::new(),
-        fold: Fold::default(),
-        served: BTreeSet::new(),
-        report: IngestReport::default(),
-    };
+    let mut work = Work::new(context, present, records.len());
     for state in known {
         let id = state.known.conversion.conversion_id.clone();
         work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
@@ -98,15 +89,29 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
     Ok(Ingested { report, books, served, known: known_count })
 }
 
-/// The directory with the offers of known conversions in it: a record that changes only the status names none.
-fn with_offers_of<'a>(
+/// Approves conversions whose hold is over: an override, which stays until the tracker says something else.
+pub(super) fn release(tx: &mut dyn Tx, context: &Context<'_>, present: Present, held: Vec<State>) -> Result<u64> {
+    let count = held.len() as u64;
+    let directory = with_what_is_named(tx, context, &held)?;
+    let context = &Context { directory: &directory, ..*context };
+    let mut work = Work::new(context, present, held.len());
+    for state in held {
+        let (id, conversion) = (state.known.conversion.conversion_id.clone(), state.known.conversion.clone());
+        let received = state.known.received_status.or(Some(conversion.status));
+        work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
+        work.revise(Conversion { status: ConversionStatus::Approved, ..conversion }, received)?;
+    }
+    work.write(tx)?;
+    Ok(count)
+}
+
+/// The directory with what known conversions name in it: a record that changes only the status names nothing.
+fn with_what_is_named<'a>(
     tx: &mut dyn Tx,
     context: &Context<'a>,
     known: &[State],
 ) -> Result<std::borrow::Cow<'a, Directory>> {
-    let offers = known.iter().map(|state| state.known.conversion.offer_id);
-    let missing = offers.filter(|id| context.directory.offer(*id).is_none()).map(OfferId::get).collect();
-    let unknown = Unknown { offers: missing, ..Unknown::default() };
+    let unknown = context.directory.unknown_of(known.iter().map(|state| &state.known.conversion));
     if unknown.is_empty() {
         return Ok(std::borrow::Cow::Borrowed(context.directory));
     }
@@ -126,7 +131,20 @@ struct Work<'a> {
     report: IngestReport,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(context: &'a Context<'a>, present: Present, capacity: usize) -> Work<'a> {
+        Work {
+            context,
+            present,
+            days: DayFinder::new(context.zone.clone()),
+            slots: HashMap::with_capacity(capacity),
+            superseded: Vec::new(),
+            fold: Fold::default(),
+            served: BTreeSet::new(),
+            report: IngestReport::default(),
+        }
+    }
+
     fn receive(&mut self, Positioned { position, record }: &Positioned) -> Result<()> {
         let counts = match self.apply(record)? {
             Ok(counts) => counts,
@@ -160,7 +178,7 @@ impl Work<'_> {
             return Ok(Ok(none));
         };
         let slot = slot.into_mut();
-        let next = match next_state(&slot.state.known.conversion, record) {
+        let next = match next_state(&slot.state.known, record) {
             Ok(next) => next,
             Err(error) => return Ok(Err(refused(&error))),
         };
@@ -174,7 +192,7 @@ impl Work<'_> {
                 IngestCounts { unchanged: 1, ..none }
             }
             Received::Revised(conversion) => {
-                self.revise(*conversion)?;
+                self.revise(*conversion, None)?;
                 IngestCounts { updated: 1, ..none }
             }
         }))
@@ -212,46 +230,50 @@ impl Work<'_> {
         first_state(record, &defaults).map_err(|error| refused(&error))
     }
 
-    /// Where an entry of a conversion counts when it is put in now.
-    fn place(&mut self, conversion: &Conversion) -> EntryPlace {
+    /// Where an entry of a conversion counts when it is put in now, and in whose books.
+    fn place(&mut self, conversion: &Conversion) -> (EntryPlace, Elsewhere) {
         let pair = (conversion.offer_id.get(), conversion.advertiser_id.map_or(0, AdvertiserId::get));
         if !self.context.directory.served.contains(&pair) {
             self.served.insert(pair);
         }
         let billing_day = self.days.day_of(conversion.occurred_at);
         let hold_days = self.context.directory.offer(conversion.offer_id).map_or(0, |offer| offer.hold_days);
-        EntryPlace {
+        let elsewhere = self.context.directory.elsewhere(conversion, billing_day, self.present.elsewhere_through);
+        let place = EntryPlace {
             epoch: self.present.epoch,
             posting_day: self.present.posting_day(billing_day),
             billable_day: billing_day.plus_days(hold_days),
-        }
+        };
+        (place, elsewhere)
     }
 
     fn create(&mut self, conversion: Conversion) -> Result<()> {
-        let place = self.place(&conversion);
-        self.fold.entry(&conversion, place, Sign::Plus)?;
+        let (place, elsewhere) = self.place(&conversion);
+        self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         let id = conversion.conversion_id.clone();
-        let state = State { known: KnownConversion { conversion, revision: 1, place }, received_at: self.context.now };
+        let known = KnownConversion { conversion, received_status: None, elsewhere, revision: 1, place };
+        let state = State { known, received_at: self.context.now };
         self.slots.insert(id, Slot { known_before: false, state, changed: true, touched: None });
         Ok(())
     }
 
     /// Takes the old state's entry out where it was and puts the new one's in where it belongs.
-    fn revise(&mut self, conversion: Conversion) -> Result<()> {
-        let mut place = self.place(&conversion);
+    fn revise(&mut self, conversion: Conversion, received_status: Option<ConversionStatus>) -> Result<()> {
+        let (mut place, mut elsewhere) = self.place(&conversion);
         let Some(slot) = self.slots.get_mut(&conversion.conversion_id) else { return Ok(()) };
         let old = &slot.state.known;
         let posting_day = self.present.posting_day(old.place.posting_day);
         let end = EntryPlace { epoch: self.present.epoch, posting_day, ..old.place };
         let billing_days = [&old.conversion, &conversion].map(|state| self.days.day_of(state.occurred_at));
-        let entry_kept = keeps_entry(&old.conversion, &conversion, billing_days[0] == billing_days[1]);
+        let same_place = billing_days[0] == billing_days[1] && old.elsewhere == elsewhere;
+        let entry_kept = keeps_entry(&old.conversion, &conversion, same_place);
         if entry_kept {
-            place = old.place;
+            (place, elsewhere) = (old.place, old.elsewhere);
         } else {
-            self.fold.entry(&old.conversion, end, Sign::Minus)?;
-            self.fold.entry(&conversion, place, Sign::Plus)?;
+            self.fold.entry(&old.conversion, old.elsewhere, end, Sign::Minus)?;
+            self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         }
-        let known = KnownConversion { conversion, revision: old.revision + 1, place };
+        let known = KnownConversion { conversion, received_status, elsewhere, revision: old.revision + 1, place };
         let new = State { known, received_at: self.context.now };
         let state = std::mem::replace(&mut slot.state, new);
         slot.changed = true;

@@ -3,14 +3,16 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use quittance_domain::accrual::Book;
-use quittance_domain::conversion::{DefaultAmount, RecordDefaults};
+use quittance_domain::conversion::{Conversion, DefaultAmount, Elsewhere, RecordDefaults};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, AffiliateId, NetworkId, OfferId, PartyKind};
-use quittance_store::parties::OfferAdvertiser;
+use quittance_domain::time::Day;
+use quittance_store::parties::{OfferAdvertiser, Party};
 use quittance_store::{Tx, parties};
 
 use super::Positioned;
 use crate::error::Result;
+use crate::party_rules::PartyRules;
 
 /// What a new conversion takes from its offer.
 #[derive(Debug, Clone)]
@@ -22,12 +24,27 @@ pub(super) struct OfferFacts {
     revenue: Option<DefaultAmount>,
 }
 
+/// What ingest must know of a party.
+#[derive(Debug, Clone, Copy)]
+struct PartyFacts {
+    currency: Currency,
+    /// The last day whose conversions were billed before the party moved over.
+    elsewhere_through: Option<Day>,
+}
+
+impl PartyFacts {
+    fn of(party: &Party) -> Result<PartyFacts> {
+        let elsewhere_through = PartyRules::of(party)?.billed_elsewhere_through;
+        Ok(PartyFacts { currency: party.currency, elsewhere_through })
+    }
+}
+
 /// The parties and offers that records of an input have named so far.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     network_currency: Currency,
-    affiliates: HashMap<i64, Currency>,
-    advertisers: HashMap<i64, Currency>,
+    affiliates: HashMap<i64, PartyFacts>,
+    advertisers: HashMap<i64, PartyFacts>,
     offers: HashMap<i64, OfferFacts>,
     /// Offers and the advertisers whose conversions they are known to have had.
     pub(super) served: HashSet<OfferAdvertiser>,
@@ -79,6 +96,20 @@ impl Directory {
         unknown
     }
 
+    /// What known conversions name that is not in the directory yet.
+    pub(super) fn unknown_of<'a>(&self, conversions: impl Iterator<Item = &'a Conversion>) -> Unknown {
+        let mut unknown = Unknown::default();
+        for conversion in conversions {
+            let affiliate = conversion.affiliate_id.get();
+            unknown.affiliates.extend(Some(affiliate).filter(|id| !self.affiliates.contains_key(id)));
+            let advertiser = conversion.advertiser_id.map(AdvertiserId::get);
+            unknown.advertisers.extend(advertiser.filter(|id| !self.advertisers.contains_key(id)));
+            let offer = conversion.offer_id.get();
+            unknown.offers.extend(Some(offer).filter(|id| !self.offers.contains_key(id)));
+        }
+        unknown
+    }
+
     /// Looks unknown ids up; what the database has is known from now on.
     pub(super) fn load(&mut self, tx: &mut dyn Tx, network: NetworkId, unknown: &Unknown) -> Result<()> {
         let ids: Vec<i64> = unknown.offers.iter().copied().collect();
@@ -97,11 +128,11 @@ impl Directory {
         }
         let ids: Vec<i64> = unknown.affiliates.iter().copied().collect();
         for party in parties::by_ids(tx, network, PartyKind::Affiliate, &ids)? {
-            self.affiliates.insert(party.party_id, party.currency);
+            self.affiliates.insert(party.party_id, PartyFacts::of(&party)?);
         }
         let ids: Vec<i64> = advertisers.into_iter().collect();
         for party in parties::by_ids(tx, network, PartyKind::Advertiser, &ids)? {
-            self.advertisers.insert(party.party_id, party.currency);
+            self.advertisers.insert(party.party_id, PartyFacts::of(&party)?);
         }
         Ok(())
     }
@@ -118,6 +149,17 @@ impl Directory {
         self.offers.get(&id.get())
     }
 
+    /// In whose books a conversion of a day does not count, since it was billed before the network or the party moved
+    /// over.
+    pub(super) fn elsewhere(&self, conversion: &Conversion, day: Day, network_through: Option<Day>) -> Elsewhere {
+        let until = |facts: Option<&PartyFacts>| facts.and_then(|facts| facts.elsewhere_through).max(network_through);
+        let advertiser = conversion.advertiser_id.and_then(|id| self.advertisers.get(&id.get()));
+        Elsewhere {
+            payable: until(self.affiliates.get(&conversion.affiliate_id.get())).is_some_and(|through| day <= through),
+            receivable: until(advertiser).is_some_and(|through| day <= through),
+        }
+    }
+
     /// What stands in for the fields that a new record of this affiliate and offer leaves out.
     pub(super) fn defaults<'a>(
         &self,
@@ -126,12 +168,15 @@ impl Directory {
         advertiser: Option<AdvertiserId>,
     ) -> RecordDefaults<'a> {
         let advertiser = advertiser.or(offer.advertiser_id);
-        let currency_of = |id: AdvertiserId| self.advertisers.get(&id.get()).copied();
+        let currency_of = |id: AdvertiserId| self.advertisers.get(&id.get()).map(|facts| facts.currency);
         RecordDefaults {
             advertiser_id: offer.advertiser_id,
             payout: offer.payout.as_ref(),
             payout_currency: offer.payout_currency,
-            affiliate_currency: self.affiliates.get(&affiliate.get()).copied().unwrap_or(self.network_currency),
+            affiliate_currency: self
+                .affiliates
+                .get(&affiliate.get())
+                .map_or(self.network_currency, |facts| facts.currency),
             revenue: offer.revenue.as_ref(),
             revenue_currency: advertiser.and_then(currency_of).unwrap_or(self.network_currency),
         }

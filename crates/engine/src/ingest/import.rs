@@ -99,7 +99,7 @@ impl Engine {
         }
     }
 
-    fn session<'a>(&'a self, call: &'a Call, create_missing: Option<bool>) -> Result<Session<'a>> {
+    pub(super) fn session<'a>(&'a self, call: &'a Call, create_missing: Option<bool>) -> Result<Session<'a>> {
         let network = self.network(call.network)?;
         let create_missing = match create_missing {
             Some(create_missing) => create_missing,
@@ -161,12 +161,12 @@ impl Engine {
 
 /// What the batches of one input share.
 #[derive(Clone)]
-struct Session<'a> {
+pub(super) struct Session<'a> {
     engine: &'a Engine,
     call: &'a Call,
-    zone: Zone,
+    pub(super) zone: Zone,
     create_missing: bool,
-    directory: Directory,
+    pub(super) directory: Directory,
     /// The batch before named conversions that were known.
     expects_known: bool,
 }

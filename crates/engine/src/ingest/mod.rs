@@ -4,6 +4,7 @@ mod batch;
 mod directory;
 mod import;
 mod lanes;
+mod release;
 
 use quittance_domain::conversion::ConversionRecord;
 

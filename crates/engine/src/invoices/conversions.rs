@@ -174,7 +174,7 @@ fn entries_of_superseded(tx: &mut dyn Tx, call: &Call, old: &Superseded) -> Resu
 fn entry_views(tx: &mut dyn Tx, call: &Call, state: &State, place: EntryPlace, sign: i64) -> Result<Vec<EntryView>> {
     let conversion = &state.known.conversion;
     let mut views = Vec::new();
-    for (book, units) in entries(conversion) {
+    for (book, units) in entries(conversion, state.known.elsewhere) {
         let key = RowKey { bucket: Bucket { book, place, offer_id: conversion.offer_id }, origin: None };
         let entry = LogEntry {
             conversion_id: conversion.conversion_id.to_string(),

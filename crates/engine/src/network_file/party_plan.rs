@@ -8,8 +8,10 @@ use quittance_domain::money::Money;
 use quittance_store::parties::{Party, PaymentMethod, PaymentSystem};
 
 use super::file::{MethodEntry, NetworkFile, PartyEntry, SystemField, minimum_amount};
-use super::plan::{Known, Plan, required};
+use super::plan::{Known, MovedOver, Plan, required};
 use super::reader::{Patch, Problems};
+use super::rules;
+use crate::party_rules::PartyRules;
 use crate::settings::meant;
 
 /// Lays the file's parties over those there are.
@@ -19,6 +21,9 @@ pub(super) fn plan(known: &mut Known, base: Currency, file: &NetworkFile, plan: 
         check_manager(entry, known, problems);
         let row = party(entry, before.clone(), base, problems);
         let methods = methods(entry, known, problems);
+        if let Some(before) = &before {
+            plan.moved_over.extend(moved_over(entry, before, &row));
+        }
         plan.parties(entry.kind).take(before.as_ref(), row.clone(), methods.is_some());
         if let Some(methods) = methods {
             plan.methods.0.push(entry.id);
@@ -44,6 +49,7 @@ fn party(entry: &PartyEntry, before: Option<Party>, base: Currency, problems: &m
     let minimum =
         minimum.and_then(|text| minimum_amount(&text, currency, format!("{place}.minimum_payment"), problems));
     let billing_cycle = entry.billing_cycle.clone().over(old.billing_cycle);
+    let rules = entry.rules.over(&old.rules, place, billing_cycle.as_deref(), problems);
     Party {
         kind: entry.kind,
         party_id: entry.id,
@@ -52,13 +58,23 @@ fn party(entry: &PartyEntry, before: Option<Party>, base: Currency, problems: &m
         status: entry.status.clone().unwrap_or(old.status),
         manager_id: entry.manager.clone().over(old.manager_id),
         currency,
-        rules: entry.rules.over(&old.rules, place, billing_cycle.as_deref(), problems),
+        auto_invoice: rules::is_automatic(&rules),
+        scheduled_through: old.scheduled_through,
+        rules,
         billing_cycle,
         payment_terms_days: entry.payment_terms.clone().over(old.payment_terms_days),
         minimum_units: minimum.map(Money::units),
         on_hold: entry.on_hold.unwrap_or(old.on_hold),
         hidden_default: entry.hidden_default.unwrap_or(old.hidden_default),
     }
+}
+
+/// A change of the day up to which a party's conversions were billed elsewhere.
+fn moved_over(entry: &PartyEntry, before: &Party, after: &Party) -> Option<MovedOver> {
+    let through = |party: &Party| PartyRules::of(party).ok()?.billed_elsewhere_through;
+    let (before, after) = (through(before), through(after));
+    let place = format!("{}.billed_elsewhere_through", entry.place);
+    (before != after).then_some(MovedOver { kind: entry.kind, party_id: entry.id, before, after, place })
 }
 
 fn check_manager(entry: &PartyEntry, known: &Known, problems: &mut Problems) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::money::Money;
-use quittance_domain::time::Timestamp;
+use quittance_domain::time::{Day, Timestamp};
 use quittance_store::Tx;
 use quittance_store::parties::{self, Manager, Offer, Party, PaymentMethod, PaymentSystem};
 
@@ -13,8 +13,8 @@ use super::EntryCounts;
 use super::file::{ManagerEntry, NetworkFile, OfferEntry, SystemEntry, minimum_amount};
 use super::party_plan;
 use super::reader::{Patch, Problems};
-use crate::error::Result;
-use crate::networks::Network;
+use crate::error::{Error, Result};
+use crate::networks::{self, Network};
 
 /// The rows to write.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub(super) struct Plan {
     /// The affiliates whose payment methods are replaced, and by which.
     pub(super) methods: (Vec<i64>, Vec<PaymentMethod>),
     offers: Changed<Offer>,
+    pub(super) moved_over: Vec<MovedOver>,
 }
 
 /// The rows of one table that are new or different.
@@ -110,7 +111,36 @@ pub(super) fn plan(
         check_advertiser(&row, entry, &known, problems);
         plan.offers.take(before, row, false);
     }
+    check_moved_over(tx, network, &plan.moved_over, problems)?;
     Ok(plan)
+}
+
+/// A party whose day up to which conversions were billed elsewhere changes.
+#[derive(Debug)]
+pub(super) struct MovedOver {
+    pub(super) kind: PartyKind,
+    pub(super) party_id: i64,
+    pub(super) before: Option<Day>,
+    pub(super) after: Option<Day>,
+    pub(super) place: String,
+}
+
+/// What is recorded of the parties must not say otherwise.
+fn check_moved_over(
+    tx: &mut dyn Tx,
+    network: Option<&Network>,
+    moved: &[MovedOver],
+    problems: &mut Problems,
+) -> Result<()> {
+    let Some(network) = network else { return Ok(()) };
+    for MovedOver { kind, party_id, before, after, place } in moved {
+        let party = Some((kind.invoice_kind(), *party_id));
+        match networks::check_elsewhere(tx, network.network_id, party, *before, *after) {
+            Err(Error::Conflict(detail)) => problems.add(place, detail),
+            checked => checked?,
+        }
+    }
+    Ok(())
 }
 
 impl Plan {

@@ -12,8 +12,6 @@ use super::reader::{Problems, Table, amount, day, flag, id, is_empty, one_of, pl
 
 /// The most days that invoices can be delayed.
 const DELAY_DAYS_MAX: i64 = 365;
-/// Where bi-weekly periods count from unless something else is said.
-const ANCHOR: &str = "2024-01-01";
 
 /// What the file says about the rules: by key, null where one is taken away.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +31,8 @@ impl RuleChanges {
         rules.take(table, problems, "delay_days", |v| whole(0, DELAY_DAYS_MAX)(v).map(Value::from));
         rules.take(table, problems, "cycle_days", cycle_days);
         rules.take(table, problems, "cycle_anchor", json_day);
-        // Ignoring this one would bill what somebody else has billed.
-        if let Some(value) = table.raw("billed_elsewhere_through").filter(|value| !is_empty(value)) {
-            let detail = format!("{} is not supported by this version yet: leave it out", plain(value));
-            problems.add(table.place_of("billed_elsewhere_through"), detail);
-        }
+        rules.take(table, problems, "cycle_month", |v| whole(1, 12)(v).map(Value::from));
+        rules.take(table, problems, "billed_elsewhere_through", json_day);
         rules.nested(table, problems, "tax", read_tax);
         if kind == PartyKind::Affiliate {
             rules.nested(table, problems, "referrer", read_referrer);
@@ -103,7 +98,11 @@ impl RuleChanges {
         if automatic && !rules.contains_key("auto_start") {
             problems.add(format!("{place}.auto_start"), "is missing: auto_invoice needs the day it starts on");
         }
-        if self.changes.contains_key("cycle_days") {
+        if automatic && billing_cycle.is_none_or(|title| BillingCycle::parse(title) == Ok(BillingCycle::Manual)) {
+            let detail = "needs a billing_cycle that is not manual: it says when invoices are due";
+            problems.add(format!("{place}.auto_invoice"), detail);
+        }
+        if rules.contains_key("cycle_days") {
             check_cycle_days(&rules, place, billing_cycle, problems);
         }
         Value::Object(rules).to_string()
@@ -115,19 +114,19 @@ impl RuleChanges {
     }
 }
 
+/// Whether invoices are made by the schedule, by a party's rules.
+pub(super) fn is_automatic(rules: &str) -> bool {
+    let rules: Map<String, Value> = serde_json::from_str(rules).unwrap_or_default();
+    rules.get("auto_invoice").and_then(Value::as_bool) == Some(true)
+}
+
 fn is_default(key: &str, value: &Value) -> bool {
     match key {
         _ if value.is_null() => true,
-        // This version acts on it.
-        "currency_policy" => true,
-        "auto_invoice" => value == false,
-        // Says nothing without auto_invoice, which is warned about itself.
-        "auto_start" => true,
-        "delay_days" => value == 0,
-        "cycle_days" => value.as_array().is_some_and(Vec::is_empty),
-        "cycle_anchor" => value == ANCHOR,
         "tax" => value.get("mode").is_none_or(|mode| mode == "none"),
-        _ => false,
+        "referrer" => false,
+        // This version acts on them.
+        _ => true,
     }
 }
 
@@ -157,16 +156,28 @@ fn cycle_days(value: &Value) -> Result<Value, String> {
     Ok(json!(days))
 }
 
-/// Weekdays for cycles of weeks, days of the month for the others.
+/// As many days as the cycle takes: weekdays for cycles of weeks, days of the month for the others.
 fn check_cycle_days(rules: &Map<String, Value>, place: &str, cycle: Option<&str>, problems: &mut Problems) {
     let cycle = cycle.and_then(|title| BillingCycle::parse(title).ok()).unwrap_or(BillingCycle::Manual);
-    let weekly = matches!(cycle, BillingCycle::Weekly | BillingCycle::BiWeekly);
-    let range = if weekly { 0..=6 } else { 1..=28 };
+    let (count, weekdays) = cycle.start_days();
+    let range = if weekdays { 0..=6 } else { 1..=28 };
     let days = rules.get("cycle_days").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64);
-    for day in days.filter(|day| !range.contains(day)) {
-        let (what, from, to) = (if weekly { "weekday" } else { "day of the month" }, range.start(), range.end());
+    let mut days: Vec<i64> = days.collect();
+    let place = format!("{place}.cycle_days");
+    for day in days.iter().filter(|day| !range.contains(*day)) {
+        let (what, from, to) = (if weekdays { "weekday" } else { "day of the month" }, range.start(), range.end());
         let detail = format!("{day} is no {what} from {from} to {to}, which the cycle {:?} takes", cycle.title());
-        problems.add(format!("{place}.cycle_days"), detail);
+        problems.add(&place, detail);
+    }
+    days.sort_unstable();
+    days.dedup();
+    if !days.is_empty() && days.len() != count {
+        let takes = match count {
+            0 => "no days".to_owned(),
+            1 => "one day".to_owned(),
+            more => format!("{more} different days"),
+        };
+        problems.add(&place, format!("the billing_cycle {:?} takes {takes}, not {}", cycle.title(), days.len()));
     }
 }
 

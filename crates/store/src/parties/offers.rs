@@ -13,10 +13,11 @@ statements! {
         WHERE network_id = $1 AND offer_id {in:2} ORDER BY offer_id";
     OFFERS_PAGE = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
         WHERE network_id = $1 AND offer_id > $2 ORDER BY offer_id LIMIT $3";
+    HOLDING = "SELECT offer_id FROM offers {by:offers_holding} WHERE network_id = $1 AND hold_days > 0 ORDER BY offer_id";
     ADVERTISERS_OF_OFFERS = "SELECT offer_id, advertiser_id FROM offer_advertisers WHERE network_id = $1 \
         AND offer_id {in:2} ORDER BY offer_id, advertiser_id";
     OFFERS_OF_ADVERTISERS = "SELECT w.offer_id, MAX(CASE WHEN o.advertiser_id {in:2} THEN 0 ELSE 1 END) \
-        FROM offer_advertisers w JOIN offer_advertisers o ON o.network_id = w.network_id AND o.offer_id = w.offer_id \
+        FROM offer_advertisers w {by:offer_advertisers_by_advertiser} JOIN offer_advertisers o ON o.network_id = w.network_id AND o.offer_id = w.offer_id \
         WHERE w.network_id = $1 AND w.advertiser_id {in:2} GROUP BY w.offer_id ORDER BY w.offer_id";
 }
 
@@ -163,4 +164,12 @@ pub fn add_offer_advertisers(tx: &mut dyn Tx, network: NetworkId, pairs: &[Offer
 pub fn offers_of_advertisers(tx: &mut dyn Tx, network: NetworkId, advertisers: &[i64]) -> Result<Vec<(i64, bool)>> {
     let rows = tx.query(OFFERS_OF_ADVERTISERS, &[network.get().into(), Param::Ints(advertisers)])?;
     rows.iter().map(|row| Ok((row.int(0)?, row.flag(1)?))).collect()
+}
+
+/// The offers that hold their conversions for some days.
+///
+/// # Errors
+/// What the database says.
+pub fn holding_offers(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<i64>> {
+    tx.query(HOLDING, &[network.get().into()])?.iter().map(|row| row.int(0)).collect()
 }

@@ -1,0 +1,26 @@
+//! Releasing conversions on hold.
+
+use quittance_domain::conversion::ConversionStatus;
+use quittance_store::conversions::{self, State};
+use quittance_store::networks;
+
+use super::batch::{self, Context};
+use crate::error::Result;
+use crate::{Call, Engine};
+
+impl Engine {
+    /// Approves conversions that are still on hold. Answers how many were.
+    pub(crate) fn release(&self, call: &Call, held: &[State]) -> Result<u64> {
+        let session = self.session(call, None)?;
+        let ids: Vec<&str> = held.iter().map(|state| &*state.known.conversion.conversion_id).collect();
+        self.store.write(|tx| {
+            let present = networks::present(tx, call.network)?;
+            let mut states = conversions::known(tx, call.network, &ids)?;
+            states.retain(|state| state.known.conversion.status == ConversionStatus::Hold);
+            states.sort_by(|a, b| a.known.conversion.conversion_id.cmp(&b.known.conversion.conversion_id));
+            let context =
+                Context { network: call.network, zone: &session.zone, now: call.now, directory: &session.directory };
+            batch::release(tx, &context, present, states)
+        })
+    }
+}
