@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::bill::Bill;
 use crate::commands::demo::Demo;
+use crate::commands::import_balances::ImportBalances;
 use crate::commands::import_conversions::ImportConversions;
 use crate::commands::import_network::ImportNetwork;
 use crate::commands::import_rates::ImportRates;
@@ -105,6 +106,8 @@ pub(crate) enum ImportCommand {
     Conversions(ImportConversions),
     /// Imports rates of exchange: the European Central Bank's files, or rows of date,base,quote,rate.
     Rates(ImportRates),
+    /// Imports what parties were owed, or owed, when the network moved over.
+    Balances(ImportBalances),
 }
 
 impl Command {
@@ -117,6 +120,7 @@ impl Command {
             Command::Network(command) => command.run(context),
             Command::Import(ImportCommand::Network(command)) => command.run(context),
             Command::Import(ImportCommand::Conversions(command)) => command.run(context),
+            Command::Import(ImportCommand::Balances(command)) => command.run(context),
             Command::Import(ImportCommand::Rates(command)) => command.run(context),
             Command::Pay(command) => command.run(context),
             Command::Rates(command) => command.run(context),

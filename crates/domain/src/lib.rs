@@ -11,6 +11,7 @@
 //! - [`invoice`], [`ledger`]: what happens to an invoice until it is settled, and how it is booked.
 
 pub mod accrual;
+pub mod bonus;
 pub mod conversion;
 pub mod currency;
 pub mod cycle;
@@ -18,9 +19,11 @@ pub mod ids;
 pub mod invoice;
 pub mod ledger;
 pub mod money;
+pub mod percent;
 pub mod period;
 pub mod planner;
 pub mod rates;
+pub mod tax;
 pub mod time;
 
 mod shown;

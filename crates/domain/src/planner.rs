@@ -9,6 +9,7 @@ use crate::invoice::LineType;
 use crate::money::{Money, MoneyError, Rounding};
 use crate::period::Period;
 use crate::rates::Rate;
+use crate::tax::Tax;
 use crate::time::Day;
 
 /// Why a book with something unbilled gets no invoice.
@@ -50,6 +51,8 @@ pub struct Unbilled {
     pub offer_id: OfferId,
     /// The earlier day; `None`: days of the invoice's own period.
     pub earlier_day: Option<Day>,
+    /// Of days of the own period: the last day of the period in which a run has left them out.
+    pub left_through: Option<Day>,
     /// The first of the days that are summed here.
     pub first_day: Day,
     /// The exact sum.
@@ -82,6 +85,9 @@ pub struct Source<'a> {
     pub remainder_units: i64,
     /// What is to be billed.
     pub unbilled: &'a [Unbilled],
+    /// Up to which days runs have left the book out since its last invoice, in order: what has rolled over is on lines
+    /// with those periods.
+    pub left_through: &'a [Day],
 }
 
 /// All that the plan of one invoice depends on.
@@ -97,8 +103,23 @@ pub struct Situation<'a> {
     pub next_start: Option<Day>,
     /// The books that it bills: one, or all of a party that has everything converted.
     pub sources: &'a [Source<'a>],
+    /// What it bills besides conversions, in its currency.
+    pub extras: &'a [ExtraLine],
+    /// How it is taxed.
+    pub tax: Option<&'a Tax>,
     /// The conditions.
     pub conditions: Conditions,
+}
+
+/// A line that bills something else than conversions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraLine {
+    /// What.
+    pub line_type: LineType,
+    /// How much, in billing units of the invoice's currency: whole minor units.
+    pub units: i64,
+    /// What it is for.
+    pub comment: String,
 }
 
 /// What a line stands for in a currency that is not the invoice's.
@@ -127,9 +148,18 @@ pub struct PlannedLine {
     pub units: i64,
     /// Where the conversions are in another currency: the sum in that, and the rate.
     pub converted: Option<Converted>,
+    /// What it is for, of lines that are not conversions.
+    pub comment: String,
+    /// How a tax line came about.
+    pub tax: Option<Tax>,
 }
 
 impl PlannedLine {
+    fn extra(line_type: LineType, period: Period, units: i64, comment: String) -> PlannedLine {
+        let taken = Tally::default();
+        PlannedLine { line_type, offer_id: None, period, taken, units, converted: None, comment, tax: None }
+    }
+
     /// What the line takes from its book: rounded to the minor unit of the book's currency, in billing units.
     #[must_use]
     pub fn source_units(&self) -> i64 {
@@ -174,8 +204,16 @@ pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
     for source in situation.sources {
         lines.extend(lines_of(source, period, situation.currency)?);
     }
+    for ExtraLine { line_type, units, comment } in situation.extras {
+        lines.push(PlannedLine::extra(*line_type, period, *units, comment.clone()));
+    }
     if lines.is_empty() {
         return Ok(Plan::Nothing);
+    }
+    if let Some(tax) = situation.tax {
+        let on = tax.on(lines.iter().map(|line| (line.line_type, line.units)), situation.currency)?;
+        let line = PlannedLine::extra(LineType::Tax, period, on.units(), tax.text.clone());
+        lines.push(PlannedLine { tax: Some(tax.clone()), ..line });
     }
     let total_units = crate::money::sum_units(lines.iter().map(|line| line.units))?;
     let invoice = PlannedInvoice { period, lines, total_units };
@@ -220,7 +258,10 @@ fn lines_of(source: &Source<'_>, own: Period, currency: Currency) -> Result<Vec<
     let spans = spans(source);
     let mut sums: BTreeMap<(bool, Period, OfferId), Tally> = BTreeMap::new();
     for unbilled in source.unbilled {
-        let period = unbilled.earlier_day.map_or(own, |day| span_of(&spans, day));
+        let period = match unbilled.earlier_day {
+            Some(day) => span_of(&spans, day),
+            None => rolled_over(own, source.left_through, unbilled.left_through),
+        };
         let key = (unbilled.earlier_day.is_some(), period, unbilled.offer_id);
         sums.entry(key).or_default().add(unbilled.tally)?;
     }
@@ -240,6 +281,15 @@ fn lines_of(source: &Source<'_>, own: Period, currency: Currency) -> Result<Vec<
     Ok(lines)
 }
 
+/// The part of the own period that ends on a day up to which a run has left the book out, or the part after the last of
+/// them.
+fn rolled_over(own: Period, left_through: &[Day], end: Option<Day>) -> Period {
+    let inside = |day: &&Day| **day >= own.start && **day < own.end;
+    let before = left_through.iter().filter(inside).filter(|day| end.is_none_or(|end| **day < end)).max();
+    let start = before.map_or(own.start, |day| day.plus_days(1));
+    Period { start, end: end.unwrap_or(own.end) }
+}
+
 /// A line that bills an amount of a book, converted where the invoice has another currency.
 fn line(
     source: &Source<'_>,
@@ -256,7 +306,7 @@ fn line(
             (rate.convert(rounded, currency)?.units(), Some(converted))
         }
     };
-    Ok(PlannedLine { line_type, offer_id, period, taken, units, converted })
+    Ok(PlannedLine { line_type, offer_id, period, taken, units, converted, comment: String::new(), tax: None })
 }
 
 /// The periods to which earlier days are assigned: those of the book's invoices, and the gaps between them as far as

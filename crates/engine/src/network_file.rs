@@ -4,6 +4,7 @@
 //! nothing is deleted. Everything is read and checked before anything is written, and all of it is written in one
 //! transaction. The file comes as JSON; who reads TOML turns it into JSON first.
 
+mod bonuses;
 mod file;
 mod party_plan;
 mod plan;
@@ -44,8 +45,6 @@ pub struct NetworkFileReport {
     pub network_created: bool,
     /// What became of the entries of each list, by the list's key in the file.
     pub counts: Vec<(&'static str, EntryCounts)>,
-    /// What the user should know although it is no mistake.
-    pub warnings: Vec<String>,
 }
 
 impl Engine {
@@ -69,7 +68,6 @@ impl Engine {
         {
             found.add("network.name", format!("the file is for {name:?}, and {chosen:?} was chosen"));
         }
-        let warnings = rules::warnings(file.parties.iter().map(|party| (party.kind, party.id, &party.rules)));
         self.store.write(|tx| {
             let mut problems = found.clone();
             let target = Target::find(tx, chosen, &file, &mut problems)?;
@@ -83,7 +81,7 @@ impl Engine {
             let network_created = target.existing().is_none();
             let network = target.write(tx, now, &file)?;
             let counts = plan.write(tx, network.network_id, now)?;
-            Ok(Ok(NetworkFileReport { network, network_created, counts, warnings: warnings.clone() }))
+            Ok(Ok(NetworkFileReport { network, network_created, counts }))
         })
     }
 }

@@ -1,6 +1,9 @@
 //! The rules by which a party is billed, as its row holds them.
 
 use quittance_domain::cycle::CycleStarts;
+use quittance_domain::invoice::LineType;
+use quittance_domain::percent::Percent;
+use quittance_domain::tax::{TAXED, Tax};
 use quittance_domain::time::Day;
 use quittance_store::parties::Party;
 use serde::{Deserialize, Deserializer};
@@ -40,6 +43,46 @@ pub(crate) struct PartyRules {
     /// The last day whose conversions were billed before the party moved over.
     #[serde(deserialize_with = "day")]
     pub(crate) billed_elsewhere_through: Option<Day>,
+    pub(crate) referrer: Option<Referrer>,
+    tax: TaxRule,
+}
+
+/// Who has referred an affiliate, and what that one is paid for it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Referrer {
+    pub(crate) affiliate: i64,
+    pub(crate) percent: Option<String>,
+    #[serde(default)]
+    pub(crate) basis: Basis,
+    pub(crate) fee: Option<String>,
+    pub(crate) threshold: Option<String>,
+    #[serde(default, deserialize_with = "day")]
+    pub(crate) until: Option<Day>,
+}
+
+/// What a referrer's share is of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Basis {
+    /// What the referred affiliate is billed for its conversions.
+    #[default]
+    Payout,
+    /// What they bring.
+    Revenue,
+    /// The difference.
+    Margin,
+    /// Nothing: a fee, once.
+    Flat,
+}
+
+/// How a party is taxed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct TaxRule {
+    mode: Option<String>,
+    rate: Option<String>,
+    text: Option<String>,
+    lines: Option<Vec<String>>,
 }
 
 /// Where bi-weekly periods count from unless something else is said: a Monday.
@@ -51,6 +94,24 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option
 }
 
 impl PartyRules {
+    /// How the party's invoices are taxed.
+    pub(crate) fn tax(&self) -> Option<Tax> {
+        let text = |default: &str| self.tax.text.clone().filter(|text| !text.is_empty()).unwrap_or(default.to_owned());
+        let (rate, text) = match self.tax.mode.as_deref() {
+            Some("rate") => {
+                let rate = self.tax.rate.as_deref().unwrap_or("0");
+                (rate, text(&format!("Tax {rate} %")))
+            }
+            Some("reverse_charge") => ("0", text("Reverse charge")),
+            Some("exempt") => ("0", text("Exempt from tax")),
+            _ => return None,
+        };
+        let named =
+            self.tax.lines.as_ref().map(|lines| lines.iter().filter_map(|word| LineType::parse(word)).collect());
+        let percent = Percent::parse(rate).ok()?;
+        Some(Tax { percent, lines: named.unwrap_or_else(|| TAXED.to_vec()), text })
+    }
+
     /// On which days the periods of the party's cycle start.
     pub(crate) fn starts(&self, week_start: u8) -> CycleStarts {
         let (year, month, day) = ANCHOR;

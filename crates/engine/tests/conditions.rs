@@ -185,6 +185,33 @@ both_databases! {
         assert_eq!(invoices(&network, &report), ["1 2026-02-01..2026-03-31 300"]);
     }
 
+    /// January and February are below the minimum; the invoice that takes them in the end shows each.
+    fn what_rolls_over_keeps_its_periods(database) {
+        let mut network = network(database);
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"minimum_payment":"50"}"#);
+        network.approve("a 1 1 2026-01-05 10.00\nb 1 2 2026-01-06 5.00");
+        assert_eq!(bill(&network, &january()).skipped[0].reason, "below_minimum");
+        network.at("2026-03-05");
+        network.approve("c 1 1 2026-02-05 20.00");
+        assert_eq!(bill(&network, &RunRequest::payable_through(day("2026-02-28"))).skipped[0].units, 35_000_000);
+        network.at("2026-04-05");
+        network.approve("d 1 1 2026-03-05 40.00\ne 1 1 2026-01-31 1.00");
+        let report = bill(&network, &RunRequest::payable_through(day("2026-03-31")));
+        assert_eq!(invoices(&network, &report), ["1 2026-01-05..2026-03-31 7600"]);
+        let lines = network.engine.invoice_lines(&network.call, InvoiceId::new(1)).unwrap();
+        let shown: Vec<_> =
+            lines.iter().map(|l| format!("{} {} {}", l.offer_id.unwrap(), l.period, l.units / 10_000)).collect();
+        assert_eq!(shown, [
+            "1 2026-01-05..2026-01-31 1100",
+            "2 2026-01-05..2026-01-31 500",
+            "1 2026-02-01..2026-02-28 2000",
+            "1 2026-03-01..2026-03-31 4000",
+        ]);
+        let off = quittance_engine::invoices::TakeOffRequest::Conversions(vec!["c".to_owned()]);
+        assert_eq!(network.engine.take_off(&network.call, InvoiceId::new(1), None, &off).unwrap().billed_units, 56_000_000);
+        network.assert_verified();
+    }
+
     fn synchronizing_takes_what_changed_on_the_days_of_an_invoice(database) {
         let network = network(database);
         network.approve("a 1 1 2026-01-05 10.00\nb 1 1 2026-01-31 5.00");

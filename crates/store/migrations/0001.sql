@@ -333,6 +333,8 @@ CREATE TABLE run_skips (
   PRIMARY KEY (network_id, run_id, party_id, currency)
 ) {clustered};
 
+CREATE INDEX run_skips_by_party ON run_skips (network_id, party_id, currency, run_id);
+
 -- Negative totals that a run did not carry: documents that take of a book and bill nothing. The id is one of those of
 -- invoices; there is a row for each currency.
 CREATE TABLE write_offs (
@@ -386,7 +388,7 @@ CREATE UNIQUE INDEX invoices_by_number ON invoices (network_id, kind, number);
 
 -- `taken_units` is the exact sum of the conversions of the line, `units` that sum rounded to the minor unit. Where the
 -- conversions are in another currency than the invoice, `taken_units` is in `source_currency`, `source_units` is that sum
--- rounded, and `units` what the rate makes of it.
+-- rounded, and `units` what the rate makes of it. `tax` is the rate of a tax line and the types of the lines that it is on.
 CREATE TABLE invoice_lines (
   network_id {int} NOT NULL,
   kind {text} NOT NULL,
@@ -407,6 +409,7 @@ CREATE TABLE invoice_lines (
   rate {text},
   rate_day {int},
   rate_source {text},
+  tax {text},
   PRIMARY KEY (network_id, kind, party_id, invoice_id, line_no)
 ) {clustered};
 
@@ -495,6 +498,64 @@ CREATE TABLE postings (
   document_no {int} NOT NULL,
   recorded_at {int} NOT NULL,
   PRIMARY KEY (network_id, kind, party_id, entry_id, posting_no)
+) {clustered};
+
+-- What referred affiliates were billed, voids and changes negative, and the share of it that their referrer gets:
+-- `share` is a percentage, or `flat:` and a fee. `invoice_id` is the referrer's invoice that took it, 0 before.
+CREATE TABLE referrals (
+  network_id {int} NOT NULL,
+  affiliate_id {int} NOT NULL,
+  referral_no {int} NOT NULL,
+  currency {text} NOT NULL,
+  referred_id {int} NOT NULL,
+  source_invoice {int} NOT NULL,
+  units {int} NOT NULL,
+  share {text} NOT NULL,
+  threshold_units {int} NOT NULL,
+  epoch {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  recorded_at {int} NOT NULL,
+  PRIMARY KEY (network_id, affiliate_id, referral_no)
+) {clustered};
+
+CREATE INDEX referrals_pending ON referrals (network_id, affiliate_id, currency) WHERE invoice_id = 0;
+CREATE INDEX referrals_by_source ON referrals (network_id, source_invoice);
+CREATE INDEX referrals_by_invoice ON referrals (network_id, invoice_id);
+
+-- What parties were owed, or owed, when the network moved over: in the ledger from then on, and on the next invoice.
+CREATE TABLE opening_balances (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  currency {text} NOT NULL,
+  units {int} NOT NULL,
+  day {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  recorded_at {int} NOT NULL,
+  recorded_by {text} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, currency)
+) {clustered};
+
+-- Volume bonuses, as JSON, and what invoices counted and paid for them by calendar month.
+CREATE TABLE bonuses (
+  network_id {int} NOT NULL,
+  bonus_id {int} NOT NULL,
+  rules {text} NOT NULL,
+  PRIMARY KEY (network_id, bonus_id)
+) {clustered};
+
+CREATE TABLE invoice_bonuses (
+  network_id {int} NOT NULL,
+  kind {text} NOT NULL,
+  party_id {int} NOT NULL,
+  invoice_id {int} NOT NULL,
+  bonus_id {int} NOT NULL,
+  month {int} NOT NULL,
+  currency {text} NOT NULL,
+  conversions {int} NOT NULL,
+  units {int} NOT NULL,
+  bonus_units {int} NOT NULL,
+  PRIMARY KEY (network_id, kind, party_id, invoice_id, bonus_id, month, currency)
 ) {clustered};
 
 CREATE TABLE api_keys (

@@ -13,6 +13,7 @@ pub mod changes;
 pub mod conversions;
 pub mod dialect;
 mod error;
+pub mod extras;
 pub mod idempotency;
 pub mod invoices;
 pub mod keys;

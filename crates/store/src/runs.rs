@@ -1,9 +1,9 @@
 //! Billing runs: what was asked, how far they are, what they issued and left out.
 
-use quittance_domain::accrual::Cut;
+use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId, RunId};
-use quittance_domain::time::Timestamp;
+use quittance_domain::time::{Day, Timestamp};
 
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
@@ -26,6 +26,9 @@ statements! {
     TOTALS = "SELECT currency, invoices, units FROM run_totals WHERE network_id = $1 AND run_id = $2 ORDER BY currency";
     SKIPS = "SELECT party_id, currency, units, reason FROM run_skips WHERE network_id = $1 AND run_id = $2 \
         ORDER BY party_id, currency";
+    LEFT_THROUGH = "SELECT s.party_id, s.currency, r.through_day FROM run_skips s {by:run_skips_by_party} JOIN runs r \
+        ON r.network_id = s.network_id AND r.run_id = s.run_id WHERE s.network_id = $1 AND s.party_id {in:2} \
+        AND r.kind = $3 ORDER BY s.party_id, s.currency, r.through_day";
 }
 
 bulks! {
@@ -228,4 +231,22 @@ pub fn skips(tx: &mut dyn Tx, network: NetworkId, run_id: RunId) -> Result<Vec<R
         })
     };
     rows.iter().map(skip).collect()
+}
+
+/// Up to which days runs have left books of some parties out, by book and day.
+///
+/// # Errors
+/// What the database says.
+pub fn left_through(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+) -> Result<Vec<(Book, Day)>> {
+    let params = [network.get().into(), Param::Ints(parties), kind.as_str().into()];
+    let left = |row: &Row| {
+        let book = Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? };
+        Ok((book, day(row.int(2)?)?))
+    };
+    tx.query(LEFT_THROUGH, &params)?.iter().map(left).collect()
 }

@@ -2,8 +2,8 @@
 
 use crate::dialect::Dialect;
 use crate::{
-    accruals, audit, changes, conversions, idempotency, invoices, keys, ledger, networks, parties, rates, runs, takes,
-    write_offs,
+    accruals, audit, changes, conversions, extras, idempotency, invoices, keys, ledger, networks, parties, rates, runs,
+    takes, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -36,6 +36,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
     let plain = [
         accruals::STATEMENTS,
         conversions::STATEMENTS,
+        extras::STATEMENTS,
         idempotency::STATEMENTS,
         invoices::STATEMENTS,
         invoices::history::STATEMENTS,
@@ -60,6 +61,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         accruals::BULKS,
         changes::BULKS,
         conversions::BULKS,
+        extras::BULKS,
         invoices::BULKS,
         invoices::history::BULKS,
         invoices::lines::BULKS,

@@ -40,7 +40,6 @@ impl ImportNetwork {
                 Ok(Exit::Failed)
             }
             Ok(report) => {
-                report.warnings.iter().for_each(|warning| failure::warn(warning));
                 print(context, &report)?;
                 Ok(Exit::Done)
             }
@@ -106,7 +105,6 @@ fn print(context: &Context, report: &NetworkFileReport) -> anyhow::Result<()> {
             });
             answer.insert((*key).to_owned(), counts);
         }
-        answer.insert("warnings".to_owned(), json!(report.warnings));
         return output::json(&Value::Object(answer));
     }
     let made = if report.network_created { "made network" } else { "network" };

@@ -2,6 +2,7 @@
 
 pub(crate) mod bill;
 pub(crate) mod demo;
+pub(crate) mod import_balances;
 pub(crate) mod import_conversions;
 pub(crate) mod import_network;
 pub(crate) mod import_rates;

@@ -18,10 +18,12 @@ use quittance_store::runs::RunSkip;
 use quittance_store::{Tx, invoices};
 
 use super::entries::Choosing;
+use super::extras::{Pending, Taken};
 use super::facts::{Facts, Setup};
-use super::sums::{Class, Limits, UnbilledSum, first_day, limits, unbilled_sums};
+use super::sums::{Class, Limits, UnbilledSum, UnbilledSums, first_day, limits, unbilled_sums};
 use super::{FirstDay, RunRequest};
 use crate::error::Result;
+use crate::party_rules::PartyRules;
 
 /// What an invoice takes of a book.
 pub(super) struct BookTake {
@@ -48,6 +50,8 @@ pub(super) struct Decided {
     pub(super) invoice: PlannedInvoice,
     /// What it takes: of the book in its currency, or of all of the party's.
     pub(super) takes: Vec<BookTake>,
+    /// What it takes besides conversions.
+    pub(super) extras: Taken,
 }
 
 /// The decisions for some books.
@@ -58,6 +62,7 @@ pub(super) struct Decisions {
     pub(super) give_up: Vec<GivenUp>,
     /// The parties of the books, for what an invoice keeps of them.
     pub(super) parties: HashMap<i64, Party>,
+    pub(super) rules: HashMap<i64, PartyRules>,
 }
 
 /// The books that one invoice bills: one, or all of a party that has everything converted.
@@ -83,13 +88,16 @@ pub(super) fn decide(
     let groups = groups(&facts, books);
     let states: Vec<BookState> = groups.iter().flat_map(|group| group.states.iter().copied()).collect();
     let limits = limits(tx, setup.network, request, &facts, &states)?;
-    let sums = unbilled_sums(tx, setup.network, request, &states, &limits, cut)?;
+    let sums = unbilled_sums(tx, setup.network, request, &states, &limits, cut, !setup.bonuses.is_empty())?;
+    let pending = Pending::load(tx, setup.network, request.kind, &ids, cut.epoch, &sums.months)?;
     let mut decisions = Decisions::default();
     for group in &groups {
-        let deciding = Deciding { tx, setup, request, cut, facts: &facts, limits: &limits, sums: &sums, group };
+        let deciding =
+            Deciding { tx, setup, request, cut, facts: &facts, limits: &limits, sums: &sums, pending: &pending, group };
         deciding.decide(&mut decisions)?;
     }
     decisions.parties = facts.parties;
+    decisions.rules = facts.rules;
     Ok(decisions)
 }
 
@@ -119,18 +127,23 @@ struct Deciding<'a> {
     cut: Cut,
     facts: &'a Facts,
     limits: &'a HashMap<Book, Limits>,
-    sums: &'a HashMap<Book, Vec<UnbilledSum>>,
+    sums: &'a UnbilledSums,
+    pending: &'a Pending,
     group: &'a Group,
 }
 
 impl Deciding<'_> {
+    fn left_through(&self, book: Book) -> &[Day] {
+        self.limits.get(&book).map_or(&[], |limits| &limits.left_through)
+    }
+
     fn sums(&self, book: Book) -> &[UnbilledSum] {
-        self.sums.get(&book).map_or(&[], Vec::as_slice)
+        self.sums.of_book.get(&book).map_or(&[], Vec::as_slice)
     }
 
     fn decide(mut self, decisions: &mut Decisions) -> Result<()> {
         let group = self.group;
-        if group.states.iter().all(|state| self.sums(state.book).is_empty()) {
+        if !self.pending.has(group.book) && group.states.iter().all(|state| self.sums(state.book).is_empty()) {
             return Ok(());
         }
         let mut takings = Vec::new();
@@ -142,6 +155,7 @@ impl Deciding<'_> {
         if group.converts && takings.iter().zip(&rates).any(lacks_rate) {
             return self.skip_each(&takings, decisions);
         }
+        let extras = self.extras(&rates)?;
         let sources: Vec<Source<'_>> = takings
             .iter()
             .zip(rates)
@@ -151,9 +165,13 @@ impl Deciding<'_> {
                 billed_periods: &taking.billed_periods,
                 remainder_units: self.facts.remainders.get(&taking.take.before.book).copied().unwrap_or(0),
                 unbilled: &taking.unbilled,
+                left_through: self.left_through(taking.take.before.book),
             })
             .collect();
+        let tax = self.facts.rules.get(&group.book.party_id).and_then(PartyRules::tax);
         let situation = Situation {
+            extras: &extras.lines,
+            tax: tax.as_ref(),
             currency: group.book.currency,
             // The start of automatic invoices is a bound, not the beginning of a period.
             from: group
@@ -171,7 +189,7 @@ impl Deciding<'_> {
             },
         };
         match plan(&situation)? {
-            Plan::Issue(invoice) => decisions.issue.push(decided(group.book, invoice, takings)),
+            Plan::Issue(invoice) => decisions.issue.push(decided(group.book, invoice, takings, extras)),
             Plan::Skip { reason: SkipReason::NotPositive, total_units }
                 if total_units < 0 && !self.setup.settings.carry_negatives =>
             {
@@ -185,6 +203,19 @@ impl Deciding<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What the invoice takes besides conversions. One whose conversions are chosen takes none of it but by sum of all.
+    fn extras(&self, rates: &[Option<Rate>]) -> Result<Taken> {
+        if self.request.by_entry() || self.request.offers.is_some() {
+            return Ok(Taken::default());
+        }
+        let mut months = Vec::new();
+        for (state, rate) in self.group.states.iter().zip(rates) {
+            let rate = rate.as_ref().filter(|_| state.book.currency != self.group.book.currency);
+            months.extend(self.sums.months.get(&state.book).map(|of_book| (state.book, rate, of_book)));
+        }
+        self.pending.take(self.group.book, &self.setup.bonuses, &months)
     }
 
     /// The rate from a currency into the invoice's, on the run's last day.
@@ -206,11 +237,11 @@ impl Deciding<'_> {
     /// What an invoice would take of a book. It takes everything inside the run's cut, and the book keeps that cut,
     /// unless it leaves something behind there: then it picks.
     fn take(&mut self, state: &BookState) -> Result<Taking> {
-        let sums = self.sums.get(&state.book).map_or(&[][..], Vec::as_slice);
+        let sums = self.sums.of_book.get(&state.book).map_or(&[][..], Vec::as_slice);
         if self.request.by_entry() {
             return self.choose(state);
         }
-        let unbilled: Vec<Unbilled> = sums.iter().filter_map(unbilled).collect();
+        let unbilled: Vec<Unbilled> = sums.iter().filter_map(billed).collect();
         let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
         let billed_periods = match earlier || self.request.from != FirstDay::FirstUnbilled || self.request.scheduled {
             true => invoices::periods(self.tx, self.setup.network, state.book)?,
@@ -232,7 +263,7 @@ impl Deciding<'_> {
                 take: BookTake { before: *state, after, reach, left: Vec::new() },
             });
         }
-        let left = sums.iter().filter(|sum| unbilled_class(sum.class).is_none()).map(|sum| sum.first_epoch).min();
+        let left = sums.iter().filter(|sum| billed(sum).is_none()).map(|sum| sum.first_epoch).min();
         let after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..after };
         let reach = Reach { cut, pick: None };
         Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach, left: Vec::new() } })
@@ -284,13 +315,13 @@ struct Taking {
     take: BookTake,
 }
 
-fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>) -> Decided {
+fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>, extras: Taken) -> Decided {
     let next_start = Some(invoice.period.end.plus_days(1));
     let takes = takings.into_iter().map(|taking| {
         let after = BookState { next_start: taking.take.before.next_start.max(next_start), ..taking.take.after };
         BookTake { after, ..taking.take }
     });
-    Decided { book, takes: takes.collect(), invoice }
+    Decided { book, takes: takes.collect(), invoice, extras }
 }
 
 /// The days and offers of what a request takes. No more rows of these epochs come, so the offers that are there now say
@@ -317,18 +348,15 @@ fn pick(
     Pick { days, offers }
 }
 
-/// The earlier day of a class that is billed (`Some(None)`: the own period); `None` where it is not billed now.
-fn unbilled_class(class: Class) -> Option<Option<Day>> {
-    match class {
-        Class::Own => Some(None),
-        Class::Earlier(day) => Some(Some(day)),
-        Class::Unasked | Class::Held | Class::Later => None,
-    }
-}
-
-fn unbilled(sum: &UnbilledSum) -> Option<Unbilled> {
-    let earlier_day = unbilled_class(sum.class)?;
-    Some(Unbilled { offer_id: sum.offer_id, earlier_day, first_day: sum.first_day, tally: sum.tally })
+/// What is billed of a sum; `None` where it is not billed now.
+fn billed(sum: &UnbilledSum) -> Option<Unbilled> {
+    let (earlier_day, left_through) = match sum.class {
+        Class::Own(left_through) => (None, left_through),
+        Class::Earlier(day) => (Some(day), None),
+        Class::Unasked | Class::Held | Class::Later => return None,
+    };
+    let UnbilledSum { offer_id, first_day, tally, .. } = *sum;
+    Some(Unbilled { offer_id, earlier_day, left_through, first_day, tally })
 }
 
 fn skip(book: Book, reason: SkipReason, units: i64) -> RunSkip {

@@ -68,8 +68,12 @@ impl Chosen {
     fn take(&mut self, row: &AccrualRow, class: Class, tally: Tally) {
         let Bucket { place, offer_id, .. } = row.key.bucket;
         let day = place.posting_day;
-        let earlier_day = if let Class::Earlier(day) = class { Some(day) } else { None };
-        self.unbilled.push(Unbilled { offer_id, earlier_day, first_day: day, tally });
+        let (earlier_day, left_through) = match class {
+            Class::Earlier(day) => (Some(day), None),
+            Class::Own(left_through) => (None, left_through),
+            _ => (None, None),
+        };
+        self.unbilled.push(Unbilled { offer_id, earlier_day, left_through, first_day: day, tally });
         self.last_day = self.last_day.max(Some(day));
     }
 
@@ -119,10 +123,10 @@ impl Choosing<'_> {
             .into_iter()
             .filter(|row| !state.cut.holds(row.key.bucket.place))
             .filter_map(|row| Some((row, self.limits.class(self.request, self.cut, &row.key.bucket)?)))
-            .filter(|(_, class)| matches!(class, Class::Own | Class::Earlier(_)))
+            .filter(|(_, class)| matches!(class, Class::Own(_) | Class::Earlier(_)))
             .collect();
         // Differences to earlier periods first, then day by day.
-        rows.sort_by_key(|(row, class)| (*class == Class::Own, row.key.bucket.place.posting_day, row.key));
+        rows.sort_by_key(|(row, class)| (matches!(class, Class::Own(_)), row.key.bucket.place.posting_day, row.key));
         match self.request.sum {
             None => self.filter(&rows),
             Some(sum) => self.up_to(sum.units(), &rows),
@@ -160,7 +164,7 @@ impl Choosing<'_> {
     fn up_to(&mut self, sum_units: i64, rows: &[(AccrualRow, Class)]) -> Result<Chosen> {
         let mut chosen = Chosen::default();
         let mut reached = 0_i128;
-        let own = rows.partition_point(|(_, class)| *class != Class::Own);
+        let own = rows.partition_point(|(_, class)| !matches!(class, Class::Own(_)));
         for (row, class) in &rows[..own] {
             if let Some(tally) = self.filter_row(row, &mut chosen)? {
                 reached += i128::from(tally.units);

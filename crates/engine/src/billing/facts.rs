@@ -13,6 +13,7 @@ use quittance_store::{Tx, invoices, rates};
 
 use super::RunRequest;
 use super::entries::Wanted;
+use super::extras::BonusRules;
 use crate::error::Result;
 use crate::party_rules::{CurrencyPolicy, PartyRules};
 use crate::settings::Settings;
@@ -23,6 +24,8 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     currencies: HashMap<Currency, Option<i64>>,
     systems: HashMap<i64, PaymentSystem>,
+    /// The volume bonuses.
+    pub(super) bonuses: Vec<BonusRules>,
     /// What is wanted of single conversions.
     pub(super) wanted: Wanted,
     /// The rates of the run's last day and as far before it as they may be old.
@@ -41,7 +44,8 @@ impl Setup {
         let systems = parties::systems(tx, network)?.into_iter().map(|s| (s.system_id, s)).collect();
         let currencies = parties::currencies(tx, network)?.into_iter().collect();
         let rates = rates::table(tx, network, through.plus_days(-settings.rate_max_age_days), through)?;
-        Ok(Setup { network, settings, currencies, systems, wanted, rates })
+        let bonuses = BonusRules::all(tx, network)?;
+        Ok(Setup { network, settings, currencies, systems, bonuses, wanted, rates })
     }
 }
 

@@ -21,6 +21,8 @@ use quittance_store::write_offs::{self, WriteOff};
 use quittance_store::{Tx, networks};
 
 use super::decide::{BookTake, Decided, Decisions, GivenUp};
+use super::extras;
+use crate::Call;
 use crate::error::Result;
 use crate::give_back;
 use crate::invoices::booking;
@@ -35,6 +37,7 @@ pub(super) struct Header<'a> {
     pub(super) run_id: RunId,
     /// The present epoch, locked: where what is left of a taken day goes.
     pub(super) epoch: i64,
+    pub(super) call: &'a Call,
     pub(super) actor: &'a str,
     pub(super) now: Timestamp,
     pub(super) posting_day: Day,
@@ -84,7 +87,15 @@ pub(super) fn issue(
         let left = decided.takes.iter().flat_map(|take| &take.left);
         let left: Vec<TakeOff> = left.map(|left| TakeOff { given_epoch: header.epoch, ..left.clone() }).collect();
         give_back::leave(tx, network, &issued.invoice, header.epoch, &left)?;
+        extras::mark(tx, network, &issued.invoice, &decided.extras)?;
     }
+    let mut referrals = Vec::new();
+    for Issued { invoice, lines, .. } in &issued {
+        if let Some(rules) = decisions.rules.get(&invoice.book.party_id) {
+            referrals.extend(extras::refer(rules, invoice, lines)?);
+        }
+    }
+    extras::add_referrals(tx, header.call, header.epoch, &referrals)?;
     Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
 }
 
@@ -203,7 +214,8 @@ fn line(header: &Header<'_>, line_no: i64, planned: &PlannedLine) -> Line {
         taken: planned.taken,
         units: planned.units,
         converted: planned.converted.clone(),
-        comment: String::new(),
+        comment: planned.comment.clone(),
+        tax: planned.tax.clone(),
         created_at: header.now,
     }
 }

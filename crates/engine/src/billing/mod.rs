@@ -2,6 +2,7 @@
 
 mod decide;
 mod entries;
+pub(crate) mod extras;
 pub(crate) mod facts;
 pub(crate) mod issue;
 mod run;

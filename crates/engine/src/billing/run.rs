@@ -278,6 +278,7 @@ impl Work<'_> {
             kind: self.request.kind,
             run_id,
             epoch: 0,
+            call: self.call,
             actor: &self.call.actor,
             now: self.call.now,
             posting_day,

@@ -8,8 +8,9 @@ use quittance_domain::money::MoneyError;
 use quittance_domain::period::Period;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
-use quittance_store::{Tx, invoices, takes};
+use quittance_store::{Tx, invoices, runs, takes};
 
+use super::extras::Months;
 use super::facts::Facts;
 use super::{FirstDay, RunRequest};
 use crate::error::Result;
@@ -17,8 +18,9 @@ use crate::error::Result;
 /// What becomes of a row in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Class {
-    /// Billed: a day from the book's next start on, up to the run's last day.
-    Own,
+    /// Billed: a day from the book's next start on, up to the run's last day; with the last day of the period in which a
+    /// run has left it out, if one has.
+    Own(Option<Day>),
     /// Billed: one day before the book's next start.
     Earlier(Day),
     /// Left: the request does not ask for it.
@@ -49,6 +51,8 @@ pub(super) struct Limits {
     from: Option<Day>,
     /// What picks have taken already.
     picks: Vec<Reach>,
+    /// Up to which days runs have left the book out since its last invoice, in order.
+    pub(super) left_through: Vec<Day>,
     /// The periods of its invoices, where the request names a first day.
     billed_periods: Vec<Period>,
 }
@@ -74,7 +78,7 @@ impl Limits {
         } else if earlier {
             Class::Earlier(day)
         } else {
-            Class::Own
+            Class::Own(self.left_through.iter().copied().find(|left| day <= *left))
         })
     }
 }
@@ -101,7 +105,35 @@ pub(super) fn limits(
             limits.entry(book).or_default().billed_periods.push(period);
         }
     }
+    if !request.is_unbound() {
+        roll_over(tx, network, request, &parties, &mut limits)?;
+    }
     Ok(limits)
+}
+
+/// How many periods that were left out have lines of their own; older ones are together.
+const LEFT_OUT_MAX: usize = 12;
+
+/// What runs have left out since the last invoice rolls over with its periods.
+fn roll_over(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    request: &RunRequest,
+    parties: &[i64],
+    limits: &mut HashMap<Book, Limits>,
+) -> Result<()> {
+    for (book, through) in runs::left_through(tx, network, request.kind, parties)? {
+        let Some(of_book) = limits.get_mut(&book) else { continue };
+        let since = of_book.next_start.is_none_or(|next| through >= next) && through < request.through;
+        if since && of_book.left_through.last() != Some(&through) {
+            of_book.left_through.push(through);
+        }
+    }
+    for of_book in limits.values_mut() {
+        let more = of_book.left_through.len().saturating_sub(LEFT_OUT_MAX);
+        of_book.left_through.drain(..more);
+    }
+    Ok(())
 }
 
 fn parties(books: &[BookState]) -> Vec<i64> {
@@ -124,12 +156,24 @@ pub(super) fn first_day(request: &RunRequest, facts: &Facts, state: &BookState) 
 
 /// The sums of one book while its rows come in.
 #[derive(Default)]
-struct OfBook(HashMap<(OfferId, Class), UnbilledSum>);
+struct OfBook {
+    sums: HashMap<(OfferId, Class), UnbilledSum>,
+    months: Months,
+}
 
 impl OfBook {
-    fn add(&mut self, bucket: Bucket, tally: Tally, class: Class) -> std::result::Result<(), MoneyError> {
+    fn add(
+        &mut self,
+        bucket: Bucket,
+        tally: Tally,
+        class: Class,
+        by_month: bool,
+    ) -> std::result::Result<(), MoneyError> {
         let Bucket { place, offer_id, .. } = bucket;
-        let sum = self.0.entry((offer_id, class)).or_insert(UnbilledSum {
+        if by_month && matches!(class, Class::Own(_) | Class::Earlier(_)) {
+            self.months.entry((offer_id, place.posting_day.first_of_month())).or_default().add(tally)?;
+        }
+        let sum = self.sums.entry((offer_id, class)).or_insert(UnbilledSum {
             offer_id,
             class,
             tally: Tally::default(),
@@ -140,6 +184,14 @@ impl OfBook {
         sum.first_epoch = sum.first_epoch.min(place.epoch);
         sum.tally.add(tally)
     }
+}
+
+/// What is unbilled in some books.
+#[derive(Default)]
+pub(super) struct UnbilledSums {
+    pub(super) of_book: HashMap<Book, Vec<UnbilledSum>>,
+    /// What is billed of them by calendar month, where there are volume bonuses.
+    pub(super) months: HashMap<Book, Months>,
 }
 
 /// The unbilled sums of some books, as a run with this cut sees them.
@@ -153,7 +205,8 @@ pub(super) fn unbilled_sums(
     books: &[BookState],
     limits: &HashMap<Book, Limits>,
     cut: Cut,
-) -> Result<HashMap<Book, Vec<UnbilledSum>>> {
+    by_month: bool,
+) -> Result<UnbilledSums> {
     let parties = parties(books);
     let mut sums: HashMap<Book, OfBook> = HashMap::new();
     // Buckets of one book mostly come together: what it needs is looked up once.
@@ -170,7 +223,7 @@ pub(super) fn unbilled_sums(
         // A book that is not asked for has no limits.
         let Some((_, Some(limits), of_book)) = &mut open else { return Ok(()) };
         let Some(class) = limits.class(request, cut, &bucket) else { return Ok(()) };
-        if let Err(error) = of_book.add(bucket, tally, class) {
+        if let Err(error) = of_book.add(bucket, tally, class, by_month) {
             overflow.get_or_insert(error);
         }
         Ok(())
@@ -179,5 +232,12 @@ pub(super) fn unbilled_sums(
         return Err(overflow.into());
     }
     sums.extend(open.map(|(book, _, of_book)| (book, of_book)));
-    Ok(sums.into_iter().map(|(book, of_book)| (book, of_book.0.into_values().collect())).collect())
+    let mut unbilled = UnbilledSums::default();
+    for (book, OfBook { sums, months }) in sums {
+        unbilled.of_book.insert(book, sums.into_values().collect());
+        if !months.is_empty() {
+            unbilled.months.insert(book, months);
+        }
+    }
+    Ok(unbilled)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use quittance_domain::accrual::Book;
+use quittance_domain::accrual::{Book, Tally};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::{LineType, VoidReason};
@@ -10,10 +10,11 @@ use quittance_domain::money::{Money, Rounding, sum_units};
 use quittance_domain::planner::span_of;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::invoices::{self, Invoice, Line, Voided};
-use quittance_store::takes;
+use quittance_store::{extras, takes};
 use serde_json::json;
 
 use super::change::{Change, booking};
+use crate::billing::extras::{count_again, referred_again};
 use crate::error::{Error, Result};
 use crate::give_back::{self, LineSlot, TakeOffRequest, TakenOff};
 use crate::{Call, Engine};
@@ -148,7 +149,10 @@ impl Change<'_> {
         self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
         let epoch = give_back::give_back_all(self.tx, self.call.network, &self.invoice)?;
         self.invoice.voided = Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
-        let billed = booking(self.invoice.book, &self.lines()?);
+        let lines = self.lines()?;
+        referred_again(self.tx, self.call, self.present.epoch, self.invoice.invoice_id, &lines, &[])?;
+        extras::release(self.tx, self.call.network, self.invoice.book, self.invoice.invoice_id)?;
+        let billed = booking(self.invoice.book, &lines);
         self.book("void", 0, self.today, &billed.reversed())?;
         self.record("voided", &json!({ "reason": reason.as_str(), "text": text }))?;
         self.move_next_start()
@@ -177,10 +181,11 @@ impl Change<'_> {
             line_type: LineType::Correction,
             offer_id: None,
             period: self.invoice.period,
-            taken: quittance_domain::accrual::Tally::default(),
+            taken: Tally::default(),
             units: money.units(),
             converted: None,
             comment: comment.to_owned(),
+            tax: None,
             created_at: self.at(),
         };
         self.invoice.next_line += 1;
@@ -215,6 +220,8 @@ impl Change<'_> {
     fn take_off(&mut self, request: &TakeOffRequest) -> Result<()> {
         self.state.may_take_off()?;
         let taken = give_back::take_off(self.tx, self.call.network, &self.invoice, request)?;
+        let less = taken.iter().map(|(slot, t)| (*slot, Tally { units: -t.units, conversions: -t.conversions }));
+        count_again(self.tx, self.call.network, &self.invoice, less)?;
         let before = self.lines()?;
         self.shrink_lines(before.clone(), &taken)?;
         let units = sum_units(taken.values().map(|tally| tally.units))?;
@@ -233,7 +240,7 @@ impl Change<'_> {
         let mut changed = BTreeSet::new();
         for (slot, tally) in taken {
             let Some(index) = line_of(&lines, &self.invoice, *slot) else { continue };
-            let minus = quittance_domain::accrual::Tally { units: -tally.units, conversions: -tally.conversions };
+            let minus = Tally { units: -tally.units, conversions: -tally.conversions };
             lines[index].taken.add(minus)?;
             changed.insert(index);
         }

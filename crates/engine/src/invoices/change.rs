@@ -2,7 +2,7 @@
 
 use quittance_domain::accrual::Book;
 use quittance_domain::ids::{EntryId, InvoiceId};
-use quittance_domain::invoice::{InvoiceState, InvoiceStatus, VoidReason};
+use quittance_domain::invoice::{InvoiceState, InvoiceStatus, LineType, VoidReason};
 use quittance_domain::ledger::Booking;
 use quittance_domain::money::{Money, MoneyError, sum_units};
 use quittance_domain::time::{Day, Timestamp};
@@ -12,6 +12,7 @@ use quittance_store::networks::Present;
 use quittance_store::{Tx, accruals, networks};
 use serde_json::{Value, json};
 
+use crate::billing::extras::referred_again;
 use crate::billing::issue::ENTRY_IDS;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
@@ -132,10 +133,27 @@ impl<'t> Change<'t> {
 
     /// Takes over what the lines bill now, and books the difference to what they billed before.
     pub(super) fn rebill(&mut self, before: &[Line]) -> Result<()> {
+        self.tax_again()?;
         let after = self.lines()?;
         self.invoice.billed_units = sum_units(after.iter().map(|line| line.units))?;
+        referred_again(self.tx, self.call, self.present.epoch, self.invoice.invoice_id, before, &after)?;
         let difference = booking(self.invoice.book, &after).less(booking(self.invoice.book, before));
         self.book("adjust", self.invoice.version + 1, self.today, &difference)
+    }
+
+    /// Brings the tax line up to date with the others.
+    fn tax_again(&mut self) -> Result<()> {
+        let lines = self.lines()?;
+        for line in lines.iter().filter(|line| line.line_type == LineType::Tax) {
+            let Some(tax) = &line.tax else { continue };
+            let units =
+                tax.on(lines.iter().map(|line| (line.line_type, line.units)), self.invoice.book.currency)?.units();
+            if units != line.units {
+                let line = Line { units, ..line.clone() };
+                invoices::update_line(self.tx, self.call.network, self.invoice.place(), &line)?;
+            }
+        }
+        Ok(())
     }
 
     /// Appends an entry to the ledger, on a day or the first open one after it.

@@ -22,4 +22,4 @@ pub use returns::ReturnRequest;
 pub use crate::give_back::TakeOffRequest;
 pub(crate) use actions::line_of;
 pub(crate) use change::{booking, facts, issue_details};
-pub(crate) use pay::use_credit;
+pub(crate) use pay::{PAYMENT_IDS, use_credit};

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
 /// The counter of a network's payments.
-const PAYMENT_IDS: &str = "payment_id";
+pub(crate) const PAYMENT_IDS: &str = "payment_id";
 /// The longest reference of a payment, in characters.
 pub(super) const REFERENCE_CHARS_MAX: usize = 255;
 /// The longest name of a rail, in characters.

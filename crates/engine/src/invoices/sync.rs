@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::actions::{line_of, round};
 use super::change::Change;
+use crate::billing::extras::count_again;
 use crate::error::Result;
 use crate::places::owner;
 use crate::{Call, Engine};
@@ -49,6 +50,11 @@ impl Change<'_> {
         for row in &taken {
             self.bill_row(&mut lines, row)?;
         }
+        let more = taken.iter().map(|row| {
+            let bucket = row.key.bucket;
+            ((bucket.book.currency, bucket.place.posting_day, bucket.offer_id), row.tally)
+        });
+        count_again(self.tx, network, &self.invoice, more)?;
         self.write_lines(&before, lines)?;
         self.rebill(&before)?;
         self.record(
@@ -108,6 +114,7 @@ impl Change<'_> {
             units: 0,
             converted,
             comment: String::new(),
+            tax: None,
             created_at: self.at(),
         };
         self.invoice.next_line += 1;

@@ -9,6 +9,7 @@ use quittance_domain::money::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::bonuses::{self, BonusEntry};
 use super::reader::{
     Patch, Problems, Table, amount, currency, cycle, email, flag, id, is_empty, one_of, plain, shown, text, whole,
 };
@@ -35,6 +36,7 @@ pub(super) struct NetworkFile {
     pub(super) systems: Vec<SystemEntry>,
     pub(super) managers: Vec<ManagerEntry>,
     pub(super) parties: Vec<PartyEntry>,
+    pub(super) bonuses: Vec<BonusEntry>,
     pub(super) offers: Vec<OfferEntry>,
 }
 
@@ -142,6 +144,8 @@ impl NetworkFile {
         }
         read.offers = entries(&mut table, "offers", problems, read_offer);
         refuse_twice(read.offers.iter().map(|e| (e.id, format!("{}.id", e.place))), problems);
+        read.bonuses = entries(&mut table, "bonuses", problems, bonuses::read);
+        refuse_twice(read.bonuses.iter().map(|e| (e.id, format!("{}.id", e.place))), problems);
         table.close(problems);
         read
     }

@@ -6,8 +6,8 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
-use quittance_store::Tx;
 use quittance_store::parties::{self, Manager, Offer, Party, PaymentMethod, PaymentSystem};
+use quittance_store::{Tx, extras};
 
 use super::EntryCounts;
 use super::file::{ManagerEntry, NetworkFile, OfferEntry, SystemEntry, minimum_amount};
@@ -15,6 +15,7 @@ use super::party_plan;
 use super::reader::{Patch, Problems};
 use crate::error::{Error, Result};
 use crate::networks::{self, Network};
+use crate::party_rules::PartyRules;
 
 /// The rows to write.
 #[derive(Debug, Default)]
@@ -27,6 +28,7 @@ pub(super) struct Plan {
     /// The affiliates whose payment methods are replaced, and by which.
     pub(super) methods: (Vec<i64>, Vec<PaymentMethod>),
     offers: Changed<Offer>,
+    bonuses: Changed<(i64, String)>,
     pub(super) moved_over: Vec<MovedOver>,
 }
 
@@ -112,6 +114,17 @@ pub(super) fn plan(
         plan.offers.take(before, row, false);
     }
     check_moved_over(tx, network, &plan.moved_over, problems)?;
+    if let Some(network) = network {
+        check_loops(tx, network.network_id, file, &known, problems)?;
+    }
+    let before: BTreeMap<i64, String> = match network {
+        Some(network) => extras::bonuses(tx, network.network_id)?.into_iter().collect(),
+        None => BTreeMap::new(),
+    };
+    for entry in &file.bonuses {
+        let old = before.get(&entry.id).map(|rules| (entry.id, rules.clone()));
+        plan.bonuses.take(old.as_ref(), (entry.id, entry.rules.to_string()), false);
+    }
     Ok(plan)
 }
 
@@ -143,6 +156,41 @@ fn check_moved_over(
     Ok(())
 }
 
+/// The longest chain of referrers that is followed.
+const REFERRERS_MAX: usize = 1_000;
+
+/// Refuses referrers who were referred, directly or by others, by whom they have referred.
+fn check_loops(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    file: &NetworkFile,
+    known: &Known,
+    problems: &mut Problems,
+) -> Result<()> {
+    for entry in file.parties.iter().filter(|entry| entry.rules.referrer.is_some_and(|id| id != entry.id)) {
+        let mut chain = vec![entry.id];
+        let mut next = entry.rules.referrer;
+        while let Some(id) = next.filter(|_| chain.len() < REFERRERS_MAX) {
+            if let Some(start) = chain.iter().position(|seen| *seen == id) {
+                if start == 0 {
+                    let text: Vec<String> = chain.iter().map(i64::to_string).collect();
+                    let detail = format!("affiliate {id} would have referred itself, by way of {}", text.join(", "));
+                    problems.add(format!("{}.referrer.affiliate", entry.place), detail);
+                }
+                break;
+            }
+            chain.push(id);
+            let row = match known.parties.get(&(PartyKind::Affiliate, id)) {
+                Some(row) => Some(row.clone()),
+                None => parties::by_ids(tx, network, PartyKind::Affiliate, &[id])?.pop(),
+            };
+            next =
+                row.map(|row| PartyRules::of(&row)).transpose()?.and_then(|rules| rules.referrer).map(|r| r.affiliate);
+        }
+    }
+    Ok(())
+}
+
 impl Plan {
     /// Where the rows of a kind of parties go.
     pub(super) fn parties(&mut self, kind: PartyKind) -> &mut Changed<Party> {
@@ -167,6 +215,7 @@ impl Plan {
         let (of, methods) = &self.methods;
         parties::replace_methods(tx, network, PartyKind::Affiliate, of, methods)?;
         parties::upsert_offers(tx, network, &self.offers.rows)?;
+        extras::put_bonuses(tx, network, &self.bonuses.rows)?;
         Ok(vec![
             ("currencies", self.currencies.counts),
             ("payment_systems", self.systems.counts),
@@ -174,6 +223,7 @@ impl Plan {
             ("advertisers", self.advertisers.counts),
             ("affiliates", self.affiliates.counts),
             ("offers", self.offers.counts),
+            ("bonuses", self.bonuses.counts),
         ])
     }
 }

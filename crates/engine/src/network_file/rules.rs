@@ -1,10 +1,10 @@
 //! The rules by which a party is billed: read, and checked in form and against each other.
 
-use std::collections::BTreeMap;
-
 use quittance_domain::conversion::DefaultAmount;
 use quittance_domain::cycle::BillingCycle;
 use quittance_domain::ids::PartyKind;
+use quittance_domain::percent::Percent;
+use quittance_domain::tax::TAXED;
 use quittance_domain::time::Day;
 use serde_json::{Map, Value, json};
 
@@ -107,43 +107,12 @@ impl RuleChanges {
         }
         Value::Object(rules).to_string()
     }
-
-    /// The keys that are set to something other than their default.
-    fn set(&self) -> impl Iterator<Item = &str> {
-        self.changes.iter().filter(|(key, value)| !is_default(key, value)).map(|(key, _)| key.as_str())
-    }
 }
 
 /// Whether invoices are made by the schedule, by a party's rules.
 pub(super) fn is_automatic(rules: &str) -> bool {
     let rules: Map<String, Value> = serde_json::from_str(rules).unwrap_or_default();
     rules.get("auto_invoice").and_then(Value::as_bool) == Some(true)
-}
-
-fn is_default(key: &str, value: &Value) -> bool {
-    match key {
-        _ if value.is_null() => true,
-        "tax" => value.get("mode").is_none_or(|mode| mode == "none"),
-        "referrer" => false,
-        // This version acts on them.
-        _ => true,
-    }
-}
-
-/// One warning for each rule that somebody has set, with whom it was set for.
-pub(super) fn warnings<'a>(parties: impl Iterator<Item = (PartyKind, i64, &'a RuleChanges)>) -> Vec<String> {
-    let mut set: BTreeMap<(&str, PartyKind), Vec<i64>> = BTreeMap::new();
-    for (kind, party, rules) in parties {
-        rules.set().for_each(|key| set.entry((key, kind)).or_default().push(party));
-    }
-    let warning = |((key, kind), ids): ((&str, PartyKind), Vec<i64>)| {
-        const NAMED_MAX: usize = 5;
-        let more = if ids.len() > NAMED_MAX { format!(" and {} more", ids.len() - NAMED_MAX) } else { String::new() };
-        let named: Vec<String> = ids.iter().take(NAMED_MAX).map(i64::to_string).collect();
-        let of = format!("{kind} {}{more}", named.join(", "));
-        format!("{key} of {of} is stored; this version does not act on it yet")
-    };
-    set.into_iter().map(warning).collect()
 }
 
 fn json_day(value: &Value) -> Result<Value, String> {
@@ -182,14 +151,29 @@ fn check_cycle_days(rules: &Map<String, Value>, place: &str, cycle: Option<&str>
 }
 
 fn read_referrer(table: &mut Table<'_>, problems: &mut Problems) -> Value {
+    let basis = table.value("basis", problems, basis);
+    let flat = basis.as_deref() == Some("flat");
     let mut read = Map::new();
     let mut keep = |key: &str, value: Option<Value>| value.and_then(|value| read.insert(key.to_owned(), value));
     keep("affiliate", table.required("affiliate", problems, |v| id(v).map(Value::from)));
-    keep("percent", table.required("percent", problems, percent));
-    keep("basis", table.value("basis", problems, |v| one_of(&["payout"])(v).map(Value::from)));
+    if flat {
+        keep("fee", table.required("fee", problems, positive_amount));
+    } else {
+        keep("percent", table.required("percent", problems, percent));
+    }
+    keep("basis", basis.map(Value::from));
     keep("threshold", table.value("threshold", problems, positive_amount));
     keep("until", table.value("until", problems, json_day));
     Value::Object(read)
+}
+
+/// What a referrer's share is of.
+fn basis(value: &Value) -> Result<String, String> {
+    let word = one_of(&["payout", "revenue", "margin", "flat"])(value)?;
+    match word.as_str() {
+        "revenue" | "margin" => Err(format!("{word:?} is not supported by this version yet: write payout or flat")),
+        _ => Ok(word),
+    }
 }
 
 fn read_tax(table: &mut Table<'_>, problems: &mut Problems) -> Value {
@@ -207,16 +191,25 @@ fn read_tax(table: &mut Table<'_>, problems: &mut Problems) -> Value {
     keep("rate", rate);
     keep("id", table.value("id", problems, optional_text));
     keep("text", table.value("text", problems, optional_text));
+    keep("lines", table.value("lines", problems, taxed_lines));
     Value::Object(read)
+}
+
+/// The types of the lines that are taxed.
+fn taxed_lines(value: &Value) -> Result<Value, String> {
+    const KNOWN: [&str; 5] =
+        [TAXED[0].as_str(), TAXED[1].as_str(), TAXED[2].as_str(), TAXED[3].as_str(), TAXED[4].as_str()];
+    let words =
+        value.as_array().ok_or_else(|| format!("{} is no list of lines: {}", plain(value), KNOWN.join(", ")))?;
+    words.iter().map(|word| one_of(&KNOWN)(word).map(Value::from)).collect()
 }
 
 fn percent(value: &Value) -> Result<Value, String> {
     let text = amount(value)?;
-    let fits = match DefaultAmount::parse(&format!("{text}%")) {
-        Some(DefaultAmount::Percent { digits, decimals }) => i128::from(digits) <= 100 * 10_i128.pow(decimals),
-        _ => false,
-    };
-    if fits { Ok(text.into()) } else { Err(format!("{} is no percentage from \"0\" to \"100\"", shown(&text))) }
+    match Percent::parse(&text) {
+        Ok(_) => Ok(text.into()),
+        Err(_) => Err(format!("{} is no percentage from \"0\" to \"100\"", shown(&text))),
+    }
 }
 
 fn positive_amount(value: &Value) -> Result<Value, String> {

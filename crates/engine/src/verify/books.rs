@@ -6,10 +6,12 @@ use quittance_domain::accrual::{Book, Cut, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
 use quittance_domain::invoice::{InvoiceStatus, LineType, PaymentSource};
 use quittance_domain::money::{Money, Rounding};
+use quittance_domain::tax::Tax;
 use quittance_domain::time::Day;
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::audit::{self, PartyPosting};
+use quittance_store::extras::{self, OpeningBalance};
 use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff};
 use quittance_store::takes::{self, Take};
 use quittance_store::write_offs::{self, WriteOff};
@@ -30,6 +32,7 @@ struct Facts {
     takes: BTreeMap<Book, Vec<Take>>,
     invoices: BTreeMap<Book, Vec<Invoice>>,
     write_offs: HashMap<Book, Vec<WriteOff>>,
+    openings: HashMap<Book, OpeningBalance>,
     lines: HashMap<InvoiceId, Vec<Line>>,
     payments: HashMap<InvoiceId, Vec<Payment>>,
     /// What is the credit of a party, by party.
@@ -66,6 +69,9 @@ impl Facts {
             given_up.entry(book).or_default().push(write_off);
         }
         let states = accruals::books_of_parties(tx, network, kind, parties)?;
+        let mut ids: Vec<i64> = states.iter().map(|state| state.book.party_id).collect();
+        ids.dedup();
+        let openings = extras::openings_of(tx, network, kind, &ids)?;
         let (mut payments, mut credits) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for payment in invoices::payments_of_parties(tx, network, kind, parties)? {
             match payment.invoice_id {
@@ -79,6 +85,7 @@ impl Facts {
             takes: taken,
             invoices: by_book,
             write_offs: given_up,
+            openings: openings.into_iter().map(|opening| (opening.book, opening)).collect(),
             lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
             payments,
             credits,
@@ -151,6 +158,7 @@ impl BookCheck<'_> {
         }
         for invoice in self.invoices {
             self.untaken(invoice);
+            self.tax(invoice);
             self.amounts(invoice);
             history::check(invoice, list(&self.facts.history, invoice.invoice_id), self.findings);
         }
@@ -280,6 +288,19 @@ impl BookCheck<'_> {
     /// What was taken off an invoice of this book's.
     fn take_offs(&self, id: InvoiceId) -> Vec<&TakeOff> {
         list(&self.facts.take_offs, id).iter().filter(|t| t.currency == self.book.currency).collect()
+    }
+
+    /// I3: tax is the share of the lines that it is on, rounded once.
+    fn tax(&mut self, invoice: &Invoice) {
+        let lines = list(&self.facts.lines, invoice.invoice_id);
+        for line in lines.iter().filter(|line| line.line_type == LineType::Tax) {
+            let on = |tax: &Tax| tax.on(lines.iter().map(|line| (line.line_type, line.units)), invoice.book.currency);
+            if line.tax.as_ref().and_then(|tax| on(tax).ok()).map(Money::units) != Some(line.units) {
+                let text =
+                    format!("invoice {} line {}: {} is not its tax", invoice.invoice_id, line.line_no, line.units);
+                self.findings.add("I3", text);
+            }
+        }
     }
 
     /// I2: an invoice bills conversions only of books that it took something of.
@@ -456,7 +477,8 @@ impl BookCheck<'_> {
             self.documents_of(invoice, &moved, &mut wrong);
         }
         for ((id, event), _) in moved {
-            if !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
+            let of_none = id.get() == 0 || self.write_offs().iter().any(|write_off| write_off.document == id);
+            if !of_none && !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
                 wrong.push(format!("an entry ({event}) names invoice {id}, which is not there"));
             }
         }
@@ -476,7 +498,10 @@ impl BookCheck<'_> {
     ) {
         let id = invoice.invoice_id;
         let event = |name: &'static str| moved.get(&(id, name)).copied().unwrap_or_default();
-        let billed = i128::from(invoice.billed_units);
+        // An opening balance was booked when it came.
+        let lines = list(&self.facts.lines, id).iter();
+        let booked = lines.filter(|line| line.line_type != LineType::OpeningBalance);
+        let billed: i128 = booked.map(|line| i128::from(line.units)).sum();
         let of_invoice = list(&self.facts.payments, id).iter();
         let payments: Vec<&Payment> =
             of_invoice.chain(self.credits().filter(|credit| credit.about_invoice == Some(id))).collect();
@@ -518,6 +543,10 @@ impl BookCheck<'_> {
             let billed = if invoice.voided.is_some() { 0 } else { i128::from(invoice.billed_units) };
             owed += billed - i128::from(invoice.paid_units);
         }
-        owed - self.credits().map(|credit| i128::from(credit.units)).sum::<i128>()
+        let pending = self.facts.openings.get(&self.book).map_or(0, |opening| match opening.invoice_id {
+            None if opening.units > 0 => i128::from(opening.units),
+            _ => 0,
+        });
+        owed + pending - self.credits().map(|credit| i128::from(credit.units)).sum::<i128>()
     }
 }

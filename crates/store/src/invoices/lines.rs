@@ -7,6 +7,7 @@ use quittance_domain::invoice::LineType;
 use quittance_domain::period::Period;
 use quittance_domain::planner::Converted;
 use quittance_domain::rates::Rate;
+use quittance_domain::tax::Tax;
 use quittance_domain::time::Timestamp;
 
 use super::{Place, key, party_range};
@@ -18,7 +19,7 @@ use crate::tx::{Param, Row, Tx};
 macro_rules! line_columns {
     () => {
         "SELECT invoice_id, line_no, line_type, offer_id, period_start, period_end, conversions, taken_units, units, \
-         comment, created_at, source_currency, source_units, rate, rate_day, rate_source FROM invoice_lines "
+         comment, created_at, source_currency, source_units, rate, rate_day, rate_source, tax FROM invoice_lines "
     };
 }
 
@@ -45,7 +46,7 @@ bulks! {
         "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "line_no" Int, "line_type" Text,
         "offer_id" Int, "period_start" Int, "period_end" Int, "conversions" Int, "taken_units" Int, "units" Int,
         "comment" Text, "created_at" Int, "source_currency" Text, "source_units" Int, "rate" Text, "rate_day" Int,
-        "rate_source" Text
+        "rate_source" Text, "tax" Text
     ] "";
 }
 
@@ -66,8 +67,10 @@ pub struct Line {
     pub units: i64,
     /// Where the conversions are in another currency: the sum in that, and the rate.
     pub converted: Option<Converted>,
-    /// The comment of a correction.
+    /// What it is for, of lines that are not conversions.
     pub comment: String,
+    /// How a tax line came about.
+    pub tax: Option<Tax>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -90,11 +93,16 @@ impl Line {
 pub(super) struct WrittenLine<'a> {
     line: &'a Line,
     rate: Option<String>,
+    tax: Option<String>,
 }
 
 impl<'a> From<&'a Line> for WrittenLine<'a> {
     fn from(line: &'a Line) -> Self {
-        WrittenLine { line, rate: line.converted.as_ref().map(|converted| converted.rate.exact()) }
+        WrittenLine {
+            line,
+            rate: line.converted.as_ref().map(|converted| converted.rate.exact()),
+            tax: line.tax.as_ref().map(Tax::stored),
+        }
     }
 }
 
@@ -102,7 +110,7 @@ pub(super) fn push_line<'a>(
     values: &mut Vec<Param<'a>>,
     network: NetworkId,
     place: Place,
-    WrittenLine { line, rate }: &'a WrittenLine<'_>,
+    WrittenLine { line, rate, tax }: &'a WrittenLine<'_>,
 ) {
     let converted = line.converted.as_ref();
     values.extend(key(network, place));
@@ -122,6 +130,7 @@ pub(super) fn push_line<'a>(
         rate.as_ref().into(),
         converted.map(|converted| day_number(converted.rate.day)).into(),
         converted.map(|converted| &converted.rate.source).into(),
+        tax.as_ref().into(),
     ]);
 }
 
@@ -193,9 +202,16 @@ fn line(row: &Row) -> Result<Line> {
         taken: Tally { conversions: row.int(6)?, units: row.int(7)? },
         units: row.int(8)?,
         comment: row.string(9)?,
+        tax: tax(row)?,
         created_at: Timestamp::from_micros(row.int(10)?),
         converted: converted(row)?,
     })
+}
+
+fn tax(row: &Row) -> Result<Option<Tax>> {
+    let Some(stored) = row.opt_text(16)? else { return Ok(None) };
+    let tax = Tax::read(stored, row.string(9)?);
+    tax.map(Some).ok_or_else(|| Error::Corrupt(format!("tax {stored}")))
 }
 
 fn converted(row: &Row) -> Result<Option<Converted>> {

@@ -1,0 +1,48 @@
+//! `quittance import balances`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use crate::context::Context;
+use crate::failure::{self, Exit};
+use crate::output::grouped;
+
+/// A file of opening balances to import.
+#[derive(Debug, Args)]
+pub(crate) struct ImportBalances {
+    /// The file; `-` is standard input.
+    ///
+    /// CSV with the columns kind (affiliate or advertiser), party_id, currency, amount and optionally date. Above zero is
+    /// what the network owes an affiliate, or an advertiser the network: the party's next invoice has a line of it. Below
+    /// zero is the party's credit.
+    file: PathBuf,
+}
+
+impl ImportBalances {
+    /// Does it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what the engine says.
+    pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        let shown = self.file.display().to_string();
+        let input: Box<dyn std::io::Read> = match shown.as_str() {
+            "-" => Box::new(std::io::stdin()),
+            _ => Box::new(std::fs::File::open(&self.file).with_context(|| format!("cannot read {shown}"))?),
+        };
+        let engine = context.engine()?;
+        let report = engine.import_balances(&context.call(&engine)?, input)?;
+        for (line, detail) in &report.rejections {
+            failure::complain(&format!("{shown}:{line}: {detail}"));
+        }
+        let rejected = report.rejections.len();
+        let json = json!({ "created": report.created, "unchanged": report.unchanged, "rejected": rejected });
+        context.answer(&json, || {
+            let (created, unchanged) = (grouped(report.created), grouped(report.unchanged));
+            format!("opening balances: {created} new, {unchanged} known, {} rejected\n", grouped(rejected))
+        })?;
+        Ok(if rejected == 0 { Exit::Done } else { Exit::Failed })
+    }
+}

@@ -1,0 +1,364 @@
+//! What invoices bill besides conversions: shares of referrers, opening balances, volume bonuses.
+
+use quittance_domain::accrual::Book;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
+use quittance_domain::time::{Day, Timestamp};
+
+use crate::conversions::{currency, day, day_number};
+use crate::error::{Error, Result};
+use crate::networks;
+use crate::statements::{bulks, statements};
+use crate::tx::{Param, Row, Tx};
+
+/// The counter of a network's referrals.
+const REFERRAL_NUMBERS: &str = "referral_no";
+
+macro_rules! referral_columns {
+    () => {
+        "SELECT affiliate_id, currency, referred_id, source_invoice, units, share, threshold_units FROM referrals "
+    };
+}
+
+statements! {
+    PENDING_REFERRALS = concat!(referral_columns!(), "{by:referrals_pending} WHERE network_id = $1 \
+        AND affiliate_id {in:2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
+    REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
+    TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $6 WHERE network_id = $1 AND affiliate_id = $2 AND currency = $3 \
+        AND referred_id = $4 AND share = $5 AND epoch <= $7 AND invoice_id = 0";
+    RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
+    FLAT_PAID = "SELECT 1 FROM referrals WHERE network_id = $1 AND affiliate_id = $2 AND referred_id = $3 \
+        AND invoice_id <> 0 AND share = $4 LIMIT 1";
+    OPENINGS_OF = "SELECT kind, party_id, currency, units, day, invoice_id FROM opening_balances WHERE network_id = $1 \
+        AND kind = $2 AND party_id {in:3} ORDER BY party_id, currency";
+    TAKE_OPENING = "UPDATE opening_balances SET invoice_id = $5 WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND currency = $4 AND invoice_id = 0";
+    RELEASE_OPENING = "UPDATE opening_balances SET invoice_id = 0 WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND invoice_id = $4";
+    BONUSES = "SELECT bonus_id, rules FROM bonuses WHERE network_id = $1 ORDER BY bonus_id";
+    COUNTED = "SELECT b.party_id, b.currency, b.bonus_id, b.month, CAST(SUM(b.conversions) AS BIGINT), \
+        CAST(SUM(b.units) AS BIGINT), CAST(SUM(b.bonus_units) AS BIGINT) FROM invoice_bonuses b JOIN invoices i \
+        ON i.network_id = b.network_id AND i.kind = b.kind AND i.party_id = b.party_id AND i.invoice_id = b.invoice_id \
+        WHERE b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND b.month {in:4} AND i.status <> 'void' \
+        GROUP BY b.party_id, b.currency, b.bonus_id, b.month ORDER BY 1, 2, 3, 4";
+}
+
+bulks! {
+    ADD_REFERRALS = "referrals" [
+        "network_id" Int, "affiliate_id" Int, "referral_no" Int, "currency" Text, "referred_id" Int,
+        "source_invoice" Int, "units" Int, "share" Text, "threshold_units" Int, "epoch" Int, "invoice_id" Int, "recorded_at" Int
+    ] "";
+    ADD_OPENINGS = "opening_balances" [
+        "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "units" Int, "day" Int, "invoice_id" Int,
+        "recorded_at" Int, "recorded_by" Text
+    ] "";
+    PUT_BONUSES = "bonuses" ["network_id" Int, "bonus_id" Int, "rules" Text]
+        "ON CONFLICT (network_id, bonus_id) DO UPDATE SET rules = excluded.rules";
+    ADD_COUNTED = "invoice_bonuses" [
+        "network_id" Int, "kind" Text, "party_id" Int, "invoice_id" Int, "bonus_id" Int, "month" Int, "currency" Text,
+        "conversions" Int, "units" Int, "bonus_units" Int
+    ] "ON CONFLICT (network_id, kind, party_id, invoice_id, bonus_id, month, currency) DO UPDATE SET \
+       conversions = invoice_bonuses.conversions + excluded.conversions, \
+       units = invoice_bonuses.units + excluded.units, \
+       bonus_units = invoice_bonuses.bonus_units + excluded.bonus_units";
+}
+
+/// What a referred affiliate was billed, for its referrer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Referral {
+    /// The referrer.
+    pub affiliate_id: i64,
+    /// The currency of the invoice.
+    pub currency: Currency,
+    /// Whom it referred.
+    pub referred_id: i64,
+    /// The invoice of that one.
+    pub source_invoice: InvoiceId,
+    /// What the share is of, in billing units; voids and changes are negative.
+    pub units: i64,
+    /// A percentage, or `flat:` and a fee.
+    pub share: String,
+    /// Nothing is paid until so much has come together.
+    pub threshold_units: i64,
+}
+
+fn referral(row: &Row) -> Result<Referral> {
+    Ok(Referral {
+        affiliate_id: row.int(0)?,
+        currency: currency(row.text(1)?)?,
+        referred_id: row.int(2)?,
+        source_invoice: InvoiceId::new(row.int(3)?),
+        units: row.int(4)?,
+        share: row.string(5)?,
+        threshold_units: row.int(6)?,
+    })
+}
+
+/// What came together up to an epoch and no invoice of these referrers has taken yet.
+///
+/// # Errors
+/// What the database says.
+pub fn pending_referrals(tx: &mut dyn Tx, network: NetworkId, referrers: &[i64], epoch: i64) -> Result<Vec<Referral>> {
+    tx.query(PENDING_REFERRALS, &[network.get().into(), Param::Ints(referrers), epoch.into()])?
+        .iter()
+        .map(referral)
+        .collect()
+}
+
+/// What an invoice of a referred affiliate has brought its referrer so far.
+///
+/// # Errors
+/// What the database says.
+pub fn referrals_of(tx: &mut dyn Tx, network: NetworkId, source: InvoiceId) -> Result<Vec<Referral>> {
+    tx.query(REFERRALS_OF_SOURCE, &[network.get().into(), source.get().into()])?.iter().map(referral).collect()
+}
+
+/// Records what referred affiliates were billed.
+///
+/// # Errors
+/// What the database says.
+pub fn add_referrals(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    referrals: &[Referral],
+    epoch: i64,
+    now: Timestamp,
+) -> Result<()> {
+    if referrals.is_empty() {
+        return Ok(());
+    }
+    let first = networks::next(tx, network, REFERRAL_NUMBERS, 1, referrals.len() as i64)?;
+    let mut values = Vec::with_capacity(referrals.len() * 12);
+    for (no, referral) in (first..).zip(referrals) {
+        values.extend([
+            Param::Int(network.get()),
+            referral.affiliate_id.into(),
+            Param::Int(no),
+            referral.currency.code().into(),
+            referral.referred_id.into(),
+            referral.source_invoice.get().into(),
+            referral.units.into(),
+            (&referral.share).into(),
+            referral.threshold_units.into(),
+            epoch.into(),
+            Param::Int(0),
+            now.micros().into(),
+        ]);
+    }
+    tx.bulk(&ADD_REFERRALS, &values)?;
+    Ok(())
+}
+
+/// Marks what is pending up to an epoch of one referred affiliate and share as taken by an invoice of the referrer.
+///
+/// # Errors
+/// What the database says.
+pub fn take_referrals(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    of: &Referral,
+    epoch: i64,
+    invoice: InvoiceId,
+) -> Result<()> {
+    let params = [
+        network.get().into(),
+        of.affiliate_id.into(),
+        of.currency.code().into(),
+        of.referred_id.into(),
+        (&of.share).into(),
+        invoice.get().into(),
+        epoch.into(),
+    ];
+    tx.execute(TAKE_REFERRALS, &params)?;
+    Ok(())
+}
+
+/// Whether the fee for a referred affiliate is on an invoice.
+///
+/// # Errors
+/// What the database says.
+pub fn flat_paid(tx: &mut dyn Tx, network: NetworkId, of: &Referral) -> Result<bool> {
+    let params = [network.get().into(), of.affiliate_id.into(), of.referred_id.into(), (&of.share).into()];
+    Ok(tx.query_one(FLAT_PAID, &params)?.is_some())
+}
+
+/// A balance that a party brought along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpeningBalance {
+    /// Whose, and in which currency.
+    pub book: Book,
+    /// Billing units: above zero what the party is billed for on its next invoice, below what is its credit.
+    pub units: i64,
+    /// As of which day.
+    pub day: Day,
+    /// The invoice that took it.
+    pub invoice_id: Option<InvoiceId>,
+}
+
+fn opening(row: &Row) -> Result<OpeningBalance> {
+    let kind = row.text(0)?;
+    let kind = InvoiceKind::parse(kind).ok_or_else(|| Error::Corrupt(format!("kind {kind}")))?;
+    Ok(OpeningBalance {
+        book: Book { kind, party_id: row.int(1)?, currency: currency(row.text(2)?)? },
+        units: row.int(3)?,
+        day: day(row.int(4)?)?,
+        invoice_id: Some(row.int(5)?).filter(|id| *id != 0).map(InvoiceId::new),
+    })
+}
+
+/// The opening balances of some parties.
+///
+/// # Errors
+/// What the database says.
+pub fn openings_of(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+) -> Result<Vec<OpeningBalance>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties)];
+    tx.query(OPENINGS_OF, &params)?.iter().map(opening).collect()
+}
+
+/// Records opening balances.
+///
+/// # Errors
+/// What the database says; a book has one at most.
+pub fn add_openings(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    openings: &[OpeningBalance],
+    now: Timestamp,
+    by: &str,
+) -> Result<()> {
+    let mut values = Vec::with_capacity(openings.len() * 9);
+    for opening in openings {
+        values.extend([
+            Param::Int(network.get()),
+            opening.book.kind.as_str().into(),
+            opening.book.party_id.into(),
+            opening.book.currency.code().into(),
+            opening.units.into(),
+            day_number(opening.day).into(),
+            Param::Int(0),
+            now.micros().into(),
+            by.into(),
+        ]);
+    }
+    tx.bulk(&ADD_OPENINGS, &values)?;
+    Ok(())
+}
+
+/// Marks an opening balance as taken by an invoice.
+///
+/// # Errors
+/// What the database says.
+pub fn take_opening(tx: &mut dyn Tx, network: NetworkId, book: Book, invoice: InvoiceId) -> Result<()> {
+    let params = [
+        network.get().into(),
+        book.kind.as_str().into(),
+        book.party_id.into(),
+        book.currency.code().into(),
+        invoice.get().into(),
+    ];
+    tx.execute(TAKE_OPENING, &params)?;
+    Ok(())
+}
+
+/// What a void invoice had taken besides conversions is pending again.
+///
+/// # Errors
+/// What the database says.
+pub fn release(tx: &mut dyn Tx, network: NetworkId, book: Book, invoice: InvoiceId) -> Result<()> {
+    tx.execute(RELEASE_REFERRALS, &[network.get().into(), invoice.get().into()])?;
+    let params = [network.get().into(), book.kind.as_str().into(), book.party_id.into(), invoice.get().into()];
+    tx.execute(RELEASE_OPENING, &params)?;
+    Ok(())
+}
+
+/// The network's volume bonuses: id and rules as JSON.
+///
+/// # Errors
+/// What the database says.
+pub fn bonuses(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<(i64, String)>> {
+    tx.query(BONUSES, &[network.get().into()])?.iter().map(|row| Ok((row.int(0)?, row.string(1)?))).collect()
+}
+
+/// Writes volume bonuses, in place of those of the same ids.
+///
+/// # Errors
+/// What the database says.
+pub fn put_bonuses(tx: &mut dyn Tx, network: NetworkId, bonuses: &[(i64, String)]) -> Result<()> {
+    let mut values = Vec::with_capacity(bonuses.len() * 3);
+    for (id, rules) in bonuses {
+        values.extend([Param::Int(network.get()), Param::Int(*id), Param::Text(rules)]);
+    }
+    tx.bulk(&PUT_BONUSES, &values)?;
+    Ok(())
+}
+
+/// What invoices have counted and paid for a bonus in a calendar month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Whose conversions, and in which currency.
+    pub book: Book,
+    /// The bonus.
+    pub bonus_id: i64,
+    /// The first day of the month.
+    pub month: Day,
+    /// How many.
+    pub conversions: i64,
+    /// What they come to, in billing units.
+    pub units: i64,
+    /// What was paid for it, in billing units.
+    pub bonus_units: i64,
+}
+
+/// What the non-void invoices of some parties have counted in some months.
+///
+/// # Errors
+/// What the database says.
+pub fn counted(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+    months: &[i64],
+) -> Result<Vec<Counted>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), Param::Ints(months)];
+    let counted = |row: &Row| {
+        Ok(Counted {
+            book: Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? },
+            bonus_id: row.int(2)?,
+            month: day(row.int(3)?)?,
+            conversions: row.int(4)?,
+            units: row.int(5)?,
+            bonus_units: row.int(6)?,
+        })
+    };
+    tx.query(COUNTED, &params)?.iter().map(counted).collect()
+}
+
+/// Adds to what an invoice counts and pays.
+///
+/// # Errors
+/// What the database says.
+pub fn add_counted(tx: &mut dyn Tx, network: NetworkId, invoice: InvoiceId, counted: &[Counted]) -> Result<()> {
+    let mut values = Vec::with_capacity(counted.len() * 10);
+    for row in counted {
+        values.extend([
+            Param::Int(network.get()),
+            row.book.kind.as_str().into(),
+            row.book.party_id.into(),
+            invoice.get().into(),
+            row.bonus_id.into(),
+            day_number(row.month).into(),
+            row.book.currency.code().into(),
+            row.conversions.into(),
+            row.units.into(),
+            row.bonus_units.into(),
+        ]);
+    }
+    tx.bulk(&ADD_COUNTED, &values)?;
+    Ok(())
+}
