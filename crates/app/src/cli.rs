@@ -15,8 +15,10 @@ use crate::commands::invoices::Invoices;
 use crate::commands::keys::KeysCommand;
 use crate::commands::migrate::Migrate;
 use crate::commands::network::NetworkCommand;
+use crate::commands::party::PartyCommand;
 use crate::commands::pay::Pay;
 use crate::commands::rates::Rates;
+use crate::commands::report::ReportCommand;
 use crate::commands::serve::Serve;
 use crate::commands::verify::Verify;
 use crate::context::Context;
@@ -88,6 +90,11 @@ pub(crate) enum Command {
     Pay(Pay),
     /// Lists rates of exchange.
     Rates(Rates),
+    /// Erases a party's personal data.
+    #[command(subcommand)]
+    Party(PartyCommand),
+    /// Statements, balances by age, what is unbilled, margins, what runs left out and would issue.
+    Report(ReportCommand),
     /// Checks every invariant of the books.
     Verify(Verify),
     /// Makes, lists and revokes the keys that open the interfaces.
@@ -122,6 +129,8 @@ impl Command {
             Command::Import(ImportCommand::Conversions(command)) => command.run(context),
             Command::Import(ImportCommand::Balances(command)) => command.run(context),
             Command::Import(ImportCommand::Rates(command)) => command.run(context),
+            Command::Party(command) => command.run(context),
+            Command::Report(command) => command.run(context),
             Command::Pay(command) => command.run(context),
             Command::Rates(command) => command.run(context),
             Command::Demo(command) => command.run(context),

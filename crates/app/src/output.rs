@@ -65,7 +65,7 @@ impl Table {
     }
 
     fn to_text(&self) -> String {
-        let header: Vec<String> = self.columns.iter().map(|(name, _)| name.to_uppercase()).collect();
+        let header: Vec<String> = self.columns.iter().map(|(name, _)| name.replace('_', " ").to_uppercase()).collect();
         let mut widths = vec![0; self.columns.len()];
         for row in std::iter::once(&header).chain(&self.rows) {
             for (width, cell) in widths.iter_mut().zip(row) {

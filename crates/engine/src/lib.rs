@@ -8,6 +8,7 @@
 
 pub mod balances;
 pub mod billing;
+mod erasure;
 mod error;
 mod give_back;
 pub mod idempotency;
@@ -20,6 +21,7 @@ mod party_rules;
 mod places;
 pub mod rates;
 pub mod records;
+pub mod reports;
 pub mod schedule;
 pub mod settings;
 pub mod verify;

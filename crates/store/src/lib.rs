@@ -23,6 +23,7 @@ pub mod networks;
 pub mod parties;
 mod postgres;
 pub mod rates;
+pub mod reports;
 pub mod runs;
 mod sqlite;
 mod statements;

@@ -35,6 +35,12 @@ statements! {
         WHERE network_id = $1 AND auto_invoice = 1 \
         ORDER BY kind, party_id");
     SET_SCHEDULED = "UPDATE parties SET scheduled_through = $4 WHERE network_id = $1 AND kind = $2 AND party_id {in:3}";
+    ERASE = "UPDATE parties SET name = $4, email = NULL, rules = $5 WHERE network_id = $1 AND kind = $2 AND party_id = $3";
+    ERASE_METHODS = "UPDATE payment_methods SET fields = $4 WHERE network_id = $1 AND kind = $2 AND party_id = $3";
+    ERASE_ON_INVOICES = "UPDATE invoices SET party_name = $4, party_email = NULL WHERE network_id = $1 AND kind = $2 \
+        AND party_id = $3";
+    REVOKE_KEYS = "UPDATE api_keys SET revoked_at = $4 WHERE network_id = $1 AND role = $2 AND party_id = $3 \
+        AND revoked_at IS NULL";
     PAGE = concat!("SELECT ", party_columns!(), " FROM parties \
         WHERE network_id = $1 AND kind = $2 AND party_id > $3 ORDER BY party_id LIMIT $4");
 }
@@ -224,4 +230,27 @@ pub fn ensure_parties(
     let mut values = Vec::new();
     parties.iter().for_each(|party| push(&mut values, network, party, now));
     tx.bulk(&ENSURE, &values)
+}
+
+/// Takes the personal data of a party away, here and on its invoices, and revokes its keys.
+///
+/// # Errors
+/// What the database says.
+pub fn erase(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: PartyKind,
+    party_id: i64,
+    name: &str,
+    rules: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let of = |kind: &'static str| [Param::Int(network.get()), Param::Text(kind), Param::Int(party_id)];
+    let [a, b, c] = of(kind.as_str());
+    tx.execute(ERASE, &[a, b, c, name.into(), rules.into()])?;
+    tx.execute(ERASE_METHODS, &[a, b, c, "{}".into()])?;
+    tx.execute(REVOKE_KEYS, &[a, b, c, now.micros().into()])?;
+    let [a, b, c] = of(kind.invoice_kind().as_str());
+    tx.execute(ERASE_ON_INVOICES, &[a, b, c, name.into()])?;
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use crate::dialect::Dialect;
 use crate::{
-    accruals, audit, changes, conversions, extras, idempotency, invoices, keys, ledger, networks, parties, rates, runs,
-    takes, write_offs,
+    accruals, audit, changes, conversions, extras, idempotency, invoices, keys, ledger, networks, parties, rates,
+    reports, runs, takes, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -53,6 +53,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         parties::offers::STATEMENTS,
         parties::reference::STATEMENTS,
         rates::STATEMENTS,
+        reports::STATEMENTS,
         runs::STATEMENTS,
         takes::STATEMENTS,
         write_offs::STATEMENTS,

@@ -98,7 +98,17 @@ const SMALL: [&str; 14] = [
     "d",
 ];
 /// Statements that read all of a network: what `verify` asks, and counts.
-const WHOLE: [&str; 11] = [
+const WHOLE: [&str; 20] = [
+    // Reports over all parties.
+    "OPEN",
+    "JOURNAL",
+    "CREDIT_USED",
+    "ACCRUED",
+    "BILLED",
+    "GIVEN_UP",
+    "MARGIN_BY_OFFER",
+    "MARGIN_BY_AFFILIATE",
+    "MARGIN_BY_ADVERTISER",
     // Their indexes hold nothing else.
     "SCHEDULED",
     "HOLDING",

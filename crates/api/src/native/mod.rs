@@ -6,6 +6,7 @@ mod invoices;
 mod params;
 mod payments;
 mod rates;
+mod reports;
 mod runs;
 pub mod wire;
 
@@ -37,6 +38,7 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/payments", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/rates", roles: LOOK },
     Rule { method: "POST", route: "/billing/v1/rates", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/reports/{name}", roles: LOOK },
     Rule { method: "POST", route: "/billing/v1/billing-runs", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/billing-runs/{id}", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/invoices", roles: OWN },
@@ -72,6 +74,7 @@ pub fn routes(state: AppState) -> Router {
         .route("/accruals", get(conversions::accruals))
         .route("/payments", post(payments::pay))
         .route("/rates", get(rates::list).post(rates::import))
+        .route("/reports/{name}", get(reports::one))
         .route("/billing-runs", post(runs::start))
         .route("/billing-runs/{id}", get(runs::one))
         .route("/invoices", get(invoices::list))

@@ -11,6 +11,7 @@ use quittance_engine::invoices::{
     ConversionView, DayAccrual, HistoryRow, Invoice, InvoiceConversion, Line, Payment, StoredPosting,
 };
 use quittance_engine::rates::{DayQuote, RatesReport};
+use quittance_engine::reports::{Cell, Report};
 use serde_json::{Value, json};
 
 /// Billing units as a decimal.
@@ -287,4 +288,39 @@ pub fn accrual(row: &DayAccrual, kind: InvoiceKind) -> Value {
     });
     json[party_id(kind)] = row.party_id.into();
     json
+}
+
+fn cell(cell: &Cell) -> Value {
+    match cell {
+        Cell::Text(text) if text.is_empty() => Value::Null,
+        Cell::Text(text) | Cell::Amount(text) => text.as_str().into(),
+        Cell::Number(number) => (*number).into(),
+    }
+}
+
+/// A report: its rows as objects.
+#[must_use]
+pub fn report(report: &Report) -> Value {
+    let row = |row: &Vec<Cell>| -> Value {
+        let members = report.columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), cell(value)));
+        Value::Object(members.collect())
+    };
+    json!({ "rows": report.rows.iter().map(row).collect::<Vec<_>>() })
+}
+
+/// A report as CSV with a header line.
+///
+/// # Errors
+/// It cannot be written.
+pub fn report_csv(report: &Report) -> std::result::Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&report.columns)?;
+    for row in &report.rows {
+        writer.write_record(row.iter().map(|cell| match cell {
+            Cell::Text(text) | Cell::Amount(text) => text.clone(),
+            Cell::Number(number) => number.to_string(),
+        }))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

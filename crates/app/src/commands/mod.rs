@@ -11,8 +11,10 @@ pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod party;
 pub(crate) mod pay;
 pub(crate) mod rates;
+pub(crate) mod report;
 pub(crate) mod serve;
 pub(crate) mod verify;
 

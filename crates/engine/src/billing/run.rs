@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quittance_domain::accrual::Cut;
+use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, RunId};
 use quittance_domain::money::sum_units;
@@ -12,7 +12,7 @@ use quittance_store::accruals::{self, BookState};
 use quittance_store::runs::{self, Run, RunTotal};
 use quittance_store::{Tx, networks, parties, write_offs};
 
-use super::decide::decide;
+use super::decide::{Decisions, decide};
 use super::facts::Setup;
 use super::issue::{Header, issue, write_offs_of};
 use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
@@ -69,10 +69,50 @@ impl Engine {
     /// As [`Engine::bill`].
     pub fn preview(&self, call: &Call, request: &RunRequest) -> Result<RunReport> {
         let work = self.work(call, request)?;
-        let mut report = RunReport::nothing(request.kind);
-        let mut issued: BTreeMap<Currency, Vec<i64>> = BTreeMap::new();
+        let nobody = work.header(RunId::new(0), work.today);
+        let empty = || (RunReport::nothing(request.kind), BTreeMap::<Currency, Vec<i64>>::new());
+        let (mut report, mut issued) = empty();
+        self.each_decision(&work, &mut |decisions| match decisions {
+            None => (report, issued) = empty(),
+            Some(decisions) => {
+                for decided in decisions.issue {
+                    issued.entry(decided.book.currency).or_default().push(decided.invoice.total_units);
+                }
+                report.skipped.extend(decisions.skips);
+                let given_up = decisions.give_up.iter();
+                report
+                    .written_off
+                    .extend(given_up.flat_map(|given_up| write_offs_of(&nobody, given_up, InvoiceId::new(0))));
+            }
+        })?;
+        for (currency, units) in issued {
+            let invoices = units.len() as i64;
+            report.totals.push(RunTotal { currency, invoices, units: sum_units(units)? });
+        }
+        Ok(report)
+    }
+
+    /// What a run would issue, invoice by invoice: whose, and the total in billing units. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::bill`].
+    pub(crate) fn planned(&self, call: &Call, request: &RunRequest) -> Result<Vec<(Book, i64)>> {
+        let work = self.work(call, request)?;
+        let mut planned = Vec::new();
+        self.each_decision(&work, &mut |decisions| match decisions {
+            None => planned.clear(),
+            Some(decisions) => {
+                planned.extend(decisions.issue.iter().map(|decided| (decided.book, decided.invoice.total_units)));
+            }
+        })?;
+        Ok(planned)
+    }
+
+    /// Hands over what a run would decide, batch by batch; first none, since the whole may be done again.
+    fn each_decision(&self, work: &Work<'_>, each: &mut dyn FnMut(Option<Decisions>)) -> Result<()> {
+        let (call, request) = (work.call, work.request);
         self.store.read(|tx| {
-            (issued, report.skipped, report.written_off) = (BTreeMap::new(), Vec::new(), Vec::new());
+            each(None);
             let epoch = networks::current_epoch(tx, call.network)?;
             let mut after = (BEFORE_ALL.0, BEFORE_ALL.1.to_owned());
             loop {
@@ -82,22 +122,9 @@ impl Engine {
                 let Some(last) = books.last() else { return Ok::<_, Error>(()) };
                 after = (last.book.party_id, last.book.currency.code().to_owned());
                 let books = work.asked_for(books);
-                let decisions = decide(tx, &work.setup, request, work.cut(epoch), &books)?;
-                for decided in decisions.issue {
-                    issued.entry(decided.book.currency).or_default().push(decided.invoice.total_units);
-                }
-                report.skipped.extend(decisions.skips);
-                let nobody = work.header(RunId::new(0), work.today);
-                report.written_off.extend(
-                    decisions.give_up.iter().flat_map(|given_up| write_offs_of(&nobody, given_up, InvoiceId::new(0))),
-                );
+                each(Some(decide(tx, &work.setup, request, work.cut(epoch), &books)?));
             }
-        })?;
-        for (currency, units) in issued {
-            let invoices = units.len() as i64;
-            report.totals.push(RunTotal { currency, invoices, units: sum_units(units)? });
-        }
-        Ok(report)
+        })
     }
 
     /// What a run has issued and left out so far.

@@ -1,0 +1,111 @@
+//! Reports, as JSON or with `format=csv` as CSV.
+
+use axum::Extension;
+use axum::extract::{Path, Query as Pairs, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use quittance_domain::accrual::Book;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceKind, RunId};
+use quittance_domain::time::Day;
+use quittance_engine::billing::RunRequest;
+use quittance_engine::keys::Actor;
+use quittance_engine::reports::{MarginBy, Report};
+use quittance_engine::{Call, Engine, Error};
+use quittance_http::idempotency::Answer;
+use quittance_http::{AppState, Problem};
+
+use super::params::Query;
+use super::wire;
+
+const PARAMETERS: &[&str] =
+    &["format", "kind", "affiliate_id", "advertiser_id", "currency", "from", "through", "as_of", "by", "run_id"];
+
+/// What a report is asked for with.
+struct Asked {
+    name: String,
+    kind: InvoiceKind,
+    party: Option<i64>,
+    currency: Option<Currency>,
+    from: Option<Day>,
+    through: Option<Day>,
+    as_of: Option<Day>,
+    by: MarginBy,
+    run: Option<RunId>,
+}
+
+impl Asked {
+    fn read(name: String, query: &Query) -> Result<Asked, Problem> {
+        let (affiliate, advertiser) = (query.int("affiliate_id")?, query.int("advertiser_id")?);
+        let kind = query.parsed("kind", "payable or receivable", InvoiceKind::parse)?;
+        let by = query.parsed("by", "offer, affiliate or advertiser", |word| match word {
+            "offer" => Some(MarginBy::Offer),
+            "affiliate" => Some(MarginBy::Affiliate),
+            "advertiser" => Some(MarginBy::Advertiser),
+            _ => None,
+        })?;
+        Ok(Asked {
+            name,
+            kind: advertiser.map(|_| InvoiceKind::Receivable).or(kind).unwrap_or(InvoiceKind::Payable),
+            party: affiliate.or(advertiser),
+            currency: query.parsed("currency", "a currency", |code| Currency::parse(code).ok())?,
+            from: query.day("from")?,
+            through: query.day("through")?,
+            as_of: query.day("as_of")?,
+            by: by.unwrap_or(MarginBy::Offer),
+            run: query.int("run_id")?.map(RunId::new),
+        })
+    }
+
+    fn report(&self, engine: &Engine, call: &Call) -> Result<Report, Error> {
+        let today = engine.day_of(call, call.now)?;
+        let missing = |name: &str| Error::invalid(name, format!("{name} is missing: this report needs it"));
+        match self.name.as_str() {
+            "statement" => {
+                let party_id = self.party.ok_or_else(|| missing("affiliate_id"))?;
+                let currency = self.currency.ok_or_else(|| missing("currency"))?;
+                let book = Book { kind: self.kind, party_id, currency };
+                engine.statement(call, book, self.from.unwrap_or(Day::MIN), self.through.unwrap_or(today))
+            }
+            "balances" => engine.balances_by_age(call, self.kind, self.as_of.unwrap_or(today)),
+            "unbilled" => engine.unbilled(call, self.kind, self.as_of.unwrap_or(today)),
+            "margin" => {
+                let from = self.from.ok_or_else(|| missing("from"))?;
+                engine.margin(call, self.by, from, self.through.unwrap_or(today))
+            }
+            "journal" => engine.journal(call, self.from.unwrap_or(Day::MIN), self.through.unwrap_or(today)),
+            "skipped" => engine.skipped(call, self.kind, self.run),
+            "preview" => {
+                let through = self.through.ok_or_else(|| missing("through"))?;
+                engine.compared(call, &RunRequest { kind: self.kind, ..RunRequest::payable_through(through) })
+            }
+            other => Err(Error::NotFound(format!("there is no report {other:?}"))),
+        }
+    }
+}
+
+pub(super) async fn one(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(name): Path<String>,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let query = Query::read(pairs, PARAMETERS)?;
+    let csv = match query.text("format") {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(other) => {
+            return Err(Problem::bad_request("format", format!("format: {other:?} is neither json nor csv")));
+        }
+    };
+    let asked = Asked::read(name, &query)?;
+    let call = actor.call((state.clock)());
+    let report = state.run(move |engine| asked.report(engine, &call)).await?;
+    if !csv {
+        return Ok(Answer::json(StatusCode::OK, &wire::report(&report)).into_response());
+    }
+    let text = wire::report_csv(&report).map_err(|error| Problem::internal(&error))?;
+    let mut response = text.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    Ok(response)
+}
