@@ -1,7 +1,7 @@
 //! A database is corrupted in each of the ways that an invariant forbids, and `verify` names the invariant and the place.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use quittance_domain::ids::InvoiceId;
+use quittance_domain::ids::{InvoiceId, PartyKind};
 use quittance_domain::invoice::VoidReason;
 use quittance_engine::billing::RunRequest;
 use quittance_engine::invoices::PaymentRequest;
@@ -25,9 +25,28 @@ fn network(database: &TestDatabase) -> Network {
     network
 }
 
+/// A network whose first affiliate has 20 % tax, and whose second one's negative total of February was given up.
+fn ruled_network(database: &TestDatabase) -> Network {
+    let mut network = Network::create(database.engine());
+    network.at("2026-02-02");
+    network.engine.set_network(&network.call, &[("carry_negatives", "false")]).unwrap();
+    network.set_party(PartyKind::Affiliate, r#"{"id":1,"tax":{"mode":"rate","rate":"20","text":"VAT 20 %"}}"#);
+    network.approve("a 1 1 2026-01-05 10.00\nb 2 1 2026-01-05 5.00");
+    network.engine.bill(&network.call, &RunRequest::payable_through(day("2026-01-31")), &mut |_| {}).unwrap();
+    network.at("2026-03-05");
+    network.ingest(vec![network.record("b", 2, 1, "rejected", "2026-01-05", "5.00")]);
+    network.approve("c 1 1 2026-02-05 3.00");
+    network.engine.bill(&network.call, &RunRequest::payable_through(day("2026-02-28")), &mut |_| {}).unwrap();
+    network.assert_verified();
+    network
+}
+
 /// The invariants that do not hold after a statement, each with what is said of it.
 fn broken_by(database: &TestDatabase, sql: &str) -> Vec<(&'static str, String)> {
-    let network = network(database);
+    broken(&network(database), sql)
+}
+
+fn broken(network: &Network, sql: &str) -> Vec<(&'static str, String)> {
     network.engine.store().run_sql(sql).unwrap();
     let reports = network.engine.verify(&network.call, false).unwrap();
     reports.into_iter().filter(|r| !r.ok()).map(|r| (r.id, r.violations.join("\n"))).collect()
@@ -67,6 +86,31 @@ both_databases! {
     fn i2_a_row_that_no_run_would_see(database) {
         let sql = "UPDATE books SET low_epoch = 99 WHERE party_id = 3";
         assert_only(&broken_by(database, sql), "I2", "affiliate 3 USD");
+    }
+
+    fn i2_a_take_that_is_gone(database) {
+        let sql = "DELETE FROM takes WHERE party_id = 1 AND take_no = 1";
+        assert_named(&broken(&ruled_network(database), sql), "I2", "affiliate 1 USD");
+    }
+
+    fn i2_a_take_that_reaches_less_than_the_one_before(database) {
+        let sql = "UPDATE takes SET through_day = 0 WHERE party_id = 1 AND take_no = 2";
+        assert_named(&broken(&ruled_network(database), sql), "I2", "does not follow the one before");
+    }
+
+    fn i2_a_write_off_of_another_amount(database) {
+        let sql = "UPDATE write_offs SET units = units + 1 WHERE party_id = 2";
+        assert_named(&broken(&ruled_network(database), sql), "I2", "it gave up -4999999 units");
+    }
+
+    fn i3_a_tax_that_is_not_its_share(database) {
+        let sql = "UPDATE invoice_lines SET units = units + 10000 WHERE line_type = 'tax' AND invoice_id = 1";
+        assert_named(&broken(&ruled_network(database), sql), "I3", "2010000 is not its tax");
+    }
+
+    fn i5_a_write_off_that_is_not_booked(database) {
+        let sql = "DELETE FROM postings WHERE party_id = 2 AND entry_id = (SELECT entry_id FROM postings WHERE account = 'write_offs')";
+        assert_named(&broken(&ruled_network(database), sql), "I5", "affiliate 2 USD");
     }
 
     fn i3_a_line_that_is_not_what_it_took(database) {

@@ -89,11 +89,15 @@ statements! {
         COUNT(DISTINCT entry_id) FROM postings WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
         AND party_id <= $4 AND account IN ('affiliate_payable', 'advertiser_receivable') \
         GROUP BY party_id, currency, invoice_id, event ORDER BY 1, 2, 3, 4";
+    GIVEN_UP_POSTINGS = "SELECT party_id, currency, invoice_id, event, CAST(SUM(units) AS BIGINT), \
+        COUNT(DISTINCT entry_id) FROM postings WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
+        AND party_id <= $4 AND account = 'write_offs' AND document_no = 0 \
+        GROUP BY party_id, currency, invoice_id, event ORDER BY 1, 2, 3, 4";
     PARTIES_AFTER = "SELECT DISTINCT party_id FROM books WHERE network_id = $1 AND kind = $2 AND party_id > $3 \
         ORDER BY party_id LIMIT $4";
 }
 
-/// What an event of an invoice moved in the party's own account.
+/// What an event of a document moved in one account of the party's entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartyPosting {
     /// The book.
@@ -236,6 +240,30 @@ pub fn party_postings(
     kind: InvoiceKind,
     parties: (i64, i64),
 ) -> Result<Vec<PartyPosting>> {
+    postings(tx, PARTY_POSTINGS, network, kind, parties)
+}
+
+/// What runs booked as given up without an invoice, of a range of parties, by document; this does not touch the parties'
+/// own accounts.
+///
+/// # Errors
+/// What the database says.
+pub fn given_up_postings(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+) -> Result<Vec<PartyPosting>> {
+    postings(tx, GIVEN_UP_POSTINGS, network, kind, parties)
+}
+
+fn postings(
+    tx: &mut dyn Tx,
+    sql: &'static str,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: (i64, i64),
+) -> Result<Vec<PartyPosting>> {
     let params = [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()];
     let posting = |row: &Row| {
         Ok(PartyPosting {
@@ -246,7 +274,7 @@ pub fn party_postings(
             entries: row.int(5)?,
         })
     };
-    tx.query(PARTY_POSTINGS, &params)?.iter().map(posting).collect()
+    tx.query(sql, &params)?.iter().map(posting).collect()
 }
 
 /// The next parties of a kind that have a book, in order.

@@ -40,6 +40,8 @@ struct Facts {
     take_offs: HashMap<InvoiceId, Vec<TakeOff>>,
     history: HashMap<InvoiceId, Vec<HistoryRow>>,
     postings: Vec<PartyPosting>,
+    /// What the ledger has as given up without an invoice.
+    given_up_postings: Vec<PartyPosting>,
 }
 
 fn by_invoice<T>(pairs: Vec<(InvoiceId, T)>) -> HashMap<InvoiceId, Vec<T>> {
@@ -92,6 +94,7 @@ impl Facts {
             take_offs: by_invoice(invoices::take_offs_of_parties(tx, network, kind, parties)?),
             history: by_invoice(invoices::history_of_parties(tx, network, kind, parties)?),
             postings: audit::party_postings(tx, network, kind, parties)?,
+            given_up_postings: audit::given_up_postings(tx, network, kind, parties)?,
         })
     }
 }
@@ -482,11 +485,26 @@ impl BookCheck<'_> {
                 wrong.push(format!("an entry ({event}) names invoice {id}, which is not there"));
             }
         }
+        self.written_off(sign, &mut wrong);
         let owed = self.owed();
         if balance != owed {
             wrong.push(format!("{}: the account stands at {balance} units, its documents at {owed}", name(self.book)));
         }
         wrong.into_iter().for_each(|wrong| self.findings.add("I5", wrong));
+    }
+
+    /// What runs gave up is booked, once each, and nothing else is.
+    fn written_off(&self, sign: i128, wrong: &mut Vec<String>) {
+        let mut booked: HashMap<InvoiceId, i128> = HashMap::new();
+        for posting in self.facts.given_up_postings.iter().filter(|posting| posting.book == self.book) {
+            *booked.entry(posting.invoice_id).or_default() += i128::from(posting.units) * sign;
+        }
+        for WriteOff { document, units, .. } in self.write_offs() {
+            *booked.entry(*document).or_default() -= i128::from(*units);
+        }
+        for (document, units) in booked.into_iter().filter(|(_, units)| *units != 0) {
+            wrong.push(format!("{}: the ledger is {units} units off for write-off {document}", name(self.book)));
+        }
     }
 
     /// What the ledger has for one invoice, document by document.
