@@ -98,11 +98,11 @@ impl Account {
         }
     }
 
-    /// The account that stands against the party's for a line of an invoice; `None`: the line brings in what is on the
-    /// party's account already.
-    const fn against(kind: InvoiceKind, line_type: LineType) -> Option<Account> {
-        Some(match (line_type, kind) {
-            (LineType::OpeningBalance, _) => return None,
+    /// The account that stands against the party's for a line of an invoice. An opening balance is on the party's account
+    /// already: it only moves where it is converted.
+    const fn against(kind: InvoiceKind, line_type: LineType) -> Account {
+        match (line_type, kind) {
+            (LineType::OpeningBalance, _) => Account::of_party(kind),
             (LineType::Conversions | LineType::Correction | LineType::Rounding, InvoiceKind::Payable) => {
                 Account::CommissionExpense
             }
@@ -113,7 +113,7 @@ impl Account {
             (LineType::Bonus, _) => Account::Bonus,
             (LineType::Tax, InvoiceKind::Payable) => Account::InputTax,
             (LineType::Tax, InvoiceKind::Receivable) => Account::OutputTax,
-        })
+        }
     }
 }
 
@@ -220,9 +220,8 @@ impl Booking {
 
     /// Bills a line: `amount` in the invoice's currency, which stands for `exact` where it was converted.
     pub fn bill(&mut self, kind: InvoiceKind, line_type: LineType, amount: Money, exact: Money) {
-        if let Some(against) = Account::against(kind, line_type) {
-            self.transfer((against, exact), (Account::of_party(kind), amount), sign(kind));
-        }
+        let against = Account::against(kind, line_type);
+        self.transfer((against, exact), (Account::of_party(kind), amount), sign(kind));
     }
 
     /// Settles an amount of what a party was billed by a payment through a rail. `paid` may be in another currency; then

@@ -118,8 +118,33 @@ pub struct ExtraLine {
     pub line_type: LineType,
     /// How much, in billing units of the invoice's currency: whole minor units.
     pub units: i64,
+    /// Where it comes from another currency: the amount in that, and the rate.
+    pub converted: Option<Converted>,
     /// What it is for.
     pub comment: String,
+}
+
+impl ExtraLine {
+    /// A line of an amount in whole minor units, converted by a rate where the invoice has another currency.
+    ///
+    /// # Errors
+    /// The converted amount does not fit.
+    pub fn of(
+        line_type: LineType,
+        amount: Money,
+        into: (Currency, Option<&Rate>),
+        comment: String,
+    ) -> Result<ExtraLine, MoneyError> {
+        let (units, converted) = match into {
+            (currency, Some(rate)) if currency != amount.currency() => {
+                let (currency, units) = (amount.currency(), amount.units());
+                let converted = Converted { currency, units, rate: rate.clone() };
+                (rate.convert(amount, into.0)?.units(), Some(converted))
+            }
+            _ => (amount.units(), None),
+        };
+        Ok(ExtraLine { line_type, units, converted, comment })
+    }
 }
 
 /// What a line stands for in a currency that is not the invoice's.
@@ -204,8 +229,9 @@ pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
     for source in situation.sources {
         lines.extend(lines_of(source, period, situation.currency)?);
     }
-    for ExtraLine { line_type, units, comment } in situation.extras {
-        lines.push(PlannedLine::extra(*line_type, period, *units, comment.clone()));
+    for ExtraLine { line_type, units, converted, comment } in situation.extras {
+        let line = PlannedLine::extra(*line_type, period, *units, comment.clone());
+        lines.push(PlannedLine { converted: converted.clone(), ..line });
     }
     if lines.is_empty() {
         return Ok(Plan::Nothing);

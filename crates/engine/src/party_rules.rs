@@ -75,6 +75,24 @@ pub(crate) enum Basis {
     Flat,
 }
 
+impl Basis {
+    /// The word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Basis::Payout => "payout",
+            Basis::Revenue => "revenue",
+            Basis::Margin => "margin",
+            Basis::Flat => "flat",
+        }
+    }
+
+    /// From the word; anything else is the default.
+    pub(crate) fn parse(word: &str) -> Basis {
+        let all = [Basis::Payout, Basis::Revenue, Basis::Margin, Basis::Flat];
+        all.into_iter().find(|basis| basis.as_str() == word).unwrap_or_default()
+    }
+}
+
 /// How a party is taxed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

@@ -183,4 +183,34 @@ both_databases! {
         assert_eq!((report.invoices(), report.totals[0].units), (1, 3_000_000));
         network.assert_verified();
     }
+
+    /// 10.00 USD, 20.01 EUR (22.01 USD) and 1234 JPY (8.23 USD) are below the minimum of 60.00 in January, and roll over.
+    fn what_rolls_over_keeps_its_period_in_every_currency(database) {
+        let mut network = network(database);
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"minimum_payment":"60"}"#);
+        network.rates("2026-01-30,EUR,USD,1.10\n2026-01-30,EUR,JPY,165\n");
+        assert_eq!(skips(&bill(&network, "2026-01-31")), [("40240000 USD".to_owned(), "below_minimum".to_owned())]);
+        network.at("2026-03-02");
+        network.rates("2026-02-27,EUR,USD,1.10\n2026-02-27,EUR,JPY,165\n");
+        let more = vec![
+            record(&network, "e", 1, "2026-02-05", "15.00", "USD"),
+            record(&network, "f", 1, "2026-02-06", "10.00", "EUR"),
+        ];
+        network.ingest(more);
+        assert_eq!(bill(&network, "2026-02-28").invoices(), 1);
+        network.assert_verified();
+        let lines = network.engine.invoice_lines(&network.call, ID).unwrap();
+        let shown = |line: &quittance_engine::invoices::Line| {
+            format!("{} to {}: {}", line.period.start, line.period.end, line.units / 10_000)
+        };
+        let mut lines: Vec<String> = lines.iter().map(shown).collect();
+        lines.sort();
+        assert_eq!(lines, [
+            "2026-01-05 to 2026-01-31: 1000",
+            "2026-01-05 to 2026-01-31: 2201",
+            "2026-01-05 to 2026-01-31: 823",
+            "2026-02-01 to 2026-02-28: 1100",
+            "2026-02-01 to 2026-02-28: 1500",
+        ]);
+    }
 }

@@ -202,7 +202,8 @@ fn contradictions_are_refused_when_they_are_set() {
             "affiliates[0].referrer.affiliate: affiliate 1 would have referred itself, by way of 1, 2",
         ),
         (r#"{"affiliates":[{"id":1,"referrer":{"affiliate":2,"basis":"flat"}}]}"#, "referrer.fee: is missing"),
-        (r#"{"affiliates":[{"id":1,"referrer":{"affiliate":2,"percent":"5","basis":"revenue"}}]}"#, "not supported"),
+        (r#"{"affiliates":[{"id":1,"referrer":{"affiliate":2,"basis":"margin"}}]}"#, "referrer.percent: is missing"),
+        (r#"{"affiliates":[{"id":1,"referrer":{"affiliate":2,"percent":"5","basis":"all"}}]}"#, "referrer.basis"),
         (r#"{"affiliates":[{"id":1,"tax":{"mode":"rate"}}]}"#, "tax.rate: is missing"),
         (
             r#"{"bonuses":[{"id":1,"title":"x","measure":"conversions","tiers":[{"from":"5","percent":"1"},{"from":"5","percent":"2"}]}]}"#,

@@ -500,8 +500,8 @@ CREATE TABLE postings (
   PRIMARY KEY (network_id, kind, party_id, entry_id, posting_no)
 ) {clustered};
 
--- What referred affiliates were billed, voids and changes negative, and the share of it that their referrer gets:
--- `share` is a percentage, or `flat:` and a fee. `invoice_id` is the referrer's invoice that took it, 0 before.
+-- What a share of goes to the referrer (`basis`: payout, revenue or margin of what referred affiliates were billed, voids and
+-- changes negative; or flat), in the referrer's book in `currency`: `share` is a percentage, or a fee. `invoice_id` is the referrer's invoice that took it, 0 before.
 CREATE TABLE referrals (
   network_id {int} NOT NULL,
   affiliate_id {int} NOT NULL,
@@ -509,7 +509,9 @@ CREATE TABLE referrals (
   currency {text} NOT NULL,
   referred_id {int} NOT NULL,
   source_invoice {int} NOT NULL,
+  base_currency {text} NOT NULL,
   units {int} NOT NULL,
+  basis {text} NOT NULL,
   share {text} NOT NULL,
   threshold_units {int} NOT NULL,
   epoch {int} NOT NULL,

@@ -33,7 +33,7 @@ macro_rules! entries_of_bucket {
         concat!(
             "SELECT conversion_id, revision, 1, ",
             $units,
-            ", occurred_at, advertiser_id, country \
+            ", occurred_at, advertiser_id, country, revenue_units, revenue_currency \
              FROM conversions {by:conversions_by_place} WHERE network_id = $1 AND ",
             $party,
             " = $2 AND epoch = $3 \
@@ -44,7 +44,7 @@ macro_rules! entries_of_bucket {
             " AND status = 'approved' \
              UNION ALL SELECT conversion_id, revision, 1, ",
             $units,
-            ", occurred_at, advertiser_id, country \
+            ", occurred_at, advertiser_id, country, revenue_units, revenue_currency \
              FROM conversion_revisions {by:conversion_revisions_by_place} WHERE network_id = $1 AND ",
             $party,
             " = $2 \
@@ -55,7 +55,7 @@ macro_rules! entries_of_bucket {
             " AND status = 'approved' AND entry_kept = 0 \
              UNION ALL SELECT conversion_id, revision, -1, -",
             $units,
-            ", occurred_at, advertiser_id, country \
+            ", occurred_at, advertiser_id, country, -revenue_units, revenue_currency \
              FROM conversion_revisions {by:conversion_revisions_by_end} WHERE network_id = $1 AND ",
             $party,
             " = $2 \
@@ -164,6 +164,8 @@ pub struct LogEntry {
     pub advertiser_id: Option<i64>,
     /// Its country, as the tracker says it.
     pub country: Option<String>,
+    /// What the conversion brings, negative where it was taken out.
+    pub revenue: Money,
 }
 
 /// A day from its number.
@@ -388,6 +390,7 @@ pub fn entries_of_bucket(tx: &mut dyn Tx, network: NetworkId, bucket: &Bucket, p
                 occurred_at: Timestamp::from_micros(row.int(4)?),
                 advertiser_id: row.opt_int(5)?,
                 country: row.opt_string(6)?,
+                revenue: Money::new(row.int(7)?, currency(row.text(8)?)?),
             })
         })
         .collect()

@@ -3,6 +3,7 @@
 use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
+use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
 use crate::conversions::{currency, day, day_number};
@@ -16,7 +17,8 @@ const REFERRAL_NUMBERS: &str = "referral_no";
 
 macro_rules! referral_columns {
     () => {
-        "SELECT affiliate_id, currency, referred_id, source_invoice, units, share, threshold_units FROM referrals "
+        "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units \
+         FROM referrals "
     };
 }
 
@@ -24,11 +26,11 @@ statements! {
     PENDING_REFERRALS = concat!(referral_columns!(), "{by:referrals_pending} WHERE network_id = $1 \
         AND affiliate_id {in:2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
-    TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $6 WHERE network_id = $1 AND affiliate_id = $2 AND currency = $3 \
-        AND referred_id = $4 AND share = $5 AND epoch <= $7 AND invoice_id = 0";
+    TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $7 WHERE network_id = $1 AND affiliate_id = $2 AND currency = $3 \
+        AND referred_id = $4 AND basis = $5 AND share = $6 AND epoch <= $8 AND invoice_id = 0";
     RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
     FLAT_PAID = "SELECT 1 FROM referrals WHERE network_id = $1 AND affiliate_id = $2 AND referred_id = $3 \
-        AND invoice_id <> 0 AND share = $4 LIMIT 1";
+        AND invoice_id <> 0 AND basis = $4 AND share = $5 LIMIT 1";
     OPENINGS_OF = "SELECT kind, party_id, currency, units, day, invoice_id FROM opening_balances WHERE network_id = $1 \
         AND kind = $2 AND party_id {in:3} ORDER BY party_id, currency";
     TAKE_OPENING = "UPDATE opening_balances SET invoice_id = $5 WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
@@ -46,7 +48,7 @@ statements! {
 bulks! {
     ADD_REFERRALS = "referrals" [
         "network_id" Int, "affiliate_id" Int, "referral_no" Int, "currency" Text, "referred_id" Int,
-        "source_invoice" Int, "units" Int, "share" Text, "threshold_units" Int, "epoch" Int, "invoice_id" Int, "recorded_at" Int
+        "source_invoice" Int, "base_currency" Text, "units" Int, "basis" Text, "share" Text, "threshold_units" Int, "epoch" Int, "invoice_id" Int, "recorded_at" Int
     ] "";
     ADD_OPENINGS = "opening_balances" [
         "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "units" Int, "day" Int, "invoice_id" Int,
@@ -68,17 +70,19 @@ bulks! {
 pub struct Referral {
     /// The referrer.
     pub affiliate_id: i64,
-    /// The currency of the invoice.
+    /// The currency of the referred one's invoice: the referrer's book in it has the share.
     pub currency: Currency,
     /// Whom it referred.
     pub referred_id: i64,
     /// The invoice of that one.
     pub source_invoice: InvoiceId,
-    /// What the share is of, in billing units; voids and changes are negative.
-    pub units: i64,
-    /// A percentage, or `flat:` and a fee.
+    /// What the share is of; voids and changes are negative.
+    pub base: Money,
+    /// What that is: `payout`, `revenue`, `margin`; `flat` where the share is a fee.
+    pub basis: String,
+    /// A percentage, or the fee.
     pub share: String,
-    /// Nothing is paid until so much has come together.
+    /// Nothing is paid until so much has come together, in billing units of `currency`.
     pub threshold_units: i64,
 }
 
@@ -88,9 +92,10 @@ fn referral(row: &Row) -> Result<Referral> {
         currency: currency(row.text(1)?)?,
         referred_id: row.int(2)?,
         source_invoice: InvoiceId::new(row.int(3)?),
-        units: row.int(4)?,
-        share: row.string(5)?,
-        threshold_units: row.int(6)?,
+        base: Money::new(row.int(5)?, currency(row.text(4)?)?),
+        basis: row.string(6)?,
+        share: row.string(7)?,
+        threshold_units: row.int(8)?,
     })
 }
 
@@ -128,7 +133,7 @@ pub fn add_referrals(
         return Ok(());
     }
     let first = networks::next(tx, network, REFERRAL_NUMBERS, 1, referrals.len() as i64)?;
-    let mut values = Vec::with_capacity(referrals.len() * 12);
+    let mut values = Vec::with_capacity(referrals.len() * 14);
     for (no, referral) in (first..).zip(referrals) {
         values.extend([
             Param::Int(network.get()),
@@ -137,7 +142,9 @@ pub fn add_referrals(
             referral.currency.code().into(),
             referral.referred_id.into(),
             referral.source_invoice.get().into(),
-            referral.units.into(),
+            referral.base.currency().code().into(),
+            referral.base.units().into(),
+            (&referral.basis).into(),
             (&referral.share).into(),
             referral.threshold_units.into(),
             epoch.into(),
@@ -165,6 +172,7 @@ pub fn take_referrals(
         of.affiliate_id.into(),
         of.currency.code().into(),
         of.referred_id.into(),
+        (&of.basis).into(),
         (&of.share).into(),
         invoice.get().into(),
         epoch.into(),
@@ -178,7 +186,8 @@ pub fn take_referrals(
 /// # Errors
 /// What the database says.
 pub fn flat_paid(tx: &mut dyn Tx, network: NetworkId, of: &Referral) -> Result<bool> {
-    let params = [network.get().into(), of.affiliate_id.into(), of.referred_id.into(), (&of.share).into()];
+    let params =
+        [network.get().into(), of.affiliate_id.into(), of.referred_id.into(), (&of.basis).into(), (&of.share).into()];
     Ok(tx.query_one(FLAT_PAID, &params)?.is_some())
 }
 

@@ -9,7 +9,7 @@ use crate::{Param, Store};
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql")];
 
 /// The version of the first of them. Lower ones were made while Quittance was being built, and cannot be upgraded.
-const FIRST_VERSION: i64 = 2;
+const FIRST_VERSION: i64 = 3;
 
 /// The schema version that this program reads and writes.
 pub const SCHEMA_VERSION: i64 = FIRST_VERSION - 1 + MIGRATIONS.len() as i64;

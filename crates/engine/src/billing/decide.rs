@@ -143,7 +143,7 @@ impl Deciding<'_> {
 
     fn decide(mut self, decisions: &mut Decisions) -> Result<()> {
         let group = self.group;
-        if !self.pending.has(group.book) && group.states.iter().all(|state| self.sums(state.book).is_empty()) {
+        if group.states.iter().all(|state| !self.pending.has(state.book) && self.sums(state.book).is_empty()) {
             return Ok(());
         }
         let mut takings = Vec::new();
@@ -151,11 +151,13 @@ impl Deciding<'_> {
             takings.push(self.take(state)?);
         }
         let rates: Vec<Option<Rate>> = group.states.iter().map(|state| self.rate(state.book.currency)).collect();
-        let lacks_rate = |(taking, rate): (&Taking, &Option<Rate>)| rate.is_none() && !taking.unbilled.is_empty();
+        let lacks_rate = |(taking, rate): (&Taking, &Option<Rate>)| {
+            rate.is_none() && (!taking.unbilled.is_empty() || self.pending.has(taking.take.before.book))
+        };
         if group.converts && takings.iter().zip(&rates).any(lacks_rate) {
             return self.skip_each(&takings, decisions);
         }
-        let extras = self.extras(&rates)?;
+        let extras = self.extras()?;
         let sources: Vec<Source<'_>> = takings
             .iter()
             .zip(rates)
@@ -188,8 +190,13 @@ impl Deciding<'_> {
                 ..self.facts.conditions(self.setup, group.book)
             },
         };
+        // A share without a rate waits; whatever else there is does not wait for it.
+        let waiting = extras.missing_rate.then(|| skip(group.book, SkipReason::MissingRate, 0));
         match plan(&situation)? {
-            Plan::Issue(invoice) => decisions.issue.push(decided(group.book, invoice, takings, extras)),
+            Plan::Issue(invoice) => {
+                decisions.skips.extend(waiting);
+                decisions.issue.push(decided(group.book, invoice, takings, extras));
+            }
             Plan::Skip { reason: SkipReason::NotPositive, total_units }
                 if total_units < 0 && !self.setup.settings.carry_negatives =>
             {
@@ -197,6 +204,7 @@ impl Deciding<'_> {
             }
             Plan::Skip { reason, total_units } => decisions.skips.push(skip(group.book, reason, total_units)),
             Plan::Nothing => {
+                decisions.skips.extend(waiting);
                 for state in &group.states {
                     decisions.skips.extend(held_back(state.book, self.sums(state.book))?);
                 }
@@ -206,16 +214,13 @@ impl Deciding<'_> {
     }
 
     /// What the invoice takes besides conversions. One whose conversions are chosen takes none of it but by sum of all.
-    fn extras(&self, rates: &[Option<Rate>]) -> Result<Taken> {
+    fn extras(&self) -> Result<Taken> {
         if self.request.by_entry() || self.request.offers.is_some() {
             return Ok(Taken::default());
         }
-        let mut months = Vec::new();
-        for (state, rate) in self.group.states.iter().zip(rates) {
-            let rate = rate.as_ref().filter(|_| state.book.currency != self.group.book.currency);
-            months.extend(self.sums.months.get(&state.book).map(|of_book| (state.book, rate, of_book)));
-        }
-        self.pending.take(self.group.book, &self.setup.bonuses, &months)
+        let with_months = |state: &BookState| (state.book, self.sums.months.get(&state.book));
+        let books: Vec<_> = self.group.states.iter().map(with_months).collect();
+        self.pending.take(self.group.book.currency, &self.setup.bonuses, &books, &|currency| self.rate(currency))
     }
 
     /// The rate from a currency into the invoice's, on the run's last day.
@@ -227,9 +232,12 @@ impl Deciding<'_> {
 
     /// Nothing of the party is billed, since a rate is missing: each book is reported with what it has.
     fn skip_each(&self, takings: &[Taking], decisions: &mut Decisions) -> Result<()> {
-        for taking in takings.iter().filter(|taking| !taking.unbilled.is_empty()) {
-            let units = sum_units(taking.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
-            decisions.skips.push(skip(taking.take.before.book, SkipReason::MissingRate, units));
+        for taking in takings {
+            let book = taking.take.before.book;
+            if !taking.unbilled.is_empty() || self.pending.has(book) {
+                let units = sum_units(taking.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
+                decisions.skips.push(skip(book, SkipReason::MissingRate, units));
+            }
         }
         Ok(())
     }

@@ -1,30 +1,25 @@
-//! What invoices bill besides conversions: opening balances, the shares of referrers, volume bonuses. What is pending is
-//! kept by whoever it is for; an invoice takes it, and a void one gives it back.
+//! What invoices bill besides conversions: opening balances, volume bonuses, and the shares of [`super::referrals`]. What is
+//! pending is kept by whoever it is for; an invoice takes it, and a void one gives it back.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use quittance_domain::accrual::{Book, Tally};
 use quittance_domain::bonus::{Bonus, Measure, Reach, Tier};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId, PartyKind};
+use quittance_domain::ids::{InvoiceKind, NetworkId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::money::{Money, sum_units};
 use quittance_domain::percent::Percent;
 use quittance_domain::planner::ExtraLine;
-use quittance_domain::rates::Rate;
 use quittance_domain::time::Day;
+use quittance_store::Tx;
 use quittance_store::extras::{self, Counted, OpeningBalance, Referral};
-use quittance_store::invoices::{Invoice, Line};
-use quittance_store::{Tx, accruals, parties};
+use quittance_store::invoices::Invoice;
 use serde::Deserialize;
 
-use crate::Call;
+use super::referrals::{PendingReferrals, Rates, TakenReferrals};
 use crate::error::Result;
 use crate::give_back::LineSlot;
-use crate::party_rules::{Basis, PartyRules};
-
-/// How a share that is a fee begins.
-const FLAT: &str = "flat:";
 
 /// A volume bonus as its rules say it.
 #[derive(Debug, Clone, Deserialize)]
@@ -94,12 +89,9 @@ pub(super) type Months = HashMap<(OfferId, Day), Tally>;
 /// What is pending of some parties.
 #[derive(Default)]
 pub(super) struct Pending {
-    referrals: BTreeMap<(i64, Currency), Vec<Referral>>,
+    referrals: PendingReferrals,
     openings: HashMap<Book, OpeningBalance>,
     counted: HashMap<(Book, i64, Day), Counted>,
-    names: HashMap<i64, String>,
-    /// Fees that are on an invoice already, by share and whom they are for.
-    paid_fees: HashSet<(i64, i64, String)>,
     /// What referred affiliates are billed by a run is for a later one: it does not matter in which order it goes.
     epoch: i64,
 }
@@ -108,8 +100,10 @@ pub(super) struct Pending {
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) lines: Vec<ExtraLine>,
+    /// A share of a referrer waits for a rate.
+    pub(super) missing_rate: bool,
     referrals: Vec<Referral>,
-    opening: Option<Book>,
+    openings: Vec<Book>,
     counted: Vec<Counted>,
     epoch: i64,
 }
@@ -140,96 +134,50 @@ impl Pending {
             }
         }
         if kind == InvoiceKind::Payable {
-            pending.load_referrals(tx, network, ids)?;
+            pending.referrals = PendingReferrals::load(tx, network, ids, epoch)?;
         }
         Ok(pending)
     }
 
-    fn load_referrals(&mut self, tx: &mut dyn Tx, network: NetworkId, ids: &[i64]) -> Result<()> {
-        let referrals = extras::pending_referrals(tx, network, ids, self.epoch)?;
-        let mut referred: Vec<i64> = referrals.iter().map(|referral| referral.referred_id).collect();
-        referred.sort_unstable();
-        referred.dedup();
-        for party in parties::by_ids(tx, network, PartyKind::Affiliate, &referred)? {
-            self.names.insert(party.party_id, party.name);
-        }
-        for referral in referrals {
-            if referral.share.starts_with(FLAT) && extras::flat_paid(tx, network, &referral)? {
-                self.paid_fees.insert((referral.affiliate_id, referral.referred_id, referral.share.clone()));
-            }
-            self.referrals.entry((referral.affiliate_id, referral.currency)).or_default().push(referral);
-        }
-        Ok(())
-    }
-
     /// Whether anything of a book is pending.
     pub(super) fn has(&self, book: Book) -> bool {
-        let referrer =
-            book.kind == InvoiceKind::Payable && self.referrals.contains_key(&(book.party_id, book.currency));
-        referrer || self.openings.contains_key(&book)
+        self.referrals.has(book) || self.openings.contains_key(&book)
     }
 
-    /// What an invoice in a book's currency takes. `months` are what it bills of each book, with the rate into its
-    /// currency.
+    /// What an invoice takes that bills some books, with what it bills of each by month.
     pub(super) fn take(
         &self,
-        book: Book,
+        into: Currency,
         bonuses: &[BonusRules],
-        months: &[(Book, Option<&Rate>, &Months)],
+        books: &[(Book, Option<&Months>)],
+        rates: Rates<'_>,
     ) -> Result<Taken> {
         let mut taken = Taken { epoch: self.epoch, ..Taken::default() };
-        if let Some(opening) = self.openings.get(&book) {
-            taken.opening = Some(book);
-            let comment = format!("Opening balance of {}", opening.day);
-            taken.lines.push(ExtraLine { line_type: LineType::OpeningBalance, units: opening.units, comment });
+        for (book, _) in books {
+            self.take_opening(*book, into, rates, &mut taken)?;
         }
-        if book.kind == InvoiceKind::Payable {
-            self.take_referrals(book, &mut taken)?;
+        let mut shares = TakenReferrals::default();
+        for (book, _) in books {
+            self.referrals.take(*book, into, rates, &mut shares)?;
         }
-        for (of, rate, months) in months {
+        taken.lines.extend(shares.lines);
+        taken.referrals = shares.groups;
+        taken.missing_rate = shares.missing_rate;
+        for (of, months) in books {
             for bonus in bonuses.iter().filter(|bonus| bonus.is_for(*of)) {
-                self.take_bonus(bonus, *of, *rate, months, book.currency, &mut taken)?;
+                self.take_bonus(bonus, *of, into, *months, rates, &mut taken)?;
             }
         }
         Ok(taken)
     }
 
-    fn take_referrals(&self, book: Book, taken: &mut Taken) -> Result<()> {
-        let pending = self.referrals.get(&(book.party_id, book.currency)).map_or(&[][..], Vec::as_slice);
-        let mut groups: BTreeMap<(i64, &str), Vec<&Referral>> = BTreeMap::new();
-        for referral in pending {
-            groups.entry((referral.referred_id, &referral.share)).or_default().push(referral);
-        }
-        for ((referred, share), group) in groups {
-            let base = Money::new(sum_units(group.iter().map(|referral| referral.units))?, book.currency);
-            let threshold = group.iter().map(|referral| referral.threshold_units).max().unwrap_or(0);
-            if threshold > 0 && base.units() < threshold {
-                continue;
-            }
-            let name = self.names.get(&referred).map_or("", String::as_str);
-            let who = format!("affiliate {referred} {name}");
-            let (amount, comment) = match share.strip_prefix(FLAT) {
-                None => {
-                    let percent =
-                        Percent::parse(share).map_err(|error| quittance_store::Error::Corrupt(error.to_string()))?;
-                    (percent.of(base)?, format!("Referral of {}: {share} % of {base}", who.trim_end()))
-                }
-                Some(fee) => {
-                    let paid = self.paid_fees.contains(&(book.party_id, referred, share.to_owned()));
-                    if paid || !base.is_positive() {
-                        continue;
-                    }
-                    let fee =
-                        Money::parse(fee, book.currency).map_err(|e| quittance_store::Error::Corrupt(e.to_string()))?;
-                    (fee, format!("Referral of {}: a fee", who.trim_end()))
-                }
-            };
-            if amount.is_zero() {
-                continue;
-            }
-            taken.lines.push(ExtraLine { line_type: LineType::Referral, units: amount.units(), comment });
-            taken.referrals.extend(group.first().map(|referral| (*referral).clone()));
-        }
+    fn take_opening(&self, book: Book, into: Currency, rates: Rates<'_>, taken: &mut Taken) -> Result<()> {
+        let Some(opening) = self.openings.get(&book) else { return Ok(()) };
+        taken.openings.push(book);
+        let comment = format!("Opening balance of {}", opening.day);
+        let rate = rates(book.currency);
+        let amount = Money::new(opening.units, book.currency);
+        taken.lines.push(ExtraLine::of(LineType::OpeningBalance, amount, (into, rate.as_ref()), comment)?);
         Ok(())
     }
 
@@ -237,14 +185,14 @@ impl Pending {
         &self,
         rules: &BonusRules,
         of: Book,
-        rate: Option<&Rate>,
-        months: &Months,
-        currency: Currency,
+        into: Currency,
+        months: Option<&Months>,
+        rates: Rates<'_>,
         taken: &mut Taken,
     ) -> Result<()> {
         let Some(bonus) = rules.steps() else { return Ok(()) };
         let mut by_month: BTreeMap<Day, Tally> = BTreeMap::new();
-        for ((_, month), tally) in months.iter().filter(|((offer, _), _)| rules.counts(*offer)) {
+        for ((_, month), tally) in months.into_iter().flatten().filter(|((offer, _), _)| rules.counts(*offer)) {
             by_month.entry(*month).or_default().add(*tally)?;
         }
         for (month, new) in by_month {
@@ -261,13 +209,11 @@ impl Pending {
                 units: new.units,
                 bonus_units: more,
             });
-            let more = Money::new(more, of.currency);
-            let amount = rate.map_or(Ok(more), |rate| rate.convert(more, currency))?;
-            if !amount.is_zero() {
-                let (year, number, _) = month.ymd();
-                let comment = format!("{} of {year}-{number:02}: {} conversions", rules.title, all.conversions);
-                taken.lines.push(ExtraLine { line_type: LineType::Bonus, units: amount.units(), comment });
-            }
+            let (year, number, _) = month.ymd();
+            let comment = format!("{} of {year}-{number:02}: {} conversions", rules.title, all.conversions);
+            let (more, rate) = (Money::new(more, of.currency), rates(of.currency));
+            let line = ExtraLine::of(LineType::Bonus, more, (into, rate.as_ref()), comment)?;
+            taken.lines.extend(Some(line).filter(|line| line.units != 0));
         }
         Ok(())
     }
@@ -278,76 +224,13 @@ pub(super) fn mark(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, taken
     for referral in &taken.referrals {
         extras::take_referrals(tx, network, referral, taken.epoch, invoice.invoice_id)?;
     }
-    if let Some(book) = taken.opening {
-        extras::take_opening(tx, network, book, invoice.invoice_id)?;
+    for book in &taken.openings {
+        extras::take_opening(tx, network, *book, invoice.invoice_id)?;
     }
     if !taken.counted.is_empty() {
         extras::add_counted(tx, network, invoice.invoice_id, &taken.counted)?;
     }
     Ok(())
-}
-
-/// What the conversions on some lines come to, in the invoice's currency.
-fn base(lines: &[Line]) -> Result<i64> {
-    let conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
-    Ok(sum_units(conversions.map(|line| line.units))?)
-}
-
-/// What a newly issued invoice brings whoever has referred its affiliate.
-pub(super) fn refer(rules: &PartyRules, invoice: &Invoice, lines: &[Line]) -> Result<Option<Referral>> {
-    let Some(referrer) = rules.referrer.as_ref().filter(|_| invoice.book.kind == InvoiceKind::Payable) else {
-        return Ok(None);
-    };
-    if referrer.until.is_some_and(|until| invoice.period.end > until) {
-        return Ok(None);
-    }
-    let share = match referrer.basis {
-        Basis::Flat => format!("{FLAT}{}", referrer.fee.as_deref().unwrap_or("0")),
-        _ => referrer.percent.clone().unwrap_or_default(),
-    };
-    let currency = invoice.book.currency;
-    let threshold = referrer.threshold.as_deref().and_then(|text| Money::parse(text, currency).ok());
-    Ok(Some(Referral {
-        affiliate_id: referrer.affiliate,
-        currency,
-        referred_id: invoice.book.party_id,
-        source_invoice: invoice.invoice_id,
-        units: base(lines)?,
-        share,
-        threshold_units: threshold.map_or(0, Money::units),
-    }))
-}
-
-/// Records what new invoices bring the referrers, whose books are there from then on.
-pub(super) fn add_referrals(tx: &mut dyn Tx, call: &Call, epoch: i64, referrals: &[Referral]) -> Result<()> {
-    let book = |referral: &Referral| Book {
-        kind: InvoiceKind::Payable,
-        party_id: referral.affiliate_id,
-        currency: referral.currency,
-    };
-    let mut books: Vec<Book> = referrals.iter().map(book).collect();
-    books.sort_unstable();
-    books.dedup();
-    accruals::ensure_books(tx, call.network, &books)?;
-    Ok(extras::add_referrals(tx, call.network, referrals, epoch, call.now)?)
-}
-
-/// What a change of an invoice's lines takes from its referrer, or brings it.
-pub(crate) fn referred_again(
-    tx: &mut dyn Tx,
-    call: &Call,
-    epoch: i64,
-    source: InvoiceId,
-    before: &[Line],
-    after: &[Line],
-) -> Result<()> {
-    let units = sum_units([base(after)?, -base(before)?])?;
-    if units == 0 {
-        return Ok(());
-    }
-    let known = extras::referrals_of(tx, call.network, source)?;
-    let changes: Vec<Referral> = known.into_iter().take(1).map(|referral| Referral { units, ..referral }).collect();
-    add_referrals(tx, call, epoch, &changes)
 }
 
 /// What an invoice counts for bonuses changes with the conversions on it. What it paid for them stays: the next invoice

@@ -21,7 +21,7 @@ use quittance_store::write_offs::{self, WriteOff};
 use quittance_store::{Tx, networks};
 
 use super::decide::{BookTake, Decided, Decisions, GivenUp};
-use super::extras;
+use super::{extras, referrals};
 use crate::Call;
 use crate::error::Result;
 use crate::give_back;
@@ -89,13 +89,13 @@ pub(super) fn issue(
         give_back::leave(tx, network, &issued.invoice, header.epoch, &left)?;
         extras::mark(tx, network, &issued.invoice, &decided.extras)?;
     }
-    let mut referrals = Vec::new();
+    let mut shares = Vec::new();
     for Issued { invoice, lines, .. } in &issued {
         if let Some(rules) = decisions.rules.get(&invoice.book.party_id) {
-            referrals.extend(extras::refer(rules, invoice, lines)?);
+            shares.extend(referrals::refer(tx, network, rules, invoice, lines)?);
         }
     }
-    extras::add_referrals(tx, header.call, header.epoch, &referrals)?;
+    referrals::add_referrals(tx, header.call, header.epoch, &shares)?;
     Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
 }
 

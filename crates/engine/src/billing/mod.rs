@@ -5,6 +5,7 @@ mod entries;
 pub(crate) mod extras;
 pub(crate) mod facts;
 pub(crate) mod issue;
+pub(crate) mod referrals;
 mod run;
 mod sums;
 

@@ -106,7 +106,7 @@ pub(super) fn limits(
         }
     }
     if !request.is_unbound() {
-        roll_over(tx, network, request, &parties, &mut limits)?;
+        roll_over(tx, network, request, facts, &parties, &mut limits)?;
     }
     Ok(limits)
 }
@@ -119,17 +119,28 @@ fn roll_over(
     tx: &mut dyn Tx,
     network: NetworkId,
     request: &RunRequest,
+    facts: &Facts,
     parties: &[i64],
     limits: &mut HashMap<Book, Limits>,
 ) -> Result<()> {
+    let mut books: HashMap<i64, Vec<Book>> = HashMap::new();
+    for book in limits.keys() {
+        books.entry(book.party_id).or_default().push(*book);
+    }
     for (book, through) in runs::left_through(tx, network, request.kind, parties)? {
-        let Some(of_book) = limits.get_mut(&book) else { continue };
-        let since = of_book.next_start.is_none_or(|next| through >= next) && through < request.through;
-        if since && of_book.left_through.last() != Some(&through) {
-            of_book.left_through.push(through);
+        // An invoice that would have had everything converted was left out with all books of its party.
+        let converts = facts.converts_into(book.party_id) == Some(book.currency);
+        let of_party = books.get(&book.party_id).into_iter().flatten().filter(|_| converts).copied();
+        for left in of_party.chain([book]) {
+            let Some(of_book) = limits.get_mut(&left) else { continue };
+            if of_book.next_start.is_none_or(|next| through >= next) && through < request.through {
+                of_book.left_through.push(through);
+            }
         }
     }
     for of_book in limits.values_mut() {
+        of_book.left_through.sort_unstable();
+        of_book.left_through.dedup();
         let more = of_book.left_through.len().saturating_sub(LEFT_OUT_MAX);
         of_book.left_through.drain(..more);
     }

@@ -12,8 +12,8 @@ use quittance_store::networks::Present;
 use quittance_store::{Tx, accruals, networks};
 use serde_json::{Value, json};
 
-use crate::billing::extras::referred_again;
 use crate::billing::issue::ENTRY_IDS;
+use crate::billing::referrals::referred_again;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
@@ -136,7 +136,7 @@ impl<'t> Change<'t> {
         self.tax_again()?;
         let after = self.lines()?;
         self.invoice.billed_units = sum_units(after.iter().map(|line| line.units))?;
-        referred_again(self.tx, self.call, self.present.epoch, self.invoice.invoice_id, before, &after)?;
+        referred_again(self.tx, self.call, self.present.epoch, &self.invoice, before, &after)?;
         let difference = booking(self.invoice.book, &after).less(booking(self.invoice.book, before));
         self.book("adjust", self.invoice.version + 1, self.today, &difference)
     }

@@ -184,6 +184,7 @@ fn entry_views(tx: &mut dyn Tx, call: &Call, state: &State, place: EntryPlace, s
             occurred_at: conversion.occurred_at,
             advertiser_id: None,
             country: None,
+            revenue: conversion.revenue,
         };
         views.push(EntryView {
             kind: book.kind,

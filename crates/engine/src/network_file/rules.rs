@@ -151,7 +151,7 @@ fn check_cycle_days(rules: &Map<String, Value>, place: &str, cycle: Option<&str>
 }
 
 fn read_referrer(table: &mut Table<'_>, problems: &mut Problems) -> Value {
-    let basis = table.value("basis", problems, basis);
+    let basis = table.value("basis", problems, one_of(&["payout", "revenue", "margin", "flat"]));
     let flat = basis.as_deref() == Some("flat");
     let mut read = Map::new();
     let mut keep = |key: &str, value: Option<Value>| value.and_then(|value| read.insert(key.to_owned(), value));
@@ -165,15 +165,6 @@ fn read_referrer(table: &mut Table<'_>, problems: &mut Problems) -> Value {
     keep("threshold", table.value("threshold", problems, positive_amount));
     keep("until", table.value("until", problems, json_day));
     Value::Object(read)
-}
-
-/// What a referrer's share is of.
-fn basis(value: &Value) -> Result<String, String> {
-    let word = one_of(&["payout", "revenue", "margin", "flat"])(value)?;
-    match word.as_str() {
-        "revenue" | "margin" => Err(format!("{word:?} is not supported by this version yet: write payout or flat")),
-        _ => Ok(word),
-    }
 }
 
 fn read_tax(table: &mut Table<'_>, problems: &mut Problems) -> Value {

@@ -1,21 +1,20 @@
 //! I2 to I5 and I8: what belongs to the parties, book by book.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use quittance_domain::accrual::{Book, Cut, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
-use quittance_domain::invoice::{InvoiceStatus, LineType, PaymentSource};
+use quittance_domain::invoice::{InvoiceStatus, LineType};
 use quittance_domain::money::{Money, Rounding};
 use quittance_domain::tax::Tax;
 use quittance_domain::time::Day;
 use quittance_store::Tx;
-use quittance_store::accruals::{self, AccrualRow, BookState};
-use quittance_store::audit::{self, PartyPosting};
-use quittance_store::extras::{self, OpeningBalance};
-use quittance_store::invoices::{self, HistoryRow, Invoice, Line, Payment, TakeOff};
-use quittance_store::takes::{self, Take};
-use quittance_store::write_offs::{self, WriteOff};
+use quittance_store::accruals::AccrualRow;
+use quittance_store::invoices::{Invoice, Line, TakeOff};
+use quittance_store::takes::Take;
+use quittance_store::write_offs::WriteOff;
 
+use super::facts::{Facts, list};
 use super::{Findings, history};
 use crate::Call;
 use crate::error::Result;
@@ -24,80 +23,6 @@ use crate::places::owner;
 
 /// Epoch, posting day, billable day and offer of a row that was given back.
 type GivenSlot = (i64, Day, Day, OfferId);
-
-/// All that a range of parties has, by invoice or by book.
-struct Facts {
-    books: HashMap<Book, BookState>,
-    rows: BTreeMap<Book, Vec<AccrualRow>>,
-    takes: BTreeMap<Book, Vec<Take>>,
-    invoices: BTreeMap<Book, Vec<Invoice>>,
-    write_offs: HashMap<Book, Vec<WriteOff>>,
-    openings: HashMap<Book, OpeningBalance>,
-    lines: HashMap<InvoiceId, Vec<Line>>,
-    payments: HashMap<InvoiceId, Vec<Payment>>,
-    /// What is the credit of a party, by party.
-    credits: HashMap<i64, Vec<Payment>>,
-    take_offs: HashMap<InvoiceId, Vec<TakeOff>>,
-    history: HashMap<InvoiceId, Vec<HistoryRow>>,
-    postings: Vec<PartyPosting>,
-    /// What the ledger has as given up without an invoice.
-    given_up_postings: Vec<PartyPosting>,
-}
-
-fn by_invoice<T>(pairs: Vec<(InvoiceId, T)>) -> HashMap<InvoiceId, Vec<T>> {
-    let mut map: HashMap<InvoiceId, Vec<T>> = HashMap::new();
-    pairs.into_iter().for_each(|(id, value)| map.entry(id).or_default().push(value));
-    map
-}
-
-impl Facts {
-    fn load(tx: &mut dyn Tx, call: &Call, kind: InvoiceKind, parties: (i64, i64)) -> Result<Facts> {
-        let network = call.network;
-        let mut rows: BTreeMap<Book, Vec<_>> = BTreeMap::new();
-        for row in accruals::all_rows(tx, network, kind, parties)? {
-            rows.entry(row.key.bucket.book).or_default().push(row);
-        }
-        let mut taken: BTreeMap<Book, Vec<Take>> = BTreeMap::new();
-        for take in takes::of_parties(tx, network, kind, parties)? {
-            taken.entry(take.book).or_default().push(take);
-        }
-        let mut by_book: BTreeMap<Book, Vec<Invoice>> = BTreeMap::new();
-        for invoice in invoices::of_parties(tx, network, kind, parties)? {
-            by_book.entry(invoice.book).or_default().push(invoice);
-        }
-        let mut given_up: HashMap<Book, Vec<WriteOff>> = HashMap::new();
-        for write_off in write_offs::of_parties(tx, network, kind, parties)? {
-            let book = Book { kind, party_id: write_off.party_id, currency: write_off.currency };
-            given_up.entry(book).or_default().push(write_off);
-        }
-        let states = accruals::books_of_parties(tx, network, kind, parties)?;
-        let mut ids: Vec<i64> = states.iter().map(|state| state.book.party_id).collect();
-        ids.dedup();
-        let openings = extras::openings_of(tx, network, kind, &ids)?;
-        let (mut payments, mut credits) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
-        for payment in invoices::payments_of_parties(tx, network, kind, parties)? {
-            match payment.invoice_id {
-                Some(id) => payments.entry(id).or_default().push(payment),
-                None => credits.entry(payment.party_id).or_default().push(payment),
-            }
-        }
-        Ok(Facts {
-            books: states.into_iter().map(|state| (state.book, state)).collect(),
-            rows,
-            takes: taken,
-            invoices: by_book,
-            write_offs: given_up,
-            openings: openings.into_iter().map(|opening| (opening.book, opening)).collect(),
-            lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
-            payments,
-            credits,
-            take_offs: by_invoice(invoices::take_offs_of_parties(tx, network, kind, parties)?),
-            history: by_invoice(invoices::history_of_parties(tx, network, kind, parties)?),
-            postings: audit::party_postings(tx, network, kind, parties)?,
-            given_up_postings: audit::given_up_postings(tx, network, kind, parties)?,
-        })
-    }
-}
 
 /// Checks all books of a range of parties.
 pub(super) fn check(
@@ -128,25 +53,22 @@ pub(super) fn check(
 /// What an invoice took, by day and offer.
 type Taken = BTreeMap<(Day, OfferId), i128>;
 
-struct BookCheck<'a> {
-    facts: &'a Facts,
-    book: Book,
+/// One book while it is checked.
+pub(super) struct BookCheck<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) book: Book,
     /// The invoices in the book's currency.
-    invoices: &'a [Invoice],
+    pub(super) invoices: &'a [Invoice],
     /// The invoices that took something of the book.
     documents: Vec<&'a Invoice>,
     rows: &'a [AccrualRow],
     takes: &'a [Take],
-    findings: &'a mut Findings,
+    pub(super) findings: &'a mut Findings,
 }
 
-fn name(book: Book) -> String {
+pub(super) fn name(book: Book) -> String {
     let kind = book.kind.party_kind();
     format!("{} {} {}", kind.as_str(), book.party_id, book.currency)
-}
-
-fn list<T>(map: &HashMap<InvoiceId, Vec<T>>, id: InvoiceId) -> &[T] {
-    map.get(&id).map_or(&[], Vec::as_slice)
 }
 
 impl BookCheck<'_> {
@@ -271,7 +193,7 @@ impl BookCheck<'_> {
     }
 
     /// What runs gave up of the book.
-    fn write_offs(&self) -> &'_ [WriteOff] {
+    pub(super) fn write_offs(&self) -> &'_ [WriteOff] {
         self.facts.write_offs.get(&self.book).map_or(&[], Vec::as_slice)
     }
 
@@ -455,116 +377,5 @@ impl BookCheck<'_> {
             let text = format!("invoice {id}: it is {status}, with {paid} units paid and {balance} left");
             self.findings.add("I4", text);
         }
-    }
-
-    /// The payments in the book's currency that are the party's credit.
-    fn credits(&self) -> impl Iterator<Item = &Payment> {
-        let of_party = self.facts.credits.get(&self.book.party_id).map_or(&[][..], Vec::as_slice);
-        of_party.iter().filter(|payment| payment.currency == self.book.currency)
-    }
-
-    /// I5: the party's account moved by what its invoices and payments say, each document once.
-    fn ledger(&mut self) {
-        let mut moved: HashMap<(InvoiceId, &str), (i128, i64)> = HashMap::new();
-        // A payable is a credit to the affiliate, a receivable a debit to the advertiser.
-        let sign = if self.book.kind == InvoiceKind::Payable { -1 } else { 1 };
-        let mut balance = 0;
-        for posting in self.facts.postings.iter().filter(|posting| posting.book == self.book) {
-            let sum = moved.entry((posting.invoice_id, posting.event.as_str())).or_default();
-            sum.0 += i128::from(posting.units) * sign;
-            sum.1 += posting.entries;
-            balance += i128::from(posting.units) * sign;
-        }
-        let mut wrong = Vec::new();
-        for invoice in self.invoices {
-            self.documents_of(invoice, &moved, &mut wrong);
-        }
-        for ((id, event), _) in moved {
-            let of_none = id.get() == 0 || self.write_offs().iter().any(|write_off| write_off.document == id);
-            if !of_none && !self.invoices.iter().any(|invoice| invoice.invoice_id == id) {
-                wrong.push(format!("an entry ({event}) names invoice {id}, which is not there"));
-            }
-        }
-        self.written_off(sign, &mut wrong);
-        let owed = self.owed();
-        if balance != owed {
-            wrong.push(format!("{}: the account stands at {balance} units, its documents at {owed}", name(self.book)));
-        }
-        wrong.into_iter().for_each(|wrong| self.findings.add("I5", wrong));
-    }
-
-    /// What runs gave up is booked, once each, and nothing else is.
-    fn written_off(&self, sign: i128, wrong: &mut Vec<String>) {
-        let mut booked: HashMap<InvoiceId, i128> = HashMap::new();
-        for posting in self.facts.given_up_postings.iter().filter(|posting| posting.book == self.book) {
-            *booked.entry(posting.invoice_id).or_default() += i128::from(posting.units) * sign;
-        }
-        for WriteOff { document, units, .. } in self.write_offs() {
-            *booked.entry(*document).or_default() -= i128::from(*units);
-        }
-        for (document, units) in booked.into_iter().filter(|(_, units)| *units != 0) {
-            wrong.push(format!("{}: the ledger is {units} units off for write-off {document}", name(self.book)));
-        }
-    }
-
-    /// What the ledger has for one invoice, document by document.
-    fn documents_of(
-        &self,
-        invoice: &Invoice,
-        moved: &HashMap<(InvoiceId, &str), (i128, i64)>,
-        wrong: &mut Vec<String>,
-    ) {
-        let id = invoice.invoice_id;
-        let event = |name: &'static str| moved.get(&(id, name)).copied().unwrap_or_default();
-        // An opening balance was booked when it came.
-        let lines = list(&self.facts.lines, id).iter();
-        let booked = lines.filter(|line| line.line_type != LineType::OpeningBalance);
-        let billed: i128 = booked.map(|line| i128::from(line.units)).sum();
-        let of_invoice = list(&self.facts.payments, id).iter();
-        let payments: Vec<&Payment> =
-            of_invoice.chain(self.credits().filter(|credit| credit.about_invoice == Some(id))).collect();
-        let documents = |source: PaymentSource| {
-            let of_source = payments.iter().filter(|payment| payment.source == source);
-            of_source.fold((0, 0), |(sum, count), payment| (sum - i128::from(payment.units), count + 1))
-        };
-        let voided = if invoice.voided.is_some() { -billed } else { 0 };
-        let (issued, issues) = event("issue");
-        let mut facts =
-            vec![("issue and corrections", issued + event("adjust").0, billed), ("void", event("void").0, voided)];
-        let mut once = issues <= 1 && event("void").1 <= 1;
-        for (what, source) in [
-            ("payment", PaymentSource::Money),
-            ("return", PaymentSource::Return),
-            ("reversal", PaymentSource::Reversal),
-            ("write_off", PaymentSource::WriteOff),
-            ("credit_note", PaymentSource::CreditNote),
-        ] {
-            let ((booked, entries), (expected, count)) = (event(what), documents(source));
-            facts.push((what, booked, expected));
-            once &= entries == count;
-        }
-        for (what, booked, expected) in facts.into_iter().filter(|(_, booked, expected)| booked != expected) {
-            wrong.push(format!("invoice {id}: the ledger has {booked} units for its {what}, not {expected}"));
-        }
-        if !once {
-            wrong.push(format!("invoice {id}: a document has not exactly one entry"));
-        }
-    }
-
-    /// What the party's documents say it is owed, or owes: the balances of its invoices less its credit.
-    fn owed(&self) -> i128 {
-        let mut owed = 0;
-        for invoice in self.invoices {
-            let payments = list(&self.facts.payments, invoice.invoice_id);
-            let used = payments.iter().filter(|payment| payment.source == PaymentSource::Credit);
-            owed += used.map(|payment| i128::from(payment.units)).sum::<i128>();
-            let billed = if invoice.voided.is_some() { 0 } else { i128::from(invoice.billed_units) };
-            owed += billed - i128::from(invoice.paid_units);
-        }
-        let pending = self.facts.openings.get(&self.book).map_or(0, |opening| match opening.invoice_id {
-            None if opening.units > 0 => i128::from(opening.units),
-            _ => 0,
-        });
-        owed + pending - self.credits().map(|credit| i128::from(credit.units)).sum::<i128>()
     }
 }

@@ -14,7 +14,9 @@
 //! The work is cut into short reads, a few hundred parties each, so that writers are not held up. What belongs to one
 //! party is always looked at in one consistent state.
 
+mod accounts;
 mod books;
+mod facts;
 mod history;
 mod totals;
 

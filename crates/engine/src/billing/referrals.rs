@@ -1,0 +1,288 @@
+//! Shares of referrers: what referred affiliates are billed brings them, and what their own invoices take of it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use quittance_domain::accrual::Book;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceKind, NetworkId, PartyKind};
+use quittance_domain::invoice::LineType;
+use quittance_domain::money::{Money, sum_units};
+use quittance_domain::percent::Percent;
+use quittance_domain::planner::ExtraLine;
+use quittance_domain::rates::Rate;
+use quittance_store::extras::{self, Referral};
+use quittance_store::invoices::{self, Invoice, Line};
+use quittance_store::{Tx, accruals, parties};
+
+use crate::Call;
+use crate::error::Result;
+use crate::party_rules::{Basis, PartyRules};
+use crate::places::{each_on_invoice, taken_rows};
+
+/// Rates into the currency of an invoice.
+pub(super) type Rates<'a> = &'a dyn Fn(Currency) -> Option<Rate>;
+
+/// What is pending of some referrers.
+#[derive(Default)]
+pub(super) struct PendingReferrals {
+    of_book: BTreeMap<(i64, Currency), Vec<Referral>>,
+    names: HashMap<i64, String>,
+    /// Fees that are on an invoice already: for whom, and for which referred affiliate.
+    paid_fees: HashSet<(i64, i64, String)>,
+}
+
+/// The shares that an invoice takes.
+#[derive(Default)]
+pub(super) struct TakenReferrals {
+    pub(super) lines: Vec<ExtraLine>,
+    /// One of each group that is taken.
+    pub(super) groups: Vec<Referral>,
+    /// A share waits for a rate.
+    pub(super) missing_rate: bool,
+}
+
+impl PendingReferrals {
+    /// What came together up to an epoch for some affiliates.
+    pub(super) fn load(tx: &mut dyn Tx, network: NetworkId, ids: &[i64], epoch: i64) -> Result<PendingReferrals> {
+        let mut pending = PendingReferrals::default();
+        let referrals = extras::pending_referrals(tx, network, ids, epoch)?;
+        let mut referred: Vec<i64> = referrals.iter().map(|referral| referral.referred_id).collect();
+        referred.sort_unstable();
+        referred.dedup();
+        for party in parties::by_ids(tx, network, PartyKind::Affiliate, &referred)? {
+            pending.names.insert(party.party_id, party.name);
+        }
+        for referral in referrals {
+            if referral.basis == Basis::Flat.as_str() && extras::flat_paid(tx, network, &referral)? {
+                pending.paid_fees.insert((referral.affiliate_id, referral.referred_id, referral.share.clone()));
+            }
+            pending.of_book.entry((referral.affiliate_id, referral.currency)).or_default().push(referral);
+        }
+        Ok(pending)
+    }
+
+    /// Whether anything is pending in a book.
+    pub(super) fn has(&self, book: Book) -> bool {
+        book.kind == InvoiceKind::Payable && self.of_book.contains_key(&(book.party_id, book.currency))
+    }
+
+    /// What an invoice in a currency takes of what is pending in a book.
+    pub(super) fn take(&self, of: Book, into: Currency, rates: Rates<'_>, taken: &mut TakenReferrals) -> Result<()> {
+        if !self.has(of) {
+            return Ok(());
+        }
+        let mut groups: BTreeMap<(i64, &str, &str), Vec<&Referral>> = BTreeMap::new();
+        for referral in self.of_book.get(&(of.party_id, of.currency)).into_iter().flatten() {
+            groups.entry((referral.referred_id, &referral.basis, &referral.share)).or_default().push(referral);
+        }
+        for group in groups.into_values() {
+            let Some(first) = group.first() else { continue };
+            match self.lines_of(&group, first, into, rates)? {
+                None => taken.missing_rate = true,
+                Some(lines) if lines.is_empty() => {}
+                Some(lines) => {
+                    taken.lines.extend(lines);
+                    taken.groups.push((*first).clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines of one referred affiliate's share, one for each currency of its base; none: it waits; `None`: for a rate.
+    fn lines_of(
+        &self,
+        group: &[&Referral],
+        first: &Referral,
+        into: Currency,
+        rates: Rates<'_>,
+    ) -> Result<Option<Vec<ExtraLine>>> {
+        let mut bases: BTreeMap<Currency, i64> = BTreeMap::new();
+        for referral in group {
+            let base = bases.entry(referral.base.currency()).or_default();
+            *base = sum_units([*base, referral.base.units()])?;
+        }
+        bases.retain(|_, units| *units != 0);
+        let mut parts = Vec::new();
+        for (currency, units) in bases {
+            let rate = if currency == into { None } else { rates(currency) };
+            if currency != into && rate.is_none() {
+                return Ok(None);
+            }
+            parts.push((Money::new(units, currency), rate));
+        }
+        let converted = parts.iter().map(|(base, rate)| rate.as_ref().map_or(Ok(*base), |r| r.convert(*base, into)));
+        let total = sum_units(converted.collect::<std::result::Result<Vec<_>, _>>()?.into_iter().map(Money::units))?;
+        let Some(threshold) = threshold(group, first.currency, into, rates)? else { return Ok(None) };
+        if threshold > 0 && total < threshold {
+            return Ok(Some(Vec::new()));
+        }
+        if first.basis == Basis::Flat.as_str() {
+            return self.fee(first, total, into, rates);
+        }
+        let percent = Percent::parse(&first.share).map_err(|e| corrupt(e.to_string()))?;
+        let what = if first.basis == Basis::Payout.as_str() { String::new() } else { format!("{} ", first.basis) };
+        let mut lines = Vec::new();
+        for (base, rate) in parts {
+            let comment = format!("Referral of {}: {} % of {what}{base}", self.who(first), first.share);
+            let line = ExtraLine::of(LineType::Referral, percent.of(base)?, (into, rate.as_ref()), comment)?;
+            lines.extend(Some(line).filter(|line| line.units != 0));
+        }
+        Ok(Some(lines))
+    }
+
+    /// A fee, once, when something was billed to the referred affiliate.
+    fn fee(&self, first: &Referral, total: i64, into: Currency, rates: Rates<'_>) -> Result<Option<Vec<ExtraLine>>> {
+        let paid = self.paid_fees.contains(&(first.affiliate_id, first.referred_id, first.share.clone()));
+        if paid || total <= 0 {
+            return Ok(Some(Vec::new()));
+        }
+        let fee = Money::parse(&first.share, first.currency).map_err(|e| corrupt(e.to_string()))?;
+        let rate = if first.currency == into { None } else { rates(first.currency) };
+        if first.currency != into && rate.is_none() {
+            return Ok(None);
+        }
+        let comment = format!("Referral of {}: a fee", self.who(first));
+        Ok(Some(vec![ExtraLine::of(LineType::Referral, fee, (into, rate.as_ref()), comment)?]))
+    }
+
+    fn who(&self, of: &Referral) -> String {
+        let name = self.names.get(&of.referred_id).map_or("", String::as_str);
+        format!("affiliate {} {name}", of.referred_id).trim_end().to_owned()
+    }
+}
+
+/// The threshold of some referrals, in billing units of another currency; `None`: there is no rate.
+fn threshold(group: &[&Referral], from: Currency, into: Currency, rates: Rates<'_>) -> Result<Option<i64>> {
+    let units = group.iter().map(|referral| referral.threshold_units).max().unwrap_or(0);
+    if from == into || units == 0 {
+        return Ok(Some(units));
+    }
+    let threshold = Money::new(units, from);
+    Ok(rates(from).map(|rate| rate.convert(threshold, into)).transpose()?.map(Money::units))
+}
+
+fn corrupt(text: String) -> quittance_store::Error {
+    quittance_store::Error::Corrupt(text)
+}
+
+/// What the conversions on some lines come to, in the invoice's currency.
+fn payout(lines: &[Line]) -> Result<i64> {
+    let conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
+    Ok(sum_units(conversions.map(|line| line.units))?)
+}
+
+/// What an invoice's share is of, by currency: at least one amount, which may be zero.
+fn bases(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    basis: Basis,
+    invoice: &Invoice,
+    lines: &[Line],
+) -> Result<BTreeMap<Currency, i64>> {
+    let mut bases = match basis {
+        Basis::Payout | Basis::Flat => BTreeMap::new(),
+        Basis::Revenue | Basis::Margin => revenue(tx, network, invoice)?,
+    };
+    let own = bases.entry(invoice.book.currency).or_default();
+    match basis {
+        Basis::Payout | Basis::Flat => *own = payout(lines)?,
+        Basis::Revenue => {}
+        Basis::Margin => *own = sum_units([*own, -payout(lines)?])?,
+    }
+    Ok(bases)
+}
+
+/// What the conversions on an invoice bring. It reads them one by one, as no accrual of an affiliate knows it.
+fn revenue(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<BTreeMap<Currency, i64>> {
+    let take_offs = invoices::take_offs(tx, network, invoice.place())?;
+    let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+    for row in taken_rows(tx, network, invoice)? {
+        each_on_invoice(tx, network, &take_offs, &row.key, 0, &mut |_, entry| {
+            *sums.entry(entry.revenue.currency()).or_default() += i128::from(entry.revenue.units());
+            true
+        })?;
+    }
+    let units = |units| i64::try_from(units).map_err(|_| quittance_domain::money::MoneyError::Overflow);
+    sums.into_iter().map(|(currency, sum)| Ok((currency, units(sum)?))).collect()
+}
+
+/// What a newly issued invoice brings whoever has referred its affiliate.
+pub(super) fn refer(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    rules: &PartyRules,
+    invoice: &Invoice,
+    lines: &[Line],
+) -> Result<Vec<Referral>> {
+    let Some(referrer) = rules.referrer.as_ref().filter(|_| invoice.book.kind == InvoiceKind::Payable) else {
+        return Ok(Vec::new());
+    };
+    if referrer.until.is_some_and(|until| invoice.period.end > until) {
+        return Ok(Vec::new());
+    }
+    let share = match referrer.basis {
+        Basis::Flat => referrer.fee.clone().unwrap_or_else(|| "0".to_owned()),
+        _ => referrer.percent.clone().unwrap_or_default(),
+    };
+    let currency = invoice.book.currency;
+    let threshold = referrer.threshold.as_deref().and_then(|text| Money::parse(text, currency).ok());
+    let of = |base: Money| Referral {
+        affiliate_id: referrer.affiliate,
+        currency,
+        referred_id: invoice.book.party_id,
+        source_invoice: invoice.invoice_id,
+        base,
+        basis: referrer.basis.as_str().to_owned(),
+        share: share.clone(),
+        threshold_units: threshold.map_or(0, Money::units),
+    };
+    let bases = bases(tx, network, referrer.basis, invoice, lines)?;
+    Ok(bases.into_iter().map(|(currency, units)| of(Money::new(units, currency))).collect())
+}
+
+/// Records what new invoices bring the referrers, whose books are there from then on.
+pub(super) fn add_referrals(tx: &mut dyn Tx, call: &Call, epoch: i64, referrals: &[Referral]) -> Result<()> {
+    let book = |referral: &Referral| Book {
+        kind: InvoiceKind::Payable,
+        party_id: referral.affiliate_id,
+        currency: referral.currency,
+    };
+    let mut books: Vec<Book> = referrals.iter().map(book).collect();
+    books.sort_unstable();
+    books.dedup();
+    accruals::ensure_books(tx, call.network, &books)?;
+    Ok(extras::add_referrals(tx, call.network, referrals, epoch, call.now)?)
+}
+
+/// What a change of an invoice's lines takes from its referrer, or brings it. A void invoice has none.
+pub(crate) fn referred_again(
+    tx: &mut dyn Tx,
+    call: &Call,
+    epoch: i64,
+    invoice: &Invoice,
+    before: &[Line],
+    after: &[Line],
+) -> Result<()> {
+    let conversions = |lines: &[Line]| {
+        let of_conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
+        of_conversions.map(|line| (line.line_no, line.taken, line.units)).collect::<Vec<_>>()
+    };
+    if conversions(before) == conversions(after) {
+        return Ok(());
+    }
+    let known = extras::referrals_of(tx, call.network, invoice.invoice_id)?;
+    let Some(first) = known.first() else { return Ok(()) };
+    let mut changes = match after {
+        [] => BTreeMap::new(),
+        lines => bases(tx, call.network, Basis::parse(&first.basis), invoice, lines)?,
+    };
+    for referral in &known {
+        let change = changes.entry(referral.base.currency()).or_default();
+        *change = sum_units([*change, -referral.base.units()])?;
+    }
+    changes.retain(|_, units| *units != 0);
+    let change = |(currency, units)| Referral { base: Money::new(units, currency), ..first.clone() };
+    let changes: Vec<Referral> = changes.into_iter().map(change).collect();
+    add_referrals(tx, call, epoch, &changes)
+}

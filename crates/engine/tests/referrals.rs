@@ -1,0 +1,153 @@
+//! Shares of referrers in revenue and margin, and in other currencies than their invoices. Amounts are worked out by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, PartyKind};
+use quittance_domain::invoice::VoidReason;
+use quittance_domain::money::Money;
+use quittance_engine::billing::{RunReport, RunRequest};
+use quittance_engine::invoices::TakeOffRequest;
+use quittance_store::ledger;
+use quittance_testkit::{Network, TestDatabase, both_databases, day};
+
+fn id(id: i64) -> InvoiceId {
+    InvoiceId::new(id)
+}
+
+/// Affiliate 1 was referred by affiliate 5.
+fn network(database: &TestDatabase, referrer: &str) -> Network {
+    let mut network = Network::create(database.engine());
+    network.at("2026-02-02");
+    network.set_party(PartyKind::Affiliate, &format!(r#"{{"id":1,"name":"New","referrer":{referrer}}}"#));
+    network
+}
+
+fn earn(network: &Network, id: &str, on: &str, payout: &str, (revenue, currency): (&str, &str)) {
+    let record = ConversionRecord {
+        revenue: Some(revenue.into()),
+        revenue_currency: Some(Currency::parse(currency).unwrap()),
+        ..network.record(id, 1, 1, "approved", on, payout)
+    };
+    network.ingest(vec![record]);
+}
+
+fn bill(network: &Network, through: &str) -> RunReport {
+    let report = network.engine.bill(&network.call, &RunRequest::payable_through(day(through)), &mut |_| {}).unwrap();
+    network.assert_verified();
+    report
+}
+
+fn skipped(report: &RunReport) -> Vec<String> {
+    report.skipped.iter().map(|skip| format!("{} {} {}", skip.party_id, skip.currency, skip.reason)).collect()
+}
+
+fn lines(network: &Network, invoice: i64) -> Vec<String> {
+    let currency = network.engine.invoice(&network.call, id(invoice)).unwrap().book.currency;
+    let shown = |line: &quittance_engine::invoices::Line| {
+        let rate = line.converted.as_ref().map_or(String::new(), |c| {
+            format!(" ({} {} at {} of {})", Money::new(c.units, c.currency), c.currency, c.rate, c.rate.day)
+        });
+        let amount = Money::new(line.units, currency);
+        format!("{} {amount}{rate} {}", line.line_type.as_str(), line.comment).trim_end().to_owned()
+    };
+    network.engine.invoice_lines(&network.call, id(invoice)).unwrap().iter().map(shown).collect()
+}
+
+fn balances(network: &Network) -> Vec<String> {
+    let balances = network.engine.store().read(|tx| ledger::balances(tx, network.call.network)).unwrap();
+    let shown = |(account, currency, units): (String, Currency, i64)| {
+        format!("{account} {} {currency}", Money::new(units, currency))
+    };
+    balances.into_iter().filter(|(_, _, units)| *units != 0).map(shown).collect()
+}
+
+both_databases! {
+    /// 10 % of the 20.00 that two conversions bring; of 8.00 when one of them is corrected to 7.00 and the other is
+    /// taken off and billed again later.
+    fn a_share_of_revenue_follows_what_is_on_the_invoice(database) {
+        let network = network(database, r#"{"affiliate":5,"percent":"10","basis":"revenue"}"#);
+        earn(&network, "a", "2026-01-05", "4.00", ("12.00", "USD"));
+        earn(&network, "b", "2026-01-06", "4.00", ("8.00", "USD"));
+        bill(&network, "2026-01-31");
+        assert_eq!(lines(&network, 1), ["conversions 8.00"]);
+        bill(&network, "2026-02-01");
+        assert_eq!(lines(&network, 2), ["referral 2.00 Referral of affiliate 1 New: 10 % of revenue 20.00"]);
+        let off = TakeOffRequest::Conversions(vec!["a".to_owned()]);
+        network.engine.take_off(&network.call, id(1), None, &off).unwrap();
+        // What the conversion that was taken off brings is on the invoice that bills it again, so it evens out.
+        assert_eq!(skipped(&bill(&network, "2026-02-01")), ["5 USD not_positive"]);
+        assert_eq!(lines(&network, 3), ["conversions 4.00"]);
+        assert_eq!(bill(&network, "2026-02-01").invoices(), 0);
+        network.engine.void(&network.call, id(3), None, VoidReason::Other, "").unwrap();
+        network.engine.void(&network.call, id(1), None, VoidReason::Other, "").unwrap();
+        earn(&network, "c", "2026-01-07", "1.00", ("30.00", "USD"));
+        bill(&network, "2026-02-01");
+        assert_eq!(lines(&network, 4), ["conversions 9.00"]);
+        bill(&network, "2026-02-01");
+        assert_eq!(lines(&network, 5), ["referral 3.00 Referral of affiliate 1 New: 10 % of revenue 30.00"]);
+    }
+
+    /// The margin of 50.00 EUR less 40.00 USD; 10 % of each, the euros at 1.10.
+    fn a_margin_of_two_currencies_has_a_line_for_each_and_waits_for_a_rate(database) {
+        let mut network = network(database, r#"{"affiliate":5,"percent":"10","basis":"margin"}"#);
+        earn(&network, "a", "2026-01-05", "40.00", ("50.00", "EUR"));
+        network.approve("x 5 1 2026-01-05 1.00");
+        bill(&network, "2026-01-31");
+        assert_eq!(lines(&network, 2), ["conversions 1.00"]);
+        assert_eq!(skipped(&bill(&network, "2026-01-31")), ["5 USD missing_rate"]);
+        network.at("2026-03-02");
+        network.rates("2026-02-27,EUR,USD,1.10\n");
+        bill(&network, "2026-02-28");
+        assert_eq!(lines(&network, 3), [
+            "referral 5.50 (5.00 EUR at 1.1 of 2026-02-27) Referral of affiliate 1 New: 10 % of margin 50.00",
+            "referral -4.00 Referral of affiliate 1 New: 10 % of margin -40.00",
+        ]);
+        assert_eq!(balances(&network), [
+            "affiliate_payable -42.50 USD",
+            "commission_expense 41.00 USD",
+            "exchange -5.00 EUR",
+            "exchange 5.50 USD",
+            "referral_expense 5.00 EUR",
+            "referral_expense -4.00 USD",
+        ]);
+        assert_eq!(bill(&network, "2026-02-28").invoices(), 0);
+    }
+
+    /// The referrer has everything converted into euros: 5 % of 100.00 USD are 5.00, at 1.25 USD a euro 4.00.
+    fn a_referrer_that_converts_gets_its_share_converted(database) {
+        let network = network(database, r#"{"affiliate":5,"percent":"5","threshold":"100"}"#);
+        network.set_party(PartyKind::Affiliate, r#"{"id":5,"currency":"EUR","currency_policy":"convert"}"#);
+        network.approve("a 1 1 2026-01-05 100.00");
+        bill(&network, "2026-01-31");
+        assert_eq!(skipped(&bill(&network, "2026-01-31")), ["5 USD missing_rate"]);
+        network.rates("2026-01-30,EUR,USD,1.25\n");
+        bill(&network, "2026-01-31");
+        assert_eq!(lines(&network, 2), ["referral 4.00 (5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1 New: 5 % of 100.00"]);
+        network.engine.void(&network.call, id(2), None, VoidReason::Other, "").unwrap();
+        network.assert_verified();
+        bill(&network, "2026-01-31");
+        assert_eq!(lines(&network, 3), lines(&network, 2));
+    }
+
+    /// 100.00 USD at 1.25 USD a euro are 80.00; the account of the party is in euros afterwards.
+    fn an_opening_balance_of_a_party_that_converts_is_converted(database) {
+        let network = network(database, r#"{"affiliate":4,"percent":"5"}"#);
+        network.set_party(PartyKind::Affiliate, r#"{"id":5,"currency":"EUR","currency_policy":"convert"}"#);
+        let file = "kind,party_id,currency,amount,date\naffiliate,5,USD,100.00,2026-01-31\n";
+        network.engine.import_balances(&network.call, file.as_bytes()).unwrap();
+        assert_eq!(skipped(&bill(&network, "2026-01-31")), ["5 USD missing_rate"]);
+        network.rates("2026-01-30,EUR,USD,1.25\n");
+        bill(&network, "2026-01-31");
+        assert_eq!(lines(&network, 1), ["opening_balance 80.00 (100.00 USD at 0.8 of 2026-01-30) Opening balance of 2026-01-31"]);
+        let after = [
+            "affiliate_payable -80.00 EUR", "exchange 80.00 EUR", "exchange -100.00 USD", "opening_balances 100.00 USD",
+        ];
+        assert_eq!(balances(&network), after);
+        network.engine.void(&network.call, id(1), None, VoidReason::Other, "").unwrap();
+        network.assert_verified();
+        assert_eq!(balances(&network), ["affiliate_payable -100.00 USD", "opening_balances 100.00 USD"]);
+        bill(&network, "2026-01-31");
+        assert_eq!(balances(&network), after);
+    }
+}
