@@ -74,6 +74,8 @@ fn server(database: &TestDatabase) -> Server {
 
 /// A request that each rule's route answers when the role may call it, with any status but 401 and 403.
 fn example(route: &str) -> String {
+    // An erasure would take the key of its party with it.
+    let route = route.replace("{id}/erase", "77/erase");
     route.trim_start_matches("/billing/v1").replace("{id}", "1").replace("{line}", "9")
 }
 
@@ -227,5 +229,57 @@ both_databases! {
         let body = " ".repeat(200);
         let (status, problem) = server.call(Role::Tracker, "POST", "/conversions:batch", &body);
         assert_eq!((status, &problem["status"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!(413)));
+    }
+
+    fn settings_are_set_together_and_their_history_is_kept(database) {
+        let server = server(database);
+        let (status, network) = server.call(Role::Viewer, "GET", "/network", "");
+        assert_eq!((status, &network["settings"]["locked_through"]), (StatusCode::OK, &Value::Null));
+        let body = r#"{"locked_through": "2026-01-31", "auto_approve": true, "rate_max_age_days": 3}"#;
+        assert_eq!(server.call(Role::Finance, "PATCH", "/network", body).0, StatusCode::FORBIDDEN);
+        let (status, network) = server.call(Role::Admin, "PATCH", "/network", body);
+        assert_eq!((status, &network["settings"]["locked_through"]), (StatusCode::OK, &json!("2026-01-31")));
+        assert_eq!(network["settings"]["rate_max_age_days"], 3);
+        // Of two settings one is wrong: neither is set.
+        let body = r#"{"auto_approve": false, "week_start": "noday"}"#;
+        assert_eq!(server.call(Role::Admin, "PATCH", "/network", body).0, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(server.call(Role::Admin, "PATCH", "/network", r#"{"locked": null}"#).0, StatusCode::BAD_REQUEST);
+        let reopened = server.call(Role::Admin, "PATCH", "/network", r#"{"locked_through": null}"#).1;
+        assert_eq!((&reopened["settings"]["locked_through"], &reopened["settings"]["auto_approve"]), (&Value::Null, &json!(true)));
+        let history = server.call(Role::Viewer, "GET", "/changes?subject=setting", "").1;
+        let of_lock: Vec<&Value> = history["changes"].as_array().unwrap().iter()
+            .filter(|row| row["subject_id"] == "locked_through").map(|row| &row["details"]).collect();
+        assert_eq!(of_lock, [&json!({"from": "none", "to": "2026-01-31"}), &json!({"from": "2026-01-31", "to": "none"})]);
+        let first = server.call(Role::Viewer, "GET", "/changes?limit=1", "").1;
+        let next = first["next_cursor"].as_str().unwrap().to_owned();
+        let second = server.call(Role::Viewer, "GET", &format!("/changes?limit=1&cursor={next}"), "").1;
+        assert!(second["changes"][0]["id"].as_i64() > first["changes"][0]["id"].as_i64());
+    }
+
+    fn balances_are_taken_over_and_a_party_is_erased_when_it_is_settled(database) {
+        let server = server(database);
+        let csv = "kind,party_id,currency,amount\naffiliate,3,USD,12.00\naffiliate,99,USD,1\n";
+        let (status, report) = server.call(Role::Finance, "POST", "/balances", csv);
+        assert_eq!((status, &report["created"], &report["errors"][0]["position"]), (StatusCode::OK, &json!(1), &json!(3)));
+        assert_eq!(server.call(Role::Admin, "POST", "/affiliates/1/erase", "").0, StatusCode::CONFLICT);
+        assert_eq!(server.call(Role::Admin, "POST", "/affiliates/x/erase", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(server.call(Role::Finance, "POST", "/invoices/1/payments", r#"{"amount": "12.50"}"#).0, StatusCode::CREATED);
+        assert_eq!(server.call(Role::Admin, "POST", "/affiliates/1/erase", "").0, StatusCode::OK);
+        assert_eq!(server.call(Role::Affiliate, "GET", "/invoices", "").0, StatusCode::UNAUTHORIZED);
+        let invoice = server.call(Role::Viewer, "GET", "/invoices/1", "").1;
+        assert_eq!((&invoice["party"]["name"], &invoice["billed"]), (&json!("Erased affiliate 1"), &json!("12.50")));
+        server.network.assert_verified();
+    }
+
+    fn what_is_due_is_billed_once(database) {
+        let server = server(database);
+        let party = r#"{"id":3,"billing_cycle":"Monthly","auto_invoice":true,"auto_start":"2026-01-01"}"#;
+        server.network.set_party(quittance_domain::ids::PartyKind::Affiliate, party);
+        server.network.approve("c1 3 1 2026-01-05 3.00");
+        let preview = server.call(Role::Finance, "POST", "/billing-runs:due", r#"{"dry_run": true}"#).1;
+        assert_eq!(preview["runs"][0]["invoices"], 1);
+        let made = server.call(Role::Finance, "POST", "/billing-runs:due", "").1;
+        assert_eq!(made["runs"][0]["totals"], json!({"USD": "3.00"}));
+        assert_eq!(server.call(Role::Finance, "POST", "/billing-runs:due", "").1["runs"], json!([]));
     }
 }

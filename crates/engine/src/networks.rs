@@ -3,6 +3,7 @@
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp, Zone};
+pub use quittance_store::changes::ChangeRow;
 use quittance_store::changes::{self, NewChange};
 pub use quittance_store::networks::Network;
 use quittance_store::{Tx, accruals, conversions, networks as table, parties};
@@ -80,6 +81,15 @@ impl Engine {
             }
             Ok(settings)
         })
+    }
+
+    /// A page of the history of what is no invoice (settings, rates, parties), oldest first, after a place in it; only of
+    /// one kind of thing where given.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn changes(&self, call: &Call, after: i64, subject: Option<&str>, limit: i64) -> Result<Vec<ChangeRow>> {
+        self.store.read(|tx| Ok(changes::after(tx, call.network, after, subject, limit)?))
     }
 
     /// The zone of the days of the call's network.

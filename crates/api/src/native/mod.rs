@@ -3,6 +3,7 @@
 mod actions;
 mod conversions;
 mod invoices;
+mod network;
 mod params;
 mod payments;
 mod rates;
@@ -22,6 +23,8 @@ use quittance_http::{AppState, health};
 
 use Role::{Admin, Advertiser, Affiliate, Finance, Manager, Tracker, Viewer};
 
+/// Settings, and what cannot be undone.
+const GOVERN: &[Role] = &[Admin];
 const SEND: &[Role] = &[Admin, Finance, Tracker];
 const ACT: &[Role] = &[Admin, Finance];
 const LOOK: &[Role] = &[Admin, Finance, Viewer];
@@ -39,6 +42,13 @@ pub const RULES: &[Rule] = &[
     Rule { method: "GET", route: "/billing/v1/rates", roles: LOOK },
     Rule { method: "POST", route: "/billing/v1/rates", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/reports/{name}", roles: LOOK },
+    Rule { method: "GET", route: "/billing/v1/network", roles: LOOK },
+    Rule { method: "PATCH", route: "/billing/v1/network", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/changes", roles: LOOK },
+    Rule { method: "POST", route: "/billing/v1/balances", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/affiliates/{id}/erase", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/advertisers/{id}/erase", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/billing-runs:due", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/billing-runs", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/billing-runs/{id}", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/invoices", roles: OWN },
@@ -75,7 +85,13 @@ pub fn routes(state: AppState) -> Router {
         .route("/payments", post(payments::pay))
         .route("/rates", get(rates::list).post(rates::import))
         .route("/reports/{name}", get(reports::one))
+        .route("/network", get(network::show).patch(network::set))
+        .route("/changes", get(network::changes))
+        .route("/balances", post(network::balances))
+        .route("/affiliates/{id}/erase", post(network::erase_affiliate))
+        .route("/advertisers/{id}/erase", post(network::erase_advertiser))
         .route("/billing-runs", post(runs::start))
+        .route("/billing-runs:due", post(runs::due))
         .route("/billing-runs/{id}", get(runs::one))
         .route("/invoices", get(invoices::list))
         .route("/invoices/{id}", get(invoices::one).patch(actions::edit))

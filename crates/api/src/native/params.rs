@@ -159,6 +159,11 @@ impl Body {
         self.list(name, "a list of texts", |value| value.as_str().map(str::to_owned))
     }
 
+    /// All members, in the order of their names.
+    pub(super) fn each<T>(&self, read: impl Fn(&str, &Value) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
+        self.0.iter().map(|(name, value)| read(name, value)).collect()
+    }
+
     /// A member that must be there.
     pub(super) fn required<T>(name: &str, value: Option<T>) -> Result<T, Problem> {
         value.ok_or_else(|| Problem::bad_request(&format!("/{name}"), format!("{name} is missing")))

@@ -9,6 +9,7 @@ use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::money::Money;
 use quittance_engine::billing::{FirstDay, Parties, RunRequest};
 use quittance_engine::keys::Actor;
+use quittance_engine::schedule::ScheduleReport;
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
 
@@ -121,6 +122,25 @@ pub(super) async fn start(
         });
         let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
         Ok(Answer::json(status, &wire::run(&report)))
+    })
+    .await
+}
+
+/// Makes what is due by schedule, as `quittance bill` without arguments does.
+pub(super) async fn due(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Answer, Problem> {
+    let dry_run = Body::read(&body, &["dry_run"])?.flag("dry_run")?.unwrap_or(false);
+    let call = actor.call((state.clock)());
+    once(&state, &actor, "POST billing-runs:due", &headers, &body, |_| async {
+        let report = state.run(move |engine| match dry_run {
+            true => Ok(ScheduleReport { released: 0, runs: engine.preview_due(&call)? }),
+            false => engine.bill_due(&call, &mut |_| {}),
+        });
+        Ok(Answer::json(StatusCode::OK, &wire::schedule(&report.await?)))
     })
     .await
 }

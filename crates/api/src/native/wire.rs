@@ -5,14 +5,18 @@ use quittance_domain::conversion::TEXT_NAMES;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
+use quittance_engine::balances::BalancesReport;
 use quittance_engine::billing::RunReport;
 use quittance_engine::ingest::IngestReport;
 use quittance_engine::invoices::{
     ConversionView, DayAccrual, HistoryRow, Invoice, InvoiceConversion, Line, Payment, StoredPosting,
 };
+use quittance_engine::networks::{ChangeRow, Network};
 use quittance_engine::rates::{DayQuote, RatesReport};
 use quittance_engine::reports::{Cell, Report};
-use serde_json::{Value, json};
+use quittance_engine::schedule::ScheduleReport;
+use quittance_engine::settings::Settings;
+use serde_json::{Map, Value, json};
 
 /// Billing units as a decimal.
 #[must_use]
@@ -26,6 +30,53 @@ const fn party_id(kind: InvoiceKind) -> &'static str {
         InvoiceKind::Payable => "affiliate_id",
         InvoiceKind::Receivable => "advertiser_id",
     }
+}
+
+/// A network with its settings.
+#[must_use]
+pub fn network(network: &Network, settings: &Settings) -> Value {
+    let shown = settings.shown();
+    let settings: Map<String, Value> = shown.into_iter().map(|(n, value)| (n.to_owned(), typed(n, &value))).collect();
+    json!({ "id": network.network_id.get(), "name": network.name, "settings": settings })
+}
+
+/// The value of a setting in JSON's own types.
+fn typed(name: &str, value: &str) -> Value {
+    match (name, value) {
+        (_, "none") => Value::Null,
+        ("invoice_prefix", text) => text.into(),
+        (_, "true") => true.into(),
+        (_, "false") => false.into(),
+        (_, text) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+    }
+}
+
+/// A row of the history of what is no invoice.
+#[must_use]
+pub fn change(row: &ChangeRow) -> Value {
+    json!({
+        "id": row.change_no,
+        "at": row.happened_at.to_string(),
+        "actor": row.actor,
+        "subject": row.subject,
+        "subject_id": row.subject_id,
+        "action": row.action,
+        "details": serde_json::from_str::<Value>(&row.details).unwrap_or_default(),
+    })
+}
+
+/// What an import of opening balances has done.
+#[must_use]
+pub fn balances_report(report: &BalancesReport) -> Value {
+    let errors: Vec<Value> =
+        report.rejections.iter().map(|(line, detail)| json!({ "position": line, "detail": detail })).collect();
+    json!({ "created": report.created, "unchanged": report.unchanged, "rejected": errors.len(), "errors": errors })
+}
+
+/// What a look at the schedule has done.
+#[must_use]
+pub fn schedule(report: &ScheduleReport) -> Value {
+    json!({ "released": report.released, "runs": report.runs.iter().map(run).collect::<Vec<_>>() })
 }
 
 /// An invoice.

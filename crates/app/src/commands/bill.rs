@@ -6,7 +6,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
 use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
-use serde_json::json;
+use quittance_engine::schedule::ScheduleReport;
 
 use super::day;
 use crate::context::Context;
@@ -86,8 +86,8 @@ impl Bill {
 fn due(context: &Context, dry_run: bool) -> anyhow::Result<Exit> {
     let engine = context.engine()?;
     let call = context.call(&engine)?;
-    let (released, runs) = if dry_run {
-        (0, engine.preview_due(&call)?)
+    let report = if dry_run {
+        ScheduleReport { released: 0, runs: engine.preview_due(&call)? }
     } else {
         let bar = spinner();
         let report = engine.bill_due(&call, &mut |report| {
@@ -95,16 +95,14 @@ fn due(context: &Context, dry_run: bool) -> anyhow::Result<Exit> {
             bar.tick();
         });
         bar.finish_and_clear();
-        let report = report?;
-        (report.released, report.runs)
+        report?
     };
-    let json = json!({ "released": released, "runs": runs.iter().map(wire::run).collect::<Vec<_>>() });
-    context.answer(&json, || {
-        let mut out = match released {
+    context.answer(&wire::schedule(&report), || {
+        let mut out = match report.released {
             0 => String::new(),
             count => format!("{} conversions on hold are approved: their hold days are over\n\n", grouped(count)),
         };
-        match runs.as_slice() {
+        match report.runs.as_slice() {
             [] => out += "Nothing is due by schedule\n",
             runs => out += &runs.iter().map(text).collect::<Vec<_>>().join("\n"),
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use serde_json::json;
+use quittance_api::native::wire;
 
 use crate::context::Context;
 use crate::failure::{self, Exit};
@@ -38,8 +38,7 @@ impl ImportBalances {
             failure::complain(&format!("{shown}:{line}: {detail}"));
         }
         let rejected = report.rejections.len();
-        let json = json!({ "created": report.created, "unchanged": report.unchanged, "rejected": rejected });
-        context.answer(&json, || {
+        context.answer(&wire::balances_report(&report), || {
             let (created, unchanged) = (grouped(report.created), grouped(report.unchanged));
             format!("opening balances: {created} new, {unchanged} known, {} rejected\n", grouped(rejected))
         })?;

@@ -1,11 +1,12 @@
 //! `quittance network`: making networks, listing them, their settings.
 
 use clap::{Args, Subcommand};
+use quittance_api::native::wire;
 use quittance_domain::currency::Currency;
 use quittance_domain::time::Zone;
 use quittance_engine::networks::Network;
 use quittance_engine::settings::Settings;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::failure::Exit;
@@ -26,6 +27,22 @@ pub(crate) enum NetworkCommand {
     /// carry_negatives, rate_max_age_days, locked_through, billed_elsewhere_through, first_invoice_id,
     /// first_invoice_number, invoice_prefix. `quittance network show` tells what they are.
     Set(Set),
+    /// Shows the history of settings, rates and parties, oldest first: who changed what, when, from what to what.
+    History(History),
+}
+
+/// A part of the history.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Only of one kind of thing: setting, rate, affiliate, advertiser.
+    #[arg(long, value_name = "KIND")]
+    subject: Option<String>,
+    /// After the row of this number.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    after: i64,
+    /// How many rows at most.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    limit: i64,
 }
 
 /// A network to make.
@@ -67,6 +84,7 @@ impl NetworkCommand {
             NetworkCommand::List => list(context)?,
             NetworkCommand::Show => show(context)?,
             NetworkCommand::Set(command) => set(context, command)?,
+            NetworkCommand::History(command) => history(context, command)?,
         }
         Ok(Exit::Done)
     }
@@ -111,32 +129,31 @@ fn set(context: &Context, command: &Set) -> anyhow::Result<()> {
     print_settings(context, &engine.network(call.network)?, &settings)
 }
 
+fn history(context: &Context, command: &History) -> anyhow::Result<()> {
+    let engine = context.engine()?;
+    let call = context.call(&engine)?;
+    let rows = engine.changes(&call, command.after, command.subject.as_deref(), command.limit)?;
+    if context.json {
+        return output::json(&json!({ "changes": rows.iter().map(wire::change).collect::<Vec<_>>() }));
+    }
+    let columns = ["at", "by", "what", "which", "action", "details"].map(|name| (name, Side::Left));
+    let mut table = Table::new(&[&[("no", Side::Right)], columns.as_slice()].concat());
+    for row in rows {
+        let (no, at) = (row.change_no.to_string(), row.happened_at.to_string());
+        table.row([no, at, row.actor, row.subject, row.subject_id, row.action, row.details]);
+    }
+    table.print()
+}
+
 fn print_settings(context: &Context, network: &Network, settings: &Settings) -> anyhow::Result<()> {
     if context.json {
-        let settings: Map<String, Value> =
-            settings.shown().into_iter().map(|(name, value)| (name.to_owned(), typed(name, &value))).collect();
-        return output::json(&json!({
-            "id": network.network_id.get(),
-            "name": network.name,
-            "settings": settings,
-        }));
+        return output::json(&wire::network(network, settings));
     }
     let mut table = Table::new(&[("setting", Side::Left), ("value", Side::Left)]);
     for (name, value) in settings.shown() {
         table.row([name.to_owned(), value]);
     }
     table.print()
-}
-
-/// The value of a setting in JSON's own types.
-fn typed(name: &str, value: &str) -> Value {
-    match (name, value) {
-        (_, "none") => Value::Null,
-        ("invoice_prefix", text) => text.into(),
-        (_, "true") => true.into(),
-        (_, "false") => false.into(),
-        (_, text) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
-    }
 }
 
 fn to_json(network: &Network) -> Value {
