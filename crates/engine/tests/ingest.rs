@@ -1,9 +1,9 @@
 //! Records in: the rules of identity and revision by example, every bad input, formats and compression.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read, Write};
 
-use quittance_domain::ids::InvoiceKind;
+use quittance_domain::ids::{InvoiceKind, PartyKind};
 use quittance_domain::time::Day;
 use quittance_engine::ingest::{ImportEvent, ImportOptions, ImportOutcome, IngestCounts};
 use quittance_engine::invoices::AccrualFilter;
@@ -45,7 +45,52 @@ fn accrued(network: &Network, kind: InvoiceKind) -> Vec<(i64, i32, i64, i64, i64
     rows.map(|r| (r.party_id, r.posting_day.number() - 20_453, r.offer_id, r.units, r.conversions)).collect()
 }
 
+/// An input that goes on only when its first part is in the books and something was done then.
+struct Interrupted<F> {
+    first: Cursor<Vec<u8>>,
+    then: Option<F>,
+    second: Cursor<Vec<u8>>,
+}
+
+impl<F: FnOnce()> Read for Interrupted<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.first.read(buffer)?;
+        if count > 0 {
+            return Ok(count);
+        }
+        if let Some(then) = self.then.take() {
+            then();
+        }
+        self.second.read(buffer)
+    }
+}
+
 both_databases! {
+    /// The affiliate moves over while an import goes on that knows it already: from then on the change holds.
+    fn a_party_that_changes_during_an_import_is_seen_as_it_is(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let lines = |name: &'static str, count: usize, day: &'static str| {
+            (0..count).map(move |i| format!("{name}{i},1,1,approved,{day} 12:00:00,0.01\n")).collect::<String>()
+        };
+        let first = Cursor::new((HEADER.to_owned() + &lines("a", 60_000, "2026-01-05")).into_bytes());
+        let second = Cursor::new(lines("b", 10, "2026-01-02").into_bytes());
+        let then = || {
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(120);
+            while accrued(&network, InvoiceKind::Payable).is_empty() {
+                assert!(std::time::Instant::now() < end, "the first batch did not come");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            network.set_party(PartyKind::Affiliate, r#"{"id":1,"billed_elsewhere_through":"2026-01-04"}"#);
+        };
+        let input = Interrupted { first, then: Some(then), second };
+        let outcome = network.engine.import(&network.call, input, &ImportOptions::default(), &mut |_| {});
+        assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
+        assert_eq!(outcome.counts.created, 60_010);
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 600_000_000, 60_000)]);
+        network.assert_verified();
+    }
+
     fn what_is_known_is_found_after_batches_of_new_conversions(database) {
         let mut network = Network::create(database.engine());
         network.at("2026-02-01");

@@ -12,6 +12,8 @@ CREATE TABLE networks (
   epoch {int} NOT NULL,
   locked_through {int},
   elsewhere_through {int},
+  -- How often parties or offers were changed: whoever remembers some of them looks again when it has moved on.
+  directory_version {int} NOT NULL,
   created_at {int} NOT NULL
 ) {clustered};
 

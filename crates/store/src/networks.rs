@@ -19,21 +19,22 @@ pub const COUNTER_KEY_ID: &str = "key_id";
 
 statements! {
     NEW_ID = "SELECT COALESCE(MAX(network_id), 0) + 1 FROM networks";
-    INSERT = "INSERT INTO networks (network_id, name, time_zone, currency, epoch, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-    LIST = "SELECT network_id, name, time_zone, currency, epoch FROM networks ORDER BY network_id";
-    BY_NAME = "SELECT network_id, name, time_zone, currency, epoch FROM networks WHERE name = $1";
-    BY_ID = "SELECT network_id, name, time_zone, currency, epoch FROM networks WHERE network_id = $1";
+    INSERT = "INSERT INTO networks (network_id, name, time_zone, currency, epoch, directory_version, created_at) \
+        VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING";
+    LIST = "SELECT network_id, name, time_zone, currency, epoch, directory_version FROM networks ORDER BY network_id";
+    BY_NAME = "SELECT network_id, name, time_zone, currency, epoch, directory_version FROM networks WHERE name = $1";
+    BY_ID = "SELECT network_id, name, time_zone, currency, epoch, directory_version FROM networks WHERE network_id = $1";
     SET_TIME_ZONE = "UPDATE networks SET time_zone = $2 WHERE network_id = $1";
     LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock:update}";
     CURRENT_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1";
-    SHARED_EPOCH = "SELECT epoch, locked_through, elsewhere_through FROM networks WHERE network_id = $1 {lock:share}";
+    SHARED_EPOCH = "SELECT epoch, locked_through, elsewhere_through, directory_version FROM networks WHERE network_id = $1 {lock:share}";
     LOCKED_THROUGH = "SELECT locked_through FROM networks WHERE network_id = $1";
     ELSEWHERE_THROUGH = "SELECT elsewhere_through FROM networks WHERE network_id = $1";
     SET_ELSEWHERE_THROUGH = "UPDATE networks SET elsewhere_through = $2 WHERE network_id = $1";
     SET_LOCKED_THROUGH = "UPDATE networks SET locked_through = $2 WHERE network_id = $1";
     TURN_SHARED = "SELECT {turn:shared}";
     TURN_ALONE = "SELECT {turn:alone}";
+    CHANGE_DIRECTORY = "UPDATE networks SET directory_version = directory_version + 1 WHERE network_id = $1";
     RAISE_EPOCH = "UPDATE networks SET epoch = epoch + 1 WHERE network_id = $1";
     SETTINGS = "SELECT name, value FROM settings WHERE network_id = $1 ORDER BY name";
     PUT_SETTING = "INSERT INTO settings (network_id, name, value) VALUES ($1, $2, $3) \
@@ -58,6 +59,8 @@ pub struct Network {
     pub currency: Currency,
     /// The epoch that ingest writes to at present.
     pub epoch: i64,
+    /// How often its parties or offers were changed.
+    pub directory_version: i64,
 }
 
 fn network(row: &Row) -> Result<Network> {
@@ -67,6 +70,7 @@ fn network(row: &Row) -> Result<Network> {
         time_zone: row.string(2)?,
         currency: currency(row.text(3)?)?,
         epoch: row.int(4)?,
+        directory_version: row.int(5)?,
     })
 }
 
@@ -96,6 +100,7 @@ pub fn insert(tx: &mut dyn Tx, name: &str, time_zone: &str, currency: Currency, 
         time_zone: time_zone.to_owned(),
         currency,
         epoch: FIRST_EPOCH,
+        directory_version: 0,
     })
 }
 
@@ -165,6 +170,8 @@ pub struct Present {
     pub locked_through: Option<Day>,
     /// The last day whose conversions were billed before the network moved over.
     pub elsewhere_through: Option<Day>,
+    /// How often parties or offers were changed.
+    pub directory_version: i64,
 }
 
 impl Present {
@@ -188,7 +195,17 @@ pub fn present(tx: &mut dyn Tx, id: NetworkId) -> Result<Present> {
         epoch: row.int(0)?,
         locked_through: row.opt_int(1)?.map(day).transpose()?,
         elsewhere_through: row.opt_int(2)?.map(day).transpose()?,
+        directory_version: row.int(3)?,
     })
+}
+
+/// Says that parties or offers were changed. The network is locked, so that nothing is ingested meanwhile by the old ones.
+///
+/// # Errors
+/// What the database says.
+pub fn change_directory(tx: &mut dyn Tx, id: NetworkId) -> Result<()> {
+    tx.execute(CHANGE_DIRECTORY, &[id.get().into()])?;
+    Ok(())
 }
 
 /// The last day of the locked books, as of this transaction's view.

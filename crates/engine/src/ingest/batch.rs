@@ -59,12 +59,22 @@ pub(super) struct Ingested {
     pub(super) served: BTreeSet<OfferAdvertiser>,
     /// How many conversions were known before.
     pub(super) known: usize,
+    /// The directory that it has read anew, since parties or offers were changed.
+    pub(super) directory: Option<Directory>,
 }
 
 /// Ingests the records inside a transaction.
 pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Positioned], known: Known) -> Result<Ingested> {
     // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
     let present = networks::present(tx, context.network)?;
+    let fresh = match context.directory.outdated(present.directory_version) {
+        None => None,
+        Some(mut fresh) => {
+            fresh.load(tx, context.network, &fresh.unknown(records))?;
+            Some(fresh)
+        }
+    };
+    let context = &Context { directory: fresh.as_ref().unwrap_or(context.directory), ..*context };
     let known = match known {
         Known::None => Vec::new(),
         Known::LookUp => {
@@ -86,7 +96,7 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
     let served = std::mem::take(&mut work.served);
     parties::add_offer_advertisers(tx, context.network, &served.iter().copied().collect::<Vec<_>>())?;
     let (report, books) = work.write(tx)?;
-    Ok(Ingested { report, books, served, known: known_count })
+    Ok(Ingested { report, books, served, known: known_count, directory: fresh })
 }
 
 /// Approves conversions whose hold is over: an override, which stays until the tracker says something else.

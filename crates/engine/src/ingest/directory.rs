@@ -43,6 +43,8 @@ impl PartyFacts {
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     network_currency: Currency,
+    /// What it has read is of this version, as far as it has read anything.
+    version: i64,
     affiliates: HashMap<i64, PartyFacts>,
     advertisers: HashMap<i64, PartyFacts>,
     offers: HashMap<i64, OfferFacts>,
@@ -67,15 +69,26 @@ impl Unknown {
 }
 
 impl Directory {
-    pub(super) fn new(network_currency: Currency) -> Directory {
+    pub(super) fn new(network_currency: Currency, version: i64) -> Directory {
         Directory {
             network_currency,
+            version,
             affiliates: HashMap::new(),
             advertisers: HashMap::new(),
             offers: HashMap::new(),
             served: HashSet::new(),
             books: HashSet::new(),
         }
+    }
+
+    /// An empty one in its place, where parties or offers were changed since it was read.
+    pub(super) fn outdated(&self, version: i64) -> Option<Directory> {
+        let fresh = || Directory {
+            served: self.served.clone(),
+            books: self.books.clone(),
+            ..Directory::new(self.network_currency, version)
+        };
+        (self.version != version).then(fresh)
     }
 
     pub(super) fn network_currency(&self) -> Currency {

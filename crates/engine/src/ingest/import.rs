@@ -106,7 +106,7 @@ impl Engine {
             None => self.network_settings(call)?.create_missing,
         };
         let zone = Zone::parse(&network.time_zone).map_err(|e| Error::invalid("time_zone", e.to_string()))?;
-        let directory = Directory::new(network.currency);
+        let directory = Directory::new(network.currency, network.directory_version);
         Ok(Session { engine: self, call, zone, create_missing, directory, expects_known: true })
     }
 
@@ -188,7 +188,10 @@ impl Session<'_> {
         if let (false, Err(Error::Store(StoreError::Constraint(_)))) = (self.expects_known, &outcome) {
             outcome = self.engine.store.write(&mut attempt);
         }
-        let Ingested { report, books, served, known } = outcome?;
+        let Ingested { report, books, served, known, directory } = outcome?;
+        if let Some(directory) = directory {
+            self.directory = directory;
+        }
         self.expects_known = known > 0;
         self.directory.books.extend(books);
         self.directory.served.extend(served);

@@ -207,6 +207,7 @@ impl Plan {
         network: NetworkId,
         now: Timestamp,
     ) -> Result<Vec<(&'static str, EntryCounts)>> {
+        quittance_store::networks::change_directory(tx, network)?;
         parties::upsert_currencies(tx, network, &self.currencies.rows)?;
         parties::upsert_systems(tx, network, &self.systems.rows)?;
         parties::upsert_managers(tx, network, &self.managers.rows)?;
