@@ -55,6 +55,9 @@ impl ConversionStatus {
 pub const TEXT_NAMES: [&str; 10] =
     ["sale_amount", "goal", "click_id", "country", "sub1", "sub2", "sub3", "sub4", "sub5", "comment"];
 
+/// The place of the comment among them.
+pub const COMMENT: usize = 9;
+
 /// The descriptive texts of a conversion, in the order of [`TEXT_NAMES`].
 pub type Texts = [Option<Box<str>>; TEXT_NAMES.len()];
 
@@ -132,14 +135,89 @@ pub struct Elsewhere {
     pub receivable: bool,
 }
 
+/// What was last received of the fields that Quittance has changed since; `None`: not changed here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Where it stood.
+    pub status: Option<ConversionStatus>,
+    /// What was owed to the affiliate, in the currency that the conversion has.
+    pub payout: Option<Money>,
+    /// What the advertiser owed, likewise.
+    pub revenue: Option<Money>,
+    /// Its comment; the inner `None`: it had none.
+    pub comment: Option<Option<Box<str>>>,
+}
+
+impl Received {
+    /// The conversion as it was received, below what was changed here.
+    #[must_use]
+    pub fn under(&self, present: &Conversion) -> Conversion {
+        let mut conversion = present.clone();
+        conversion.status = self.status.unwrap_or(present.status);
+        conversion.payout = self.payout.unwrap_or(present.payout);
+        conversion.revenue = self.revenue.unwrap_or(present.revenue);
+        if let Some(comment) = &self.comment {
+            conversion.texts[COMMENT].clone_from(comment);
+        }
+        conversion
+    }
+
+    /// What differs between a conversion as it was received and as it is now; `None` where nothing does.
+    #[must_use]
+    pub fn beneath(received: &Conversion, now: &Conversion) -> Option<Box<Received>> {
+        let comment = &received.texts[COMMENT];
+        let found = Received {
+            status: Some(received.status).filter(|status| *status != now.status),
+            payout: Some(received.payout).filter(|payout| *payout != now.payout),
+            revenue: Some(received.revenue).filter(|revenue| *revenue != now.revenue),
+            comment: Some(comment.clone()).filter(|comment| *comment != now.texts[COMMENT]),
+        };
+        (found != Received::default()).then(|| Box::new(found))
+    }
+}
+
+/// What somebody changes about a conversion in Quittance. `None`: it stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConversionEdit {
+    /// Where it stands.
+    pub status: Option<ConversionStatus>,
+    /// What is owed to the affiliate, as a decimal in the payout's currency.
+    pub payout: Option<String>,
+    /// What the advertiser owes, as a decimal in the revenue's currency.
+    pub revenue: Option<String>,
+    /// The comment; an empty one takes it away.
+    pub comment: Option<String>,
+}
+
+/// A known conversion as an edit leaves it, and what was last received of the fields that differ from it.
+///
+/// # Errors
+/// An amount is none.
+pub fn edited_state(
+    known: &KnownConversion,
+    edit: &ConversionEdit,
+) -> Result<(Conversion, Option<Box<Received>>), RecordError> {
+    let present = &known.conversion;
+    let mut next = present.clone();
+    next.status = edit.status.unwrap_or(present.status);
+    next.payout = revised_amount("payout", edit.payout.as_deref(), None, present.payout)?;
+    next.revenue = revised_amount("revenue", edit.revenue.as_deref(), None, present.revenue)?;
+    if let Some(comment) = &edit.comment {
+        next.texts[COMMENT] = Some(comment.as_str()).filter(|text| !text.is_empty()).map(Into::into);
+    }
+    let received = known.received.as_ref().map_or_else(|| present.clone(), |received| received.under(present));
+    let beneath = Received::beneath(&received, &next);
+    Ok((next, beneath))
+}
+
 /// A conversion with what the books know of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownConversion {
     /// Its state: as last received, but for what Quittance has changed since.
     pub conversion: Conversion,
-    /// The status as last received, where Quittance has changed it since. It stays until a record arrives that differs
+    /// What was last received of what Quittance has changed since. The changes stay until a record arrives that differs
     /// from the last received one.
-    pub received_status: Option<ConversionStatus>,
+    pub received: Option<Box<Received>>,
     /// In whose books it does not count.
     pub elsewhere: Elsewhere,
     /// Counted from 1; each change adds 1.
@@ -258,7 +336,7 @@ impl RecordError {
 
 /// What a record does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Received {
+pub enum Outcome {
     /// Says what is known. `updated_at` holds the record's where it is newer than the known one.
     Unchanged {
         /// To be remembered: a later record that is older than this one is stale.
@@ -338,13 +416,13 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
 ///
 /// # Errors
 /// An amount is none, or a currency changes without its amount.
-pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<Received, RecordError> {
+pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<Outcome, RecordError> {
     let received;
     // A record is compared with what was received last, whatever was changed here since.
-    let known = match known.received_status {
+    let known = match &known.received {
         None => &known.conversion,
-        Some(status) => {
-            received = Conversion { status, ..known.conversion.clone() };
+        Some(changed) => {
+            received = changed.under(&known.conversion);
             &received
         }
     };
@@ -371,12 +449,12 @@ pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<
     let older = matches!((record.updated_at, known.updated_at), (Some(new), Some(old)) if new < old);
     let same = Conversion { updated_at: known.updated_at, ..next.clone() } == *known;
     Ok(match (same, older) {
-        (true, true) => Received::Unchanged { updated_at: None },
+        (true, true) => Outcome::Unchanged { updated_at: None },
         (true, false) => {
-            Received::Unchanged { updated_at: record.updated_at.filter(|_| next.updated_at != known.updated_at) }
+            Outcome::Unchanged { updated_at: record.updated_at.filter(|_| next.updated_at != known.updated_at) }
         }
-        (false, true) => Received::Stale,
-        (false, false) => Received::Revised(Box::new(next)),
+        (false, true) => Outcome::Stale,
+        (false, false) => Outcome::Revised(Box::new(next)),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{Call, Engine};
 
 impl Engine {
     /// Erases what is personal of a party: its name and address, also on its invoices, the details of its payment methods,
-    /// its tax id, and its keys, which are revoked. Amounts, lines, payments and the ledger stay as they are.
+    /// its tax id, site, telephone number, country and notes, and its keys, which are revoked. Amounts, lines, payments and the ledger stay as they are.
     ///
     /// # Errors
     /// There is no such party, or an invoice of it is neither paid nor void: it has to be settled first.
@@ -34,7 +34,7 @@ impl Engine {
                     return Err(Error::Conflict(detail));
                 }
             }
-            let rules = without_tax_id(&party.rules);
+            let rules = without_personal(&party.rules);
             parties::erase(tx, call.network, kind, party_id, &format!("Erased {kind} {party_id}"), &rules, call.now)?;
             let change = NewChange {
                 subject: kind.as_str(),
@@ -47,10 +47,13 @@ impl Engine {
     }
 }
 
-fn without_tax_id(rules: &str) -> String {
+fn without_personal(rules: &str) -> String {
     let mut rules: Value = serde_json::from_str(rules).unwrap_or_default();
     if let Some(tax) = rules.get_mut("tax").and_then(Value::as_object_mut) {
         tax.remove("id");
+    }
+    if let Some(rules) = rules.as_object_mut() {
+        rules.retain(|key, _| !["website", "phone", "country", "notes"].contains(&key.as_str()));
     }
     rules.to_string()
 }

@@ -12,9 +12,10 @@ mod reader;
 mod rules;
 
 use quittance_domain::currency::Currency;
+use quittance_domain::ids::PartyKind;
 use quittance_domain::time::{Timestamp, Zone};
 use quittance_store::{Tx, networks as table};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use self::file::NetworkFile;
 use self::plan::Plan;
@@ -84,6 +85,22 @@ impl Engine {
             Ok(Ok(NetworkFileReport { network, network_created, counts }))
         })
     }
+}
+
+/// Makes or changes one party by its entry, which has an id. The network is locked.
+pub(crate) fn put_party(tx: &mut dyn Tx, call: &Call, kind: PartyKind, entry: Map<String, Value>) -> Result<()> {
+    let list = format!("{kind}s");
+    let mut problems = Problems::default();
+    let file = NetworkFile::read(&json!({ list.as_str(): [entry] }), &mut problems);
+    let network = networks::network(tx, call.network)?;
+    let plan = plan::plan(tx, Some(&network), network.currency, &file, &mut problems)?;
+    if let Some(Problem { place, detail }) = problems.0.into_iter().next() {
+        let field = place.strip_prefix(&format!("{list}[0].")).unwrap_or_default().to_owned();
+        let named = if field.is_empty() { detail } else { format!("{field}: {detail}") };
+        return Err(Error::invalid(field, named));
+    }
+    plan.write(tx, call.network, call.now)?;
+    Ok(())
 }
 
 /// Who sets what a network file says, in the history.

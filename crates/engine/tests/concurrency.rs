@@ -78,7 +78,7 @@ both_databases! {
                     };
                     let elsewhere = Elsewhere::default();
                     let known =
-                        KnownConversion { conversion, received_status: None, elsewhere, revision: 1, place };
+                        KnownConversion { conversion, received: None, elsewhere, revision: 1, place };
                     conversions::create(tx, call.network, &[&State { known, received_at: call.now }])?;
                     let book = Book { kind: InvoiceKind::Payable, party_id: 1, currency: usd };
                     let bucket = Bucket { book, place, offer_id: OfferId::new(1) };

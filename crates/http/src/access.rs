@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::{MatchedPath, Query, Request, State};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use quittance_engine::keys::{Actor, Role};
@@ -27,28 +27,42 @@ pub struct Rule {
 pub struct Access {
     state: AppState,
     rules: Arc<[Rule]>,
-    secret: fn(&HeaderMap, Option<&str>) -> Option<String>,
+    secret: fn(&Request) -> Option<String>,
 }
 
 impl Access {
-    /// A table, and how the key is found in the headers or the query.
+    /// A table, and how the key is found in a request.
     #[must_use]
-    pub fn new(state: AppState, rules: &[Rule], secret: fn(&HeaderMap, Option<&str>) -> Option<String>) -> Access {
+    pub fn new(state: AppState, rules: &[Rule], secret: fn(&Request) -> Option<String>) -> Access {
         Access { state, rules: rules.into(), secret }
     }
 }
 
 /// The key of an `Authorization: Bearer` header.
 #[must_use]
-pub fn bearer(headers: &HeaderMap, _query: Option<&str>) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+pub fn bearer(request: &Request) -> Option<String> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, secret) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim().to_owned())
 }
 
+/// A key that a layer above [`check`] has found where the table's own function does not look: in a body.
+#[derive(Clone)]
+pub struct SentKey(pub String);
+
+/// The key that a layer above has found, else the query's parameter of a name.
+#[must_use]
+pub fn sent_or_query(request: &Request, name: &str) -> Option<String> {
+    let sent = request.extensions().get::<SentKey>().map(|SentKey(key)| key.clone());
+    sent.or_else(|| {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).ok()?.0;
+        pairs.into_iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value)
+    })
+}
+
 /// Finds out who calls, and refuses what the table does not allow. A route without a row is refused to everybody.
 pub async fn check(State(access): State<Access>, mut request: Request, next: Next) -> Response {
-    let secret = (access.secret)(request.headers(), request.uri().query());
+    let secret = (access.secret)(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
     match admit(&access, secret, &method, &route).await {
@@ -97,11 +111,21 @@ mod tests {
 
     #[test]
     fn a_bearer_is_read_whatever_the_case_of_its_scheme() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(bearer(&headers, None), None);
-        headers.insert(header::AUTHORIZATION, "bearer qk_1".parse().unwrap());
-        assert_eq!(bearer(&headers, None).as_deref(), Some("qk_1"));
-        headers.insert(header::AUTHORIZATION, "Basic qk_1".parse().unwrap());
-        assert_eq!(bearer(&headers, None), None);
+        let mut request = Request::default();
+        assert_eq!(bearer(&request), None);
+        request.headers_mut().insert(header::AUTHORIZATION, "bearer qk_1".parse().unwrap());
+        assert_eq!(bearer(&request).as_deref(), Some("qk_1"));
+        request.headers_mut().insert(header::AUTHORIZATION, "Basic qk_1".parse().unwrap());
+        assert_eq!(bearer(&request), None);
+    }
+
+    #[test]
+    fn a_key_that_was_found_goes_before_the_querys() {
+        let mut request = Request::default();
+        *request.uri_mut() = "/a?x=1&api_key=qk%2D1".parse().unwrap();
+        assert_eq!(sent_or_query(&request, "api_key").as_deref(), Some("qk-1"));
+        assert_eq!(sent_or_query(&request, "key"), None);
+        request.extensions_mut().insert(SentKey("qk_2".to_owned()));
+        assert_eq!(sent_or_query(&request, "api_key").as_deref(), Some("qk_2"));
     }
 }

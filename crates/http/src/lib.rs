@@ -6,6 +6,7 @@ pub mod health;
 pub mod idempotency;
 pub mod listen;
 pub mod problem;
+pub mod scope;
 pub mod state;
 pub mod watch;
 

@@ -120,7 +120,19 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // So that an interface with an envelope of its own can put it there instead.
+        response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// An answer as an interface with an envelope of its own gives it: what is a problem, also one that the framework has
+/// found, in that envelope, all else as it is.
+pub async fn in_envelope(response: Response, envelope: fn(&Problem) -> Response) -> Response {
+    let response = in_problem_form(response).await;
+    match response.extensions().get::<Problem>() {
+        Some(problem) => envelope(problem),
+        None => response,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Conversions: their last received states and the superseded ones.
 
+pub(crate) mod list;
+mod received;
+
 use quittance_domain::accrual::Bucket;
 use quittance_domain::conversion::{
     Conversion, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, TEXT_NAMES, Texts,
@@ -9,6 +12,7 @@ use quittance_domain::ids::{AdvertiserId, AffiliateId, InvoiceKind, NetworkId, O
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
+pub use self::list::{ConversionFilter, count_listed, listed};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
@@ -23,9 +27,10 @@ macro_rules! state_columns {
     () => {
         "network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id, occurred_at, \
          payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day, \
-         received_at, updated_at, received_status, elsewhere, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment"
+         received_at, updated_at, received, elsewhere, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment"
     };
 }
+use state_columns;
 
 /// The entries behind one accrual row: those put in there, and those taken out there.
 macro_rules! entries_of_bucket {
@@ -96,7 +101,7 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "received_status" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
     ] "";
     // The guard on the revision makes a change that crossed another one visible: its row is not counted.
@@ -104,7 +109,7 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "received_status" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
     ] "ON CONFLICT (network_id, conversion_id) DO UPDATE SET revision = excluded.revision, \
        status = excluded.status, affiliate_id = excluded.affiliate_id, offer_id = excluded.offer_id, \
@@ -113,7 +118,7 @@ bulks! {
        revenue_units = excluded.revenue_units, revenue_currency = excluded.revenue_currency, \
        epoch = excluded.epoch, posting_day = excluded.posting_day, billable_day = excluded.billable_day, \
        received_at = excluded.received_at, updated_at = excluded.updated_at, \
-       received_status = excluded.received_status, elsewhere = excluded.elsewhere, sale_amount = excluded.sale_amount, \
+       received = excluded.received, elsewhere = excluded.elsewhere, sale_amount = excluded.sale_amount, \
        goal = excluded.goal, click_id = excluded.click_id, country = excluded.country, sub1 = excluded.sub1, \
        sub2 = excluded.sub2, sub3 = excluded.sub3, sub4 = excluded.sub4, sub5 = excluded.sub5, \
        comment = excluded.comment WHERE conversions.revision < excluded.revision";
@@ -121,7 +126,7 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "received_status" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text,
         "end_epoch" Int, "end_posting_day" Int, "end_billable_day" Int, "entry_kept" Int
     ] "";
@@ -208,13 +213,14 @@ fn state(row: &Row) -> Result<State> {
         texts,
     };
     let place = EntryPlace { epoch: row.int(12)?, posting_day: day(row.int(13)?)?, billable_day: day(row.int(14)?)? };
-    let received = row.opt_text(17)?.map(|status| {
-        ConversionStatus::parse(status).ok_or_else(|| Error::Corrupt(format!("received status {status}")))
-    });
+    let received = match row.opt_text(17)? {
+        Some(text) => Some(Box::new(received::read(text, &conversion)?)),
+        None => None,
+    };
     let bits = row.opt_int(18)?.unwrap_or(0);
     let known = KnownConversion {
         conversion,
-        received_status: received.transpose()?,
+        received,
         elsewhere: Elsewhere { payable: bits & 1 != 0, receivable: bits & 2 != 0 },
         revision: row.int(2)?,
         place,
@@ -222,8 +228,8 @@ fn state(row: &Row) -> Result<State> {
     Ok(State { known, received_at: Timestamp::from_micros(row.int(15)?) })
 }
 
-fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State) {
-    let KnownConversion { conversion: c, received_status, elsewhere, revision, place } = &state.known;
+fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State, received: Option<&'a str>) {
+    let KnownConversion { conversion: c, elsewhere, revision, place, .. } = &state.known;
     let bits = i64::from(elsewhere.payable) + 2 * i64::from(elsewhere.receivable);
     values.extend([
         network.get().into(),
@@ -243,7 +249,7 @@ fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a St
         day_number(place.billable_day).into(),
         state.received_at.micros().into(),
         c.updated_at.map(Timestamp::micros).into(),
-        received_status.map(ConversionStatus::as_str).into(),
+        received.into(),
         Some(bits).filter(|bits| *bits != 0).into(),
     ]);
     values.extend(c.texts.iter().map(|text| Param::from(text.as_deref())));
@@ -296,7 +302,8 @@ pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<
     let mut values = Vec::with_capacity(states.len().min(BULK_ROWS) * STATE_COLUMNS);
     for part in states.chunks(BULK_ROWS) {
         values.clear();
-        part.iter().for_each(|state| push_state(&mut values, network, state));
+        // What is new was changed by nobody yet.
+        part.iter().for_each(|state| push_state(&mut values, network, state, None));
         tx.bulk(&CREATE, &values)?;
     }
     Ok(())
@@ -308,7 +315,10 @@ pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<
 /// What the database says; the closure runs again where another transaction changed one of them meanwhile.
 pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<()> {
     let mut values = Vec::with_capacity(states.len() * STATE_COLUMNS);
-    states.iter().for_each(|state| push_state(&mut values, network, state));
+    let received: Vec<Option<String>> = states.iter().map(|state| received::written(&state.known)).collect();
+    for (state, received) in states.iter().zip(&received) {
+        push_state(&mut values, network, state, received.as_deref());
+    }
     let changed = tx.bulk(&REVISE, &values)?;
     if changed != states.len() as u64 {
         return Err(tx.conflict());
@@ -322,8 +332,9 @@ pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<
 /// What the database says; on PostgreSQL the closure runs again where another transaction superseded the same state.
 pub fn supersede(tx: &mut dyn Tx, network: NetworkId, superseded: &[Superseded]) -> Result<()> {
     let mut values = Vec::with_capacity(superseded.len() * (STATE_COLUMNS + 4));
-    for old in superseded {
-        push_state(&mut values, network, &old.state);
+    let received: Vec<Option<String>> = superseded.iter().map(|old| received::written(&old.state.known)).collect();
+    for (old, received) in superseded.iter().zip(&received) {
+        push_state(&mut values, network, &old.state, received.as_deref());
         values.extend([
             Param::Int(old.end.epoch),
             day_number(old.end.posting_day).into(),

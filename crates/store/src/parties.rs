@@ -1,5 +1,7 @@
 //! Parties, and what they refer to: payment methods and systems, managers, currencies, offers.
 
+pub(crate) mod balances;
+pub(crate) mod list;
 pub(crate) mod methods;
 pub(crate) mod offers;
 pub(crate) mod reference;
@@ -8,10 +10,12 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
+pub use self::balances::{Standing, standings};
+pub use self::list::{PartyFilter, count_listed, last_id, listed};
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
 pub use self::offers::{
-    Offer, OfferAdvertiser, add_offer_advertisers, advertisers_of_offers, ensure_offers, holding_offers, offers,
-    offers_by_ids, offers_of_advertisers, upsert_offers,
+    Offer, OfferAdvertiser, OfferFilter, add_offer_advertisers, advertisers_of_offers, count_offers, ensure_offers,
+    holding_offers, offers, offers_by_ids, offers_listed, offers_of_advertisers, upsert_offers,
 };
 pub use self::reference::{
     Manager, PaymentSystem, currencies, managers, systems, upsert_currencies, upsert_managers, upsert_systems,
@@ -27,6 +31,7 @@ macro_rules! party_columns {
          minimum_units, on_hold, hidden_default, rules, auto_invoice, scheduled_through"
     };
 }
+use party_columns;
 
 statements! {
     BY_IDS = concat!("SELECT ", party_columns!(), " FROM parties \

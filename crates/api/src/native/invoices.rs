@@ -8,12 +8,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind, RunId};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, RunId};
 use quittance_domain::invoice::{InvoiceStatus, LineType};
 use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceFilter};
 use quittance_engine::keys::{Actor, Role};
-use quittance_engine::{Call, Engine, Error};
+use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::Answer;
+use quittance_http::scope::{check_manager, own_kind, visible};
 use quittance_http::{AppState, Problem};
 use serde_json::{Value, json};
 
@@ -23,15 +24,6 @@ use super::wire;
 type Params = Pairs<Vec<(String, String)>>;
 
 const LIST: &[&str] = &["limit", "cursor", "kind", "affiliate_id", "advertiser_id", "status", "currency", "run_id"];
-
-/// The kind of invoice that a party's own key sees.
-fn own_kind(role: Role) -> Option<InvoiceKind> {
-    match role {
-        Role::Affiliate => Some(InvoiceKind::Payable),
-        Role::Advertiser => Some(InvoiceKind::Receivable),
-        _ => None,
-    }
-}
 
 fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
     let affiliate = query.int("affiliate_id")?;
@@ -65,14 +57,6 @@ fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
     Ok(filter)
 }
 
-/// A manager's key acts for the parties that it manages.
-fn check_manager(engine: &Engine, actor: &Actor, call: &Call, kind: PartyKind, party: i64) -> Result<(), Error> {
-    if actor.role == Role::Manager && !engine.manages(call, actor.party_id.unwrap_or(0), kind, party)? {
-        return Err(Error::Forbidden(format!("the key's manager does not manage {} {party}", kind.as_str())));
-    }
-    Ok(())
-}
-
 /// What an actor may see of an invoice.
 fn shown(actor: &Actor, invoice: &Invoice) -> Value {
     let mut json = wire::invoice(invoice);
@@ -84,19 +68,6 @@ fn shown(actor: &Actor, invoice: &Invoice) -> Value {
         }
     }
     json
-}
-
-/// An invoice that the actor may see; any other is as if it were not there.
-pub(super) fn visible(engine: &Engine, actor: &Actor, call: &Call, id: InvoiceId) -> Result<Invoice, Error> {
-    let invoice = engine.invoice(call, id)?;
-    let book = invoice.book;
-    check_manager(engine, actor, call, book.kind.party_kind(), book.party_id)?;
-    match own_kind(actor.role) {
-        Some(kind) if kind != book.kind || Some(book.party_id) != actor.party_id || invoice.hidden => {
-            Err(Error::NotFound(format!("there is no invoice {id}")))
-        }
-        _ => Ok(invoice),
-    }
 }
 
 /// An invoice with its `ETag`.

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Fold, Sign};
 use quittance_domain::conversion::{
-    Conversion, ConversionRecord, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, Received, RecordError,
-    first_state, keeps_entry, next_state,
+    Conversion, ConversionRecord, Elsewhere, EntryPlace, KnownConversion, Outcome, Received, RecordError, first_state,
+    keeps_entry, next_state,
 };
 use quittance_domain::ids::{AdvertiserId, NetworkId};
 use quittance_domain::time::{DayFinder, Timestamp, Zone};
@@ -83,7 +83,7 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
         }
     };
     let known_count = known.len();
-    let directory = with_what_is_named(tx, context, &known)?;
+    let directory = with_what_is_named(tx, context, known.iter())?;
     let context = &Context { directory: &directory, ..*context };
     let mut work = Work::new(context, present, records.len());
     for state in known {
@@ -99,29 +99,40 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
     Ok(Ingested { report, books, served, known: known_count, directory: fresh })
 }
 
-/// Approves conversions whose hold is over: an override, which stays until the tracker says something else.
-pub(super) fn release(tx: &mut dyn Tx, context: &Context<'_>, present: Present, held: Vec<State>) -> Result<u64> {
-    let count = held.len() as u64;
-    let directory = with_what_is_named(tx, context, &held)?;
+/// A known conversion as Quittance changes it, with what was last received of what differs.
+pub(super) struct Override {
+    pub(super) state: State,
+    pub(super) next: Conversion,
+    pub(super) received: Option<Box<Received>>,
+}
+
+/// Changes conversions here: overrides, which stay until the tracker says something else.
+pub(super) fn override_states(
+    tx: &mut dyn Tx,
+    context: &Context<'_>,
+    present: Present,
+    overrides: Vec<Override>,
+) -> Result<u64> {
+    let count = overrides.len() as u64;
+    let directory = with_what_is_named(tx, context, overrides.iter().map(|o| &o.state))?;
     let context = &Context { directory: &directory, ..*context };
-    let mut work = Work::new(context, present, held.len());
-    for state in held {
-        let (id, conversion) = (state.known.conversion.conversion_id.clone(), state.known.conversion.clone());
-        let received = state.known.received_status.or(Some(conversion.status));
+    let mut work = Work::new(context, present, overrides.len());
+    for Override { state, next, received } in overrides {
+        let id = state.known.conversion.conversion_id.clone();
         work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
-        work.revise(Conversion { status: ConversionStatus::Approved, ..conversion }, received)?;
+        work.revise(next, received)?;
     }
     work.write(tx)?;
     Ok(count)
 }
 
 /// The directory with what known conversions name in it: a record that changes only the status names nothing.
-fn with_what_is_named<'a>(
+fn with_what_is_named<'a, 's>(
     tx: &mut dyn Tx,
     context: &Context<'a>,
-    known: &[State],
+    known: impl Iterator<Item = &'s State>,
 ) -> Result<std::borrow::Cow<'a, Directory>> {
-    let unknown = context.directory.unknown_of(known.iter().map(|state| &state.known.conversion));
+    let unknown = context.directory.unknown_of(known.map(|state| &state.known.conversion));
     if unknown.is_empty() {
         return Ok(std::borrow::Cow::Borrowed(context.directory));
     }
@@ -193,15 +204,15 @@ impl<'a> Work<'a> {
             Err(error) => return Ok(Err(refused(&error))),
         };
         Ok(Ok(match next {
-            Received::Stale => IngestCounts { stale: 1, ..none },
-            Received::Unchanged { updated_at } => {
+            Outcome::Stale => IngestCounts { stale: 1, ..none },
+            Outcome::Unchanged { updated_at } => {
                 if let Some(updated_at) = updated_at {
                     slot.state.known.conversion.updated_at = Some(updated_at);
                     slot.touched = Some(updated_at);
                 }
                 IngestCounts { unchanged: 1, ..none }
             }
-            Received::Revised(conversion) => {
+            Outcome::Revised(conversion) => {
                 self.revise(*conversion, None)?;
                 IngestCounts { updated: 1, ..none }
             }
@@ -261,14 +272,14 @@ impl<'a> Work<'a> {
         let (place, elsewhere) = self.place(&conversion);
         self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         let id = conversion.conversion_id.clone();
-        let known = KnownConversion { conversion, received_status: None, elsewhere, revision: 1, place };
+        let known = KnownConversion { conversion, received: None, elsewhere, revision: 1, place };
         let state = State { known, received_at: self.context.now };
         self.slots.insert(id, Slot { known_before: false, state, changed: true, touched: None });
         Ok(())
     }
 
     /// Takes the old state's entry out where it was and puts the new one's in where it belongs.
-    fn revise(&mut self, conversion: Conversion, received_status: Option<ConversionStatus>) -> Result<()> {
+    fn revise(&mut self, conversion: Conversion, received: Option<Box<Received>>) -> Result<()> {
         let (mut place, mut elsewhere) = self.place(&conversion);
         let Some(slot) = self.slots.get_mut(&conversion.conversion_id) else { return Ok(()) };
         let old = &slot.state.known;
@@ -283,7 +294,7 @@ impl<'a> Work<'a> {
             self.fold.entry(&old.conversion, old.elsewhere, end, Sign::Minus)?;
             self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         }
-        let known = KnownConversion { conversion, received_status, elsewhere, revision: old.revision + 1, place };
+        let known = KnownConversion { conversion, received, elsewhere, revision: old.revision + 1, place };
         let new = State { known, received_at: self.context.now };
         let state = std::mem::replace(&mut slot.state, new);
         slot.changed = true;

@@ -2,12 +2,14 @@
 
 mod batch;
 mod directory;
+mod edit;
 mod import;
 mod lanes;
 mod release;
 
 use quittance_domain::conversion::ConversionRecord;
 
+pub use edit::{ConversionEdit, ConversionFilter, ConversionList, EditReport, State};
 pub use import::{ImportEvent, ImportOptions, ImportOutcome};
 
 /// How many records a caller may hand over in one batch.

@@ -1,11 +1,11 @@
 //! Releasing conversions on hold.
 
-use quittance_domain::conversion::ConversionStatus;
+use quittance_domain::conversion::{ConversionEdit, ConversionStatus, edited_state};
 use quittance_store::conversions::{self, State};
 use quittance_store::networks;
 
-use super::batch::{self, Context};
-use crate::error::Result;
+use super::batch::{self, Context, Override};
+use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
 impl Engine {
@@ -20,7 +20,14 @@ impl Engine {
             states.sort_by(|a, b| a.known.conversion.conversion_id.cmp(&b.known.conversion.conversion_id));
             let context =
                 Context { network: call.network, zone: &session.zone, now: call.now, directory: &session.directory };
-            batch::release(tx, &context, present, states)
+            let approved = ConversionEdit { status: Some(ConversionStatus::Approved), ..ConversionEdit::default() };
+            let mut overrides = Vec::with_capacity(states.len());
+            for state in states {
+                let (next, received) =
+                    edited_state(&state.known, &approved).map_err(|error| Error::invalid("", error.to_string()))?;
+                overrides.push(Override { state, next, received });
+            }
+            batch::override_states(tx, &context, present, overrides)
         })
     }
 }

@@ -5,6 +5,7 @@ mod actions;
 mod change;
 mod conversions;
 mod edit;
+mod list;
 mod pay;
 mod read;
 mod returns;
@@ -13,6 +14,7 @@ mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
 pub use edit::InvoiceEdit;
+pub use list::{InvoiceList, InvoiceQuery, ListedInvoice};
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
 pub use quittance_store::invoices::{Foreign, HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};

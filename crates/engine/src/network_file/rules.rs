@@ -13,6 +13,9 @@ use super::reader::{Problems, Table, amount, day, flag, id, is_empty, one_of, pl
 /// The most days that invoices can be delayed.
 const DELAY_DAYS_MAX: i64 = 365;
 
+/// The longest notes about a party, in characters.
+const NOTES_CHARS_MAX: usize = 10_000;
+
 /// What the file says about the rules: by key, null where one is taken away.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RuleChanges {
@@ -34,6 +37,10 @@ impl RuleChanges {
         rules.take(table, problems, "cycle_month", |v| whole(1, 12)(v).map(Value::from));
         rules.take(table, problems, "billed_elsewhere_through", json_day);
         rules.nested(table, problems, "tax", read_tax);
+        for key in ["website", "phone", "country"] {
+            rules.take(table, problems, key, |v| text(v).map(Value::from));
+        }
+        rules.take(table, problems, "notes", |v| notes(v).map(Value::from));
         if kind == PartyKind::Affiliate {
             rules.nested(table, problems, "referrer", read_referrer);
             let referrer = rules.changes.get("referrer");
@@ -113,6 +120,16 @@ impl RuleChanges {
 pub(super) fn is_automatic(rules: &str) -> bool {
     let rules: Map<String, Value> = serde_json::from_str(rules).unwrap_or_default();
     rules.get("auto_invoice").and_then(Value::as_bool) == Some(true)
+}
+
+/// A text of several lines.
+fn notes(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or_else(|| format!("{} is no text", plain(value)))?;
+    let chars = text.chars().count();
+    if chars > NOTES_CHARS_MAX || text.contains('\0') {
+        return Err(format!("the text has {chars} characters, or a NUL: at most {NOTES_CHARS_MAX} are allowed"));
+    }
+    Ok(text.to_owned())
 }
 
 fn json_day(value: &Value) -> Result<Value, String> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod history;
 pub(crate) mod lines;
+pub(crate) mod list;
 pub(crate) mod payments;
 pub(crate) mod take_offs;
 
@@ -15,6 +16,7 @@ use quittance_domain::time::{Day, Timestamp};
 pub use self::history::{HistoryRow, history, history_of_parties};
 use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
+pub use self::list::{Extent, InvoiceQuery, InvoiceRow, count_found, extent, id_at, nth_found, rows};
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };
@@ -24,7 +26,8 @@ use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
-macro_rules! invoice_columns {
+/// What is read of an invoice, with the sums of its lines and payments.
+macro_rules! invoice_fields {
     () => {
         "SELECT i.kind, i.party_id, i.invoice_id, i.number, i.currency, i.status, i.period_start, i.period_end, \
          i.due_day, i.payment_terms_days, i.hidden, i.public_notes, i.internal_notes, i.party_name, i.party_email, \
@@ -32,7 +35,14 @@ macro_rules! invoice_columns {
          COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l WHERE l.network_id = i.network_id \
            AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id), 0), \
          COALESCE((SELECT CAST(SUM(p.units) AS BIGINT) FROM payments p WHERE p.network_id = i.network_id \
-           AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id), 0) FROM invoices i "
+           AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id), 0)"
+    };
+}
+use invoice_fields;
+
+macro_rules! invoice_columns {
+    () => {
+        concat!(invoice_fields!(), " FROM invoices i ")
     };
 }
 

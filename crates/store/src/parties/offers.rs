@@ -13,6 +13,11 @@ statements! {
         WHERE network_id = $1 AND offer_id {in:2} ORDER BY offer_id";
     OFFERS_PAGE = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
         WHERE network_id = $1 AND offer_id > $2 ORDER BY offer_id LIMIT $3";
+    OFFERS_LISTED = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
+        WHERE network_id = $1 AND offer_id > $2 AND ($3 = 0 OR offer_id = $3) AND ($4 = 0 OR advertiser_id = $4) \
+        ORDER BY offer_id LIMIT $5 OFFSET $6";
+    COUNT_OFFERS = "SELECT COUNT(*) FROM offers WHERE network_id = $1 AND offer_id > $2 AND ($3 = 0 OR offer_id = $3) \
+        AND ($4 = 0 OR advertiser_id = $4)";
     HOLDING = "SELECT offer_id FROM offers {by:offers_holding} WHERE network_id = $1 AND hold_days > 0 ORDER BY offer_id";
     ADVERTISERS_OF_OFFERS = "SELECT offer_id, advertiser_id FROM offer_advertisers WHERE network_id = $1 \
         AND offer_id {in:2} ORDER BY offer_id, advertiser_id";
@@ -114,6 +119,47 @@ pub fn offers_by_ids(tx: &mut dyn Tx, network: NetworkId, ids: &[i64]) -> Result
 /// What the database says.
 pub fn offers(tx: &mut dyn Tx, network: NetworkId, after: i64, limit: i64) -> Result<Vec<Offer>> {
     tx.query(OFFERS_PAGE, &[network.get().into(), after.into(), limit.into()])?.iter().map(offer).collect()
+}
+
+/// Which offers to list; `None` asks for nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OfferFilter {
+    /// Only this one.
+    pub id: Option<i64>,
+    /// Those with an id above this one.
+    pub after: i64,
+    /// Of this advertiser.
+    pub advertiser_id: Option<i64>,
+}
+
+impl OfferFilter {
+    fn params(&self, network: NetworkId) -> Vec<Param<'static>> {
+        let (id, advertiser) = (self.id.unwrap_or(0), self.advertiser_id.unwrap_or(0));
+        vec![network.get().into(), self.after.into(), id.into(), advertiser.into()]
+    }
+}
+
+/// Offers by id: at most `limit` after the first `offset`.
+///
+/// # Errors
+/// What the database says.
+pub fn offers_listed(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    filter: &OfferFilter,
+    (offset, limit): (i64, i64),
+) -> Result<Vec<Offer>> {
+    let mut params = filter.params(network);
+    params.extend([Param::Int(limit), Param::Int(offset)]);
+    tx.query(OFFERS_LISTED, &params)?.iter().map(offer).collect()
+}
+
+/// How many offers a filter finds.
+///
+/// # Errors
+/// What the database says.
+pub fn count_offers(tx: &mut dyn Tx, network: NetworkId, filter: &OfferFilter) -> Result<i64> {
+    tx.query_one(COUNT_OFFERS, &filter.params(network))?.map_or(Ok(0), |row| row.int(0))
 }
 
 /// Writes offers: new ones are made, known ones replaced. No id comes twice.

@@ -1,0 +1,174 @@
+//! Affiliates and advertisers one by one: listed, shown with how they stand, made and changed.
+
+mod edit;
+
+use std::collections::{BTreeMap, HashMap};
+
+use quittance_domain::accrual::Tally;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::PartyKind;
+use quittance_domain::money::{Money, sum_units};
+use quittance_domain::time::Timestamp;
+use quittance_store::parties::{self, PaymentMethod, PaymentSystem};
+pub use quittance_store::parties::{Party, PartyFilter};
+use quittance_store::{Tx, accruals, networks};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::{Call, Engine};
+
+/// The most parties of one page.
+const PAGE_MAX: i64 = 10_000;
+
+/// What is kept about a party besides how it is billed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Its site.
+    pub website: Option<String>,
+    /// Its telephone number.
+    pub phone: Option<String>,
+    /// Its country, as it was given.
+    pub country: Option<String>,
+    /// Notes that the party does not see.
+    pub notes: Option<String>,
+}
+
+/// A party in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyRow {
+    /// The party with its billing settings.
+    pub party: Party,
+    /// What else is kept about it.
+    pub profile: Profile,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A page of parties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyPage {
+    /// The parties, by id.
+    pub parties: Vec<PartyRow>,
+    /// How many the filter finds in all.
+    pub total: i64,
+}
+
+/// A party's payment method with its system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodView {
+    /// The method.
+    pub method: PaymentMethod,
+    /// The system, where it is still there.
+    pub system: Option<PaymentSystem>,
+    /// The party's details by the ids of the system's fields.
+    pub details: BTreeMap<String, String>,
+}
+
+/// How a party stands in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartyBalance {
+    /// What its invoices that are not void bill.
+    pub billed: Money,
+    /// What was paid on them.
+    pub paid: Money,
+    /// What is left to pay.
+    pub balance: Money,
+    /// Its credit.
+    pub credit: Money,
+    /// What is approved and on no invoice yet.
+    pub unbilled: Money,
+}
+
+/// A party with everything about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartyView {
+    /// The party.
+    pub row: PartyRow,
+    /// Its payment methods in their order.
+    pub methods: Vec<MethodView>,
+    /// How it stands, by currency.
+    pub balances: Vec<PartyBalance>,
+}
+
+impl Engine {
+    /// A page of parties of one kind by id, and how many there are in all: at most `limit`, or 10,000, after the first
+    /// `offset`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn parties(
+        &self,
+        call: &Call,
+        kind: PartyKind,
+        filter: &PartyFilter,
+        (offset, limit): (i64, i64),
+    ) -> Result<PartyPage> {
+        self.store.read(|tx| {
+            let page = (offset.max(0), limit.clamp(0, PAGE_MAX));
+            let listed = parties::listed(tx, call.network, kind, filter, page)?;
+            let total = parties::count_listed(tx, call.network, kind, filter)?;
+            let parties =
+                listed.into_iter().map(|(party, created_at)| row(party, created_at)).collect::<Result<_>>()?;
+            Ok(PartyPage { parties, total })
+        })
+    }
+
+    /// A party with its payment methods and how it stands.
+    ///
+    /// # Errors
+    /// There is no such party.
+    pub fn party(&self, call: &Call, kind: PartyKind, id: i64) -> Result<PartyView> {
+        self.store.read(|tx| view(tx, call, kind, id))
+    }
+}
+
+fn row(party: Party, created_at: Timestamp) -> Result<PartyRow> {
+    let corrupt = |error| quittance_store::Error::Corrupt(format!("{} {}: {error}", party.kind, party.party_id));
+    let profile = serde_json::from_str(&party.rules).map_err(corrupt)?;
+    Ok(PartyRow { party, profile, created_at })
+}
+
+fn view(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<PartyView> {
+    let filter = PartyFilter { id: Some(id), ..PartyFilter::default() };
+    let found = parties::listed(tx, call.network, kind, &filter, (0, 1))?.pop();
+    let (party, created_at) = found.ok_or_else(|| Error::NotFound(format!("there is no {kind} {id}")))?;
+    let systems: HashMap<i64, PaymentSystem> =
+        parties::systems(tx, call.network)?.into_iter().map(|system| (system.system_id, system)).collect();
+    let methods = parties::methods_of(tx, call.network, kind, &[id])?.into_iter().map(|method| MethodView {
+        system: systems.get(&method.system_id).cloned(),
+        details: serde_json::from_str(&method.fields).unwrap_or_default(),
+        method,
+    });
+    Ok(PartyView { row: row(party, created_at)?, methods: methods.collect(), balances: balances(tx, call, kind, id)? })
+}
+
+fn balances(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<Vec<PartyBalance>> {
+    let kind = kind.invoice_kind();
+    let standings = parties::standings(tx, call.network, kind, &[id])?;
+    let mut by_currency: BTreeMap<Currency, _> =
+        standings.into_iter().map(|((_, currency), standing)| (currency, standing)).collect();
+    let mut unbilled: HashMap<Currency, Tally> = HashMap::new();
+    let epoch = networks::current_epoch(tx, call.network)?;
+    let mut overflow = Ok(());
+    accruals::each_unbilled(tx, call.network, kind, &[id], epoch, &mut |bucket, tally| {
+        let added = unbilled.entry(bucket.book.currency).or_default().add(tally);
+        overflow = std::mem::replace(&mut overflow, Ok(())).and(added);
+        Ok(())
+    })?;
+    overflow?;
+    for currency in unbilled.keys() {
+        by_currency.entry(*currency).or_default();
+    }
+    let balance = |(currency, standing): (Currency, parties::Standing)| {
+        let money = |units| Money::new(units, currency);
+        Ok(PartyBalance {
+            billed: money(standing.billed_units),
+            paid: money(standing.paid_units),
+            balance: money(sum_units([standing.billed_units, -standing.paid_units])?),
+            credit: money(standing.credit_units),
+            unbilled: money(unbilled.get(&currency).map_or(0, |tally| tally.units)),
+        })
+    };
+    by_currency.into_iter().map(balance).collect()
+}

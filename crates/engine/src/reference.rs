@@ -1,0 +1,81 @@
+//! The lists that the rest refers to: payment systems, currencies, account managers, offers.
+
+use quittance_domain::currency::Currency;
+use quittance_domain::money::Money;
+use quittance_store::parties;
+pub use quittance_store::parties::{Manager, Offer, OfferFilter, PaymentSystem};
+
+use crate::error::Result;
+use crate::{Call, Engine};
+
+/// The most offers of one page.
+const PAGE_MAX: i64 = 10_000;
+
+/// A currency that a network has switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SwitchedOn {
+    /// The currency.
+    pub currency: Currency,
+    /// The least amount that is invoiced in it.
+    pub minimum: Option<Money>,
+}
+
+/// A page of offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferPage {
+    /// The offers, by id.
+    pub offers: Vec<Offer>,
+    /// How many the filter finds in all.
+    pub total: i64,
+}
+
+impl Engine {
+    /// The payment systems, by id.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn payment_systems(&self, call: &Call) -> Result<Vec<PaymentSystem>> {
+        self.store.read(|tx| Ok(parties::systems(tx, call.network)?))
+    }
+
+    /// The currencies that are switched on, by code.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn currencies(&self, call: &Call) -> Result<Vec<SwitchedOn>> {
+        let rows = self.store.read(|tx| parties::currencies(tx, call.network))?;
+        let on = |(currency, units): (Currency, Option<i64>)| SwitchedOn {
+            currency,
+            minimum: units.map(|units| Money::new(units, currency)),
+        };
+        Ok(rows.into_iter().map(on).collect())
+    }
+
+    /// The account managers, by id.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn managers(&self, call: &Call) -> Result<Vec<Manager>> {
+        self.store.read(|tx| Ok(parties::managers(tx, call.network)?))
+    }
+
+    /// A page of offers by id, and how many there are in all: at most `limit`, or 10,000, after the first `offset`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn offers(&self, call: &Call, filter: &OfferFilter, (offset, limit): (i64, i64)) -> Result<OfferPage> {
+        self.store.read(|tx| {
+            let page = (offset.max(0), limit.clamp(0, PAGE_MAX));
+            let offers = parties::offers_listed(tx, call.network, filter, page)?;
+            Ok(OfferPage { offers, total: parties::count_offers(tx, call.network, filter)? })
+        })
+    }
+
+    /// The offers of these ids that there are, by id.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn offers_by_ids(&self, call: &Call, ids: &[i64]) -> Result<Vec<Offer>> {
+        self.store.read(|tx| Ok(parties::offers_by_ids(tx, call.network, ids)?))
+    }
+}

@@ -1,0 +1,57 @@
+//! How parties stand: what their invoices billed and what was paid.
+
+use std::collections::BTreeMap;
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceKind, NetworkId};
+
+use crate::conversions::currency;
+use crate::error::Result;
+use crate::statements::statements;
+use crate::tx::{Param, Tx};
+
+statements! {
+    BILLED_OF = "SELECT i.party_id, i.currency, CAST(SUM(l.units) AS BIGINT) FROM invoices i JOIN invoice_lines l \
+        ON l.network_id = i.network_id AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id \
+        WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id {in:3} AND i.status <> 'void' GROUP BY 1, 2 ORDER BY 1, 2";
+    PAID_OF = "SELECT p.party_id, p.currency, \
+        CAST(SUM(CASE WHEN i.status <> 'void' THEN p.units ELSE 0 END) AS BIGINT), \
+        CAST(SUM(CASE WHEN p.invoice_id = 0 OR i.status = 'void' THEN p.units ELSE 0 END \
+        - CASE WHEN p.source = 'credit' THEN p.units ELSE 0 END) AS BIGINT) FROM payments p \
+        LEFT JOIN invoices i ON i.network_id = p.network_id AND i.kind = p.kind AND i.party_id = p.party_id \
+        AND i.invoice_id = p.invoice_id WHERE p.network_id = $1 AND p.kind = $2 AND p.party_id {in:3} \
+        GROUP BY 1, 2 ORDER BY 1, 2";
+}
+
+/// How a party stands in one currency, in billing units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What its invoices that are not void bill.
+    pub billed_units: i64,
+    /// What was paid on them.
+    pub paid_units: i64,
+    /// Its credit.
+    pub credit_units: i64,
+}
+
+/// How parties stand, by party and currency.
+///
+/// # Errors
+/// What the database says.
+pub fn standings(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+) -> Result<BTreeMap<(i64, Currency), Standing>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties)];
+    let mut found: BTreeMap<(i64, Currency), Standing> = BTreeMap::new();
+    for row in tx.query(BILLED_OF, &params)? {
+        found.entry((row.int(0)?, currency(row.text(1)?)?)).or_default().billed_units = row.int(2)?;
+    }
+    for row in tx.query(PAID_OF, &params)? {
+        let standing = found.entry((row.int(0)?, currency(row.text(1)?)?)).or_default();
+        (standing.paid_units, standing.credit_units) = (row.int(2)?, row.int(3)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,104 @@
+//! Lists of parties by id.
+
+use quittance_domain::ids::{NetworkId, PartyKind};
+use quittance_domain::time::Timestamp;
+
+use super::{Party, party};
+use crate::error::Result;
+use crate::statements::statements;
+use crate::tx::{Param, Tx};
+
+/// The column after those of a party.
+const CREATED_AT: usize = 15;
+
+macro_rules! filtered {
+    () => {
+        " FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 AND ($4 = 0 OR party_id = $4) \
+         AND ($5 = '' OR LOWER(name) LIKE $5 ESCAPE '!') AND ($6 = '' OR status = $6) AND ($7 = 0 OR manager_id = $7)"
+    };
+}
+
+statements! {
+    LISTED = concat!("SELECT ", super::party_columns!(), ", created_at", filtered!(),
+        " ORDER BY party_id LIMIT $8 OFFSET $9");
+    COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!());
+    LAST_ID = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > 0 \
+        ORDER BY party_id DESC LIMIT 1";
+}
+
+/// Which parties of one kind to list; `None` asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartyFilter {
+    /// Only this one.
+    pub id: Option<i64>,
+    /// Those with an id above this one.
+    pub after: i64,
+    /// Those whose name holds this, whatever the case of its Latin letters.
+    pub name_part: Option<String>,
+    /// In this status.
+    pub status: Option<String>,
+    /// Those whom this manager looks after.
+    pub manager_id: Option<i64>,
+}
+
+impl PartyFilter {
+    fn pattern(&self) -> String {
+        let Some(part) = self.name_part.as_ref().filter(|part| !part.is_empty()) else { return String::new() };
+        let mut pattern = String::from("%");
+        for c in part.to_ascii_lowercase().chars() {
+            if matches!(c, '%' | '_' | '!') {
+                pattern.push('!');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
+        pattern
+    }
+
+    fn params<'a>(&'a self, network: NetworkId, kind: PartyKind, pattern: &'a str) -> Vec<Param<'a>> {
+        vec![
+            network.get().into(),
+            kind.as_str().into(),
+            self.after.into(),
+            self.id.unwrap_or(0).into(),
+            pattern.into(),
+            self.status.as_deref().unwrap_or("").into(),
+            self.manager_id.unwrap_or(0).into(),
+        ]
+    }
+}
+
+/// Parties by id with the instants at which they were made: at most `limit` after the first `offset`.
+///
+/// # Errors
+/// What the database says.
+pub fn listed(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: PartyKind,
+    filter: &PartyFilter,
+    (offset, limit): (i64, i64),
+) -> Result<Vec<(Party, Timestamp)>> {
+    let pattern = filter.pattern();
+    let mut params = filter.params(network, kind, &pattern);
+    params.extend([Param::Int(limit), Param::Int(offset)]);
+    let rows = tx.query(LISTED, &params)?;
+    rows.iter().map(|row| Ok((party(row)?, Timestamp::from_micros(row.int(CREATED_AT)?)))).collect()
+}
+
+/// How many parties a filter finds.
+///
+/// # Errors
+/// What the database says.
+pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, filter: &PartyFilter) -> Result<i64> {
+    let pattern = filter.pattern();
+    tx.query_one(COUNT_LISTED, &filter.params(network, kind, &pattern))?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// The highest id of one kind; 0 where there is none.
+///
+/// # Errors
+/// What the database says.
+pub fn last_id(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind) -> Result<i64> {
+    tx.query_one(LAST_ID, &[network.get().into(), kind.as_str().into()])?.map_or(Ok(0), |row| row.int(0))
+}
