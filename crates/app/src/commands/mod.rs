@@ -11,6 +11,7 @@ pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+mod one_party;
 pub(crate) mod party;
 pub(crate) mod pay;
 pub(crate) mod rates;

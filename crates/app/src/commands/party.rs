@@ -1,9 +1,9 @@
 //! `quittance party`.
 
 use clap::Subcommand;
-use quittance_domain::ids::PartyKind;
 use serde_json::json;
 
+use super::one_party::OneParty;
 use crate::context::Context;
 use crate::failure::Exit;
 
@@ -15,12 +15,8 @@ pub(crate) enum PartyCommand {
     /// Its name and address go, also from its invoices, the details of its payment methods, its tax id; its keys are
     /// revoked. All of its invoices must be paid or void. This cannot be undone.
     Erase {
-        /// The affiliate.
-        #[arg(long, value_name = "ID", required_unless_present = "advertiser")]
-        affiliate: Option<i64>,
-        /// The advertiser.
-        #[arg(long, value_name = "ID", conflicts_with = "affiliate")]
-        advertiser: Option<i64>,
+        #[command(flatten)]
+        party: OneParty,
     },
 }
 
@@ -30,11 +26,8 @@ impl PartyCommand {
     /// # Errors
     /// What the engine says.
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
-        let PartyCommand::Erase { affiliate, advertiser } = self;
-        let (kind, id) = match (affiliate, advertiser) {
-            (_, Some(id)) => (PartyKind::Advertiser, *id),
-            (id, None) => (PartyKind::Affiliate, id.unwrap_or_default()),
-        };
+        let PartyCommand::Erase { party } = self;
+        let (kind, id) = party.named();
         let engine = context.engine()?;
         engine.erase_party(&context.call(&engine)?, kind, id)?;
         context

@@ -4,24 +4,21 @@ use clap::Args;
 use quittance_api::native::wire;
 use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind};
+use quittance_domain::ids::InvoiceId;
 use quittance_engine::invoices::PaymentRequest;
 use serde_json::json;
 
 use super::day;
 use super::invoices::table;
+use super::one_party::OneParty;
 use crate::context::Context;
 use crate::failure::Exit;
 
 /// One transfer over several invoices.
 #[derive(Debug, Args)]
 pub(crate) struct Pay {
-    /// The affiliate who was paid.
-    #[arg(long, value_name = "ID", required_unless_present = "advertiser")]
-    affiliate: Option<i64>,
-    /// The advertiser who paid.
-    #[arg(long, value_name = "ID", conflicts_with = "affiliate")]
-    advertiser: Option<i64>,
+    #[command(flatten)]
+    party: OneParty,
     /// The currency of the invoices and the amount.
     #[arg(long, value_name = "CODE")]
     currency: String,
@@ -48,11 +45,8 @@ impl Pay {
     /// # Errors
     /// An argument is not valid, or what the engine says.
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
-        let (kind, party_id) = match (self.affiliate, self.advertiser) {
-            (_, Some(id)) => (InvoiceKind::Receivable, id),
-            (id, None) => (InvoiceKind::Payable, id.unwrap_or_default()),
-        };
-        let book = Book { kind, party_id, currency: Currency::parse(&self.currency)? };
+        let (kind, party_id) = self.party.named();
+        let book = Book { kind: kind.invoice_kind(), party_id, currency: Currency::parse(&self.currency)? };
         let request = PaymentRequest {
             amount: Some(self.amount.clone()),
             day: self.date.as_deref().map(|date| day("date", date)).transpose()?,

@@ -12,6 +12,7 @@ use quittance_engine::reports::{Cell, MarginBy, Report};
 use quittance_engine::{Call, Engine};
 
 use super::day;
+use super::one_party::OneParty;
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
 use crate::output::{self, Side, Table, grouped};
@@ -45,12 +46,8 @@ impl Kind {
 enum Which {
     /// A party's account, movement by movement.
     Statement {
-        /// The affiliate.
-        #[arg(long, value_name = "ID", required_unless_present = "advertiser")]
-        affiliate: Option<i64>,
-        /// The advertiser.
-        #[arg(long, value_name = "ID", conflicts_with = "affiliate")]
-        advertiser: Option<i64>,
+        #[command(flatten)]
+        party: OneParty,
         /// The currency of the account.
         #[arg(long, value_name = "CODE")]
         currency: String,
@@ -142,12 +139,13 @@ impl Which {
             }
         };
         Ok(match self {
-            Which::Statement { affiliate, advertiser, currency, from, through } => {
-                let (kind, party_id) = match (affiliate, advertiser) {
-                    (_, Some(id)) => (InvoiceKind::Receivable, *id),
-                    (id, None) => (InvoiceKind::Payable, id.unwrap_or_default()),
+            Which::Statement { party, currency, from, through } => {
+                let (kind, party_id) = party.named();
+                let book = Book {
+                    kind: kind.invoice_kind(),
+                    party_id,
+                    currency: Currency::parse(currency).context("--currency")?,
                 };
-                let book = Book { kind, party_id, currency: Currency::parse(currency).context("--currency")? };
                 let from = from.as_deref().map_or(Ok(Day::MIN), |text| day("from", text))?;
                 engine.statement(call, book, from, day_or_today("through", through)?)?
             }
