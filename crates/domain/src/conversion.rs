@@ -76,6 +76,8 @@ pub struct ConversionRecord {
     pub status: Option<ConversionStatus>,
     /// When it happened.
     pub occurred_at: Option<Timestamp>,
+    /// When it is taken to have happened where it is new and does not say.
+    pub assumed_at: Option<Timestamp>,
     /// What is owed to the affiliate, as a decimal in the payout currency.
     pub payout: Option<Box<str>>,
     /// The payout's currency.
@@ -403,7 +405,7 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
         affiliate_id: record.affiliate_id.ok_or(missing("affiliate_id"))?,
         offer_id: record.offer_id.ok_or(missing("offer_id"))?,
         advertiser_id: record.advertiser_id.or(defaults.advertiser_id),
-        occurred_at: record.occurred_at.ok_or(missing("occurred_at"))?,
+        occurred_at: record.occurred_at.or(record.assumed_at).ok_or(missing("occurred_at"))?,
         payout,
         revenue,
         updated_at: record.updated_at,

@@ -2,6 +2,7 @@
 //! measurements and the request log. It knows no vendor and no page.
 
 pub mod access;
+pub mod gather;
 pub mod health;
 pub mod idempotency;
 pub mod listen;

@@ -9,6 +9,7 @@ use quittance_domain::time::Timestamp;
 use quittance_engine::Engine;
 use tokio::sync::Semaphore;
 
+use crate::gather::Gather;
 use crate::problem::Problem;
 
 /// Limits on what one client can make the server do.
@@ -58,6 +59,7 @@ pub struct AppState {
     pub limits: Limits,
     /// The numbers that an operator watches, where they are recorded.
     pub metrics: Option<PrometheusHandle>,
+    pub(crate) gather: Arc<Gather>,
     limiter: Arc<DefaultKeyedRateLimiter<(i64, i64)>>,
     database: Arc<Semaphore>,
 }
@@ -79,6 +81,7 @@ impl AppState {
             clock,
             limits,
             metrics,
+            gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota)),
             database: Arc::new(Semaphore::new(limits.database_requests_max)),
         }

@@ -102,7 +102,7 @@ async fn listen_until_stopped(engine: Engine, listen: &str) -> anyhow::Result<()
         let _ = told.send(());
     };
     tokio::select! {
-        () = listen::serve(listener, quittance_api::native::routes(state), limits, until_told) => {}
+        () = listen::serve(listener, quittance_api::routes(state), limits, until_told) => {}
         () = grace(stopping) => tracing::warn!("requests that took too long were ended"),
     }
     tracing::info!("stopped");

@@ -1,0 +1,170 @@
+//! `/postback`: the call with which a tracker's server tells of one conversion. It answers `OK` in plain text when the
+//! conversion is durable; what is wrong with it is one line of text.
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::time::Zone;
+use quittance_engine::keys::{Actor, Role};
+use quittance_engine::records::Field;
+use quittance_http::access::{Access, Rule, bearer, check};
+use quittance_http::listen::whole_body;
+use quittance_http::problem::in_envelope;
+use quittance_http::watch::watch;
+use quittance_http::{AppState, Problem, gather};
+
+const SEND: &[Role] = &[Role::Admin, Role::Finance, Role::Tracker];
+
+/// Which roles may call it.
+pub const RULES: &[Rule] = &[
+    Rule { method: "GET", route: "/postback", roles: SEND },
+    Rule { method: "POST", route: "/postback", roles: SEND },
+];
+
+/// The parameter that holds the key.
+const KEY: &str = "key";
+/// The most parameters of a call.
+const PARAMETERS_MAX: usize = 100;
+/// The largest form, in bytes.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// Other names that trackers' macros give the fields.
+const ALIASES: [(&str, &str); 26] = [
+    ("transaction_id", "conversion_id"),
+    ("transactionid", "conversion_id"),
+    ("conversionid", "conversion_id"),
+    ("action_id", "conversion_id"),
+    ("txid", "conversion_id"),
+    ("tid", "conversion_id"),
+    ("aff_id", "affiliate_id"),
+    ("affid", "affiliate_id"),
+    ("pid", "affiliate_id"),
+    ("partner_id", "affiliate_id"),
+    ("oid", "offer_id"),
+    ("offerid", "offer_id"),
+    ("campaign_id", "offer_id"),
+    ("adv_id", "advertiser_id"),
+    ("clickid", "click_id"),
+    ("currency", "payout_currency"),
+    ("amount", "sale_amount"),
+    ("sum", "sale_amount"),
+    ("event", "goal"),
+    ("geo", "country"),
+    ("datetime", "occurred_at"),
+    ("timestamp", "occurred_at"),
+    ("sub_id1", "sub1"),
+    ("sub_id2", "sub2"),
+    ("sub_id3", "sub3"),
+    ("sub_id4", "sub4"),
+];
+
+/// The signs that trackers put around a macro: what still stands between them was not filled in.
+const MACROS: [(&str, &str); 5] = [("{{", "}}"), ("{", "}"), ("[", "]"), ("%", "%"), ("#", "#")];
+
+/// The route.
+pub fn routes(state: AppState) -> Router {
+    let access = Access::new(state.clone(), RULES, key_of);
+    Router::new()
+        .route("/postback", get(receive).post(receive))
+        .layer(middleware::from_fn_with_state(access, check))
+        .layer(middleware::from_fn_with_state(state.limits, whole_body))
+        .layer(middleware::map_response(plain))
+        .layer(middleware::from_fn(watch))
+        .with_state(state)
+}
+
+/// The key of the query, else of the header that the native interface has.
+fn key_of(request: &Request) -> Option<String> {
+    quittance_http::access::sent_or_query(request, KEY).or_else(|| bearer(request))
+}
+
+/// A problem as a line of text.
+async fn plain(response: Response) -> Response {
+    in_envelope(response, |problem| {
+        let mut response = (problem.status, format!("{}\n", problem.detail)).into_response();
+        if let Some(seconds) = problem.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    })
+    .await
+}
+
+async fn receive(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Query(query): Query<Vec<(String, String)>>,
+    request: Request,
+) -> Result<&'static str, Problem> {
+    let mut pairs = query;
+    pairs.extend(form(request).await?);
+    let call = actor.call((state.clock)());
+    let zone_call = call.clone();
+    let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
+    let record = ConversionRecord { assumed_at: Some(call.now), ..record(&pairs, &zone)? };
+    match gather::receive(&state, call, record).await? {
+        None => Ok("OK"),
+        Some(refused) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", refused.detail)),
+    }
+}
+
+/// The parameters of a form in the body.
+async fn form(request: Request) -> Result<Vec<(String, String)>, Problem> {
+    let bad = |detail: String| Problem::bad_request("", detail);
+    let body: Bytes = to_bytes(request.into_body(), FORM_BYTES_MAX)
+        .await
+        .map_err(|_| bad(format!("the body is no form of at most {FORM_BYTES_MAX} bytes")))?;
+    Ok(form_urlencoded::parse(&body).into_owned().collect())
+}
+
+/// The record that the parameters make. A name that no field has is ignored: trackers send more than is asked for.
+fn record(pairs: &[(String, String)], zone: &Zone) -> Result<ConversionRecord, Problem> {
+    if pairs.len() > PARAMETERS_MAX {
+        return Err(Problem::bad_request("", format!("there are more than {PARAMETERS_MAX} parameters")));
+    }
+    let mut record = ConversionRecord::default();
+    let mut given: Vec<(Field, &str)> = Vec::new();
+    for (name, value) in pairs.iter().filter(|(_, value)| !is_macro(value)) {
+        let Some(field) = field(name) else { continue };
+        if let Some((_, other)) = given.iter().find(|(known, _)| *known == field) {
+            let detail = if *other == name {
+                format!("{name} is given twice")
+            } else {
+                format!("{other} and {name} mean the same")
+            };
+            return Err(Problem::bad_request(name, detail));
+        }
+        given.push((field, name));
+        field.read(&mut record, value, zone).map_err(|error| Problem::bad_request(error.field, error.detail))?;
+    }
+    let missing = if record.conversion_id.is_empty() {
+        "conversion_id"
+    } else if record.status.is_none() {
+        "status"
+    } else {
+        return Ok(record);
+    };
+    Err(Problem::bad_request(missing, format!("{missing} is missing or empty")))
+}
+
+fn field(name: &str) -> Option<Field> {
+    let name = name.to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, field)| *field);
+    Field::named(alias.unwrap_or(&name))
+}
+
+/// Whether a value is a macro that the tracker had nothing to put in for.
+fn is_macro(value: &str) -> bool {
+    let value = value.trim();
+    MACROS.iter().any(|(open, close)| {
+        let inside = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        inside.is_some_and(|inside| {
+            !inside.is_empty()
+                && inside.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'))
+        })
+    })
+}

@@ -1,0 +1,146 @@
+//! `/postback` on both databases: what trackers send, what they are told, and many of them at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use quittance_api::postback::routes;
+use quittance_engine::keys::{NewKey, Role};
+use quittance_http::{AppState, Limits};
+use quittance_testkit::{Network, TestDatabase, both_databases};
+use tower::ServiceExt;
+
+const TRACKER: &str = "qk_00000000000000000000000000000000tracker1";
+const VIEWER: &str = "qk_000000000000000000000000000000000viewer1";
+
+struct Server {
+    state: AppState,
+    network: Network,
+}
+
+impl Server {
+    fn start(database: &TestDatabase) -> Server {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        for (role, secret) in [(Role::Tracker, TRACKER), (Role::Viewer, VIEWER)] {
+            let new = NewKey { role, party: None, name: String::new() };
+            network.engine.create_key(&network.call, &new, secret).unwrap();
+        }
+        let now = network.call.now;
+        let limits = Limits { requests_burst: 10_000, ..Limits::default() };
+        Server { state: AppState::new(Arc::new(database.engine()), Arc::new(move || now), limits, None), network }
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
+        let response = routes(self.state.clone()).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn get(&self, query: &str) -> (StatusCode, String) {
+        let request = Request::builder().uri(format!("/postback?{query}")).body(Body::empty()).unwrap();
+        runtime().block_on(self.send(request))
+    }
+
+    fn stored(&self, id: &str) -> (String, String) {
+        let conversion = self.network.engine.conversion(&self.network.call, id).unwrap().known.conversion;
+        (conversion.payout.to_decimal(), conversion.occurred_at.to_string())
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+both_databases! {
+    fn a_conversion_is_told_and_told_again(database) {
+        let server = Server::start(database);
+        let call = format!("key={TRACKER}&conversion_id=c1&affiliate_id=1&offer_id=1&payout=2.50&status=approved");
+        assert_eq!(server.get(&call), (StatusCode::OK, "OK".to_owned()));
+        // It does not say when: it happened when it was told first, and a repeat changes nothing.
+        let first = server.stored("c1");
+        assert_eq!(first, ("2.50".to_owned(), "2026-02-01T12:00:00Z".to_owned()));
+        assert_eq!(server.get(&call), (StatusCode::OK, "OK".to_owned()));
+        assert_eq!(server.network.engine.conversion(&server.network.call, "c1").unwrap().known.revision, 1);
+        // The status alone.
+        assert_eq!(server.get(&format!("key={TRACKER}&conversion_id=c1&status=reversed")).0, StatusCode::OK);
+        assert_eq!(server.network.engine.conversion(&server.network.call, "c1").unwrap().known.revision, 2);
+        server.network.assert_verified();
+    }
+
+    fn other_names_are_understood_and_what_was_not_filled_in_is_not_given(database) {
+        let server = Server::start(database);
+        let call = format!(
+            "key={TRACKER}&transaction_id=t%201&aff_id=2&oid=3&payout=1&currency=EUR&status=confirmed&unknown=x\
+             &sub1=%7Bsub1%7D&country=%25geo%25&goal=[event]&click_id=%7B%7Bclick.id%7D%7D&datetime=2026-01-31%2010:00:00"
+        );
+        assert_eq!(server.get(&call), (StatusCode::OK, "OK".to_owned()));
+        let known = server.network.engine.conversion(&server.network.call, "t 1").unwrap().known.conversion;
+        assert_eq!((known.affiliate_id.get(), known.offer_id.get(), known.payout.currency().code()), (2, 3, "EUR"));
+        assert_eq!(known.occurred_at.to_string(), "2026-01-31T10:00:00Z");
+        assert!(known.texts.iter().all(Option::is_none), "{:?}", known.texts);
+    }
+
+    fn a_form_is_as_good_as_a_query(database) {
+        let server = Server::start(database);
+        let body = "conversion_id=f1&affiliate_id=1&offer_id=1&payout=3&status=1&comment=a+b%26c";
+        let request = Request::post(format!("/postback?key={TRACKER}")).body(Body::from(body)).unwrap();
+        assert_eq!(runtime().block_on(server.send(request)), (StatusCode::OK, "OK".to_owned()));
+        assert_eq!(server.stored("f1").0, "3.00");
+    }
+
+    fn what_is_wrong_is_a_line_of_text(database) {
+        let server = Server::start(database);
+        let good = format!("key={TRACKER}&conversion_id=x&affiliate_id=1&offer_id=1&payout=1&status=approved");
+        for (query, status, text) in [
+            ("conversion_id=x".to_owned(), 401, "a key is required"),
+            ("key=qk_none&conversion_id=x".to_owned(), 401, "unknown or was revoked"),
+            (format!("key={VIEWER}&conversion_id=x&status=1"), 403, "may not do this"),
+            (format!("key={TRACKER}&status=approved"), 400, "conversion_id is missing"),
+            (format!("key={TRACKER}&conversion_id=%7Btid%7D&status=approved"), 400, "conversion_id is missing"),
+            (format!("key={TRACKER}&conversion_id=x"), 400, "status is missing"),
+            (format!("{good}&aff_id=1"), 400, "affiliate_id and aff_id mean the same"),
+            (format!("{good}&payout=2"), 400, "payout is given twice"),
+            (good.replace("affiliate_id=1", "affiliate_id=x"), 400, "\"x\" is no id"),
+            (good.replace("affiliate_id=1", "affiliate_id=99"), 422, "there is no affiliate 99"),
+            (good.replace("payout=1", "payout=1.0000001"), 422, "payout"),
+            (good.replace("status=approved", "status=maybe"), 400, "\"maybe\""),
+            (format!("key={TRACKER}&conversion_id=new&status=approved"), 422, "there is no conversion"),
+        ] {
+            let (found, body) = server.get(&query);
+            assert_eq!(found.as_u16(), status, "{query}: {body}");
+            assert!(body.contains(text) && body.ends_with('\n') && body.lines().count() == 1, "{query}: {body}");
+        }
+    }
+
+    /// Every caller is told of its own record, whatever else is in the transaction.
+    fn many_at_once_are_each_told_of_their_own(database) {
+        let server = Arc::new(Server::start(database));
+        let tell = |i: usize| {
+            let server = Arc::clone(&server);
+            async move {
+                let affiliate = if i % 10 == 3 { 77 } else { i % 5 + 1 };
+                let query = format!("conversion_id=m{i}&affiliate_id={affiliate}&offer_id=1&payout=0.01&status=approved");
+                let request = Request::get(format!("/postback?key={TRACKER}&{query}")).body(Body::empty()).unwrap();
+                (i, server.send(request).await)
+            }
+        };
+        let answers = runtime().block_on(async {
+            let calls: Vec<_> = (0..300).map(|i| tokio::spawn(tell(i))).collect();
+            let mut answers = Vec::new();
+            for call in calls {
+                answers.push(call.await.unwrap());
+            }
+            answers
+        });
+        for (i, (status, body)) in answers {
+            let expected = if i % 10 == 3 { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+            assert_eq!(status, expected, "{i}: {body}");
+            let known = server.network.engine.conversion(&server.network.call, &format!("m{i}"));
+            assert_eq!(known.is_ok(), expected == StatusCode::OK, "{i}");
+        }
+        server.network.assert_verified();
+    }
+}
