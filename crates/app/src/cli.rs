@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::backup::{Backup, Restore};
 use crate::commands::bill::Bill;
 use crate::commands::demo::Demo;
 use crate::commands::import_balances::ImportBalances;
@@ -100,6 +101,10 @@ pub(crate) enum Command {
     /// Makes, lists and revokes the keys that open the interfaces.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Copies the embedded database into a file, also while a server uses it.
+    Backup(Backup),
+    /// Puts such a copy in place where there is no database yet.
+    Restore(Restore),
     /// Brings the database's schema up to date. Every command does that first, too.
     Migrate(Migrate),
 }
@@ -140,6 +145,8 @@ impl Command {
             Command::Invoice(command) => command.run(context),
             Command::Verify(command) => command.run(context),
             Command::Keys(command) => command.run(context),
+            Command::Backup(command) => command.run(context),
+            Command::Restore(command) => command.run(context),
             Command::Migrate(command) => command.run(context),
         }
     }

@@ -214,3 +214,31 @@ fn help_tells_the_exit_statuses_and_every_command_has_some() {
         assert!(help.len() > 300, "{command:?}: {help}");
     }
 }
+
+#[test]
+fn a_backup_is_whole_and_is_put_back_where_nothing_is() {
+    let folder = Folder::new();
+    folder.json(&["network", "create", "First"]);
+    let backup = folder.json(&["backup", "copy.db"]);
+    assert_eq!(backup["file"], "copy.db");
+    assert!(folder.has("copy.db") && !folder.has("copy.db.partial"));
+    // Neither a backup nor a database is overwritten.
+    let again = folder.run(&["backup", "copy.db"]);
+    assert!(stderr(&again).contains("copy.db: there is a file of that name already"), "{}", stderr(&again));
+    let over = folder.run(&["restore", "copy.db"]);
+    assert!(stderr(&over).contains("quittance.db: there is a file of that name already"), "{}", stderr(&over));
+    folder.json(&["network", "create", "Second"]);
+    let restored = folder.json(&["restore", "copy.db", "--database", "sqlite://other.db"]);
+    assert_eq!(restored["networks"], json!(["First"]));
+    assert_eq!(folder.json(&["verify", "--database", "sqlite://other.db"])["ok"], true);
+    // What is no backup is not put in place.
+    let text = "a text that is no database, and long enough not to be taken for an empty one\n".repeat(20);
+    folder.write("text.db", &text);
+    for (file, why) in [("text.db", "not a database"), ("none.db", "there is no such file")] {
+        let refused = folder.run(&["restore", file, "--database", "sqlite://third.db"]);
+        assert!(!refused.status.success() && stderr(&refused).contains(why), "{}", stderr(&refused));
+        assert!(!folder.has("third.db"));
+    }
+    let postgres = folder.run(&["restore", "copy.db", "--database", "postgres://localhost/x"]);
+    assert!(stderr(&postgres).contains("pg_restore"), "{}", stderr(&postgres));
+}

@@ -89,6 +89,7 @@ impl Error {
                 | Store::Full(_)
                 | Store::ReadOnly(_),
             ) => ErrorKind::Busy,
+            Error::Store(Store::Unsupported(_)) => ErrorKind::Invalid,
             Error::Money(_) | Error::Store(_) => ErrorKind::Internal,
         }
     }

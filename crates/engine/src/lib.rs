@@ -28,6 +28,8 @@ pub mod schedule;
 pub mod settings;
 pub mod verify;
 
+use std::path::Path;
+
 use quittance_domain::ids::NetworkId;
 use quittance_domain::time::Timestamp;
 use quittance_store::Store;
@@ -61,6 +63,22 @@ impl Engine {
         let store = Store::open(url)?;
         store.migrate()?;
         Ok(Engine { store })
+    }
+
+    /// Copies an embedded database into a new file while it is in use.
+    ///
+    /// # Errors
+    /// The database is PostgreSQL, the file exists already, or what the store says.
+    pub fn backup(&self, file: &Path) -> Result<()> {
+        Ok(self.store.backup(file)?)
+    }
+
+    /// Puts a copy in the place of an embedded database that is not there yet.
+    ///
+    /// # Errors
+    /// The database exists already, the file is no copy of one, or what the store says.
+    pub fn restore(file: &Path, url: &str) -> Result<()> {
+        Ok(Store::restore(file, url)?)
     }
 
     /// An engine over a store that is open and migrated.

@@ -12,6 +12,9 @@ pub enum Error {
     /// The database cannot be opened or reached. Nothing was done.
     #[error("cannot open the database: {0}")]
     Open(String),
+    /// This kind of database does not do it. Nothing was done.
+    #[error("{0}")]
+    Unsupported(String),
     /// Another process holds the database longer than the store waits. Nothing was done.
     #[error("the database is busy: another process holds its lock; try again when it has finished")]
     Busy,

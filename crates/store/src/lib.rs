@@ -135,6 +135,43 @@ impl Store {
         }
     }
 
+    /// Copies one consistent state of an embedded database into a new file, while others read and write.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for PostgreSQL, which has tools of its own; [`Error::Open`] where the file exists already;
+    /// what the database says.
+    pub fn backup(&self, file: &Path) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite::backup::copy(sqlite.path(), file),
+            Backend::Postgres(_) => Err(Error::Unsupported(
+                "PostgreSQL is backed up by its own tools: `pg_dump --format=custom --file=FILE URL`, and `pg_restore` back"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Puts a copy that [`Store::backup`] has made in the place of an embedded database that is not there yet.
+    ///
+    /// # Errors
+    /// As [`Store::backup`]; the copy is none of Quittance's.
+    pub fn restore(file: &Path, url: &str) -> Result<()> {
+        let Some(path) = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) else {
+            return Err(Error::Unsupported(
+                "only an embedded database is restored from a file; PostgreSQL has `pg_restore`".to_owned(),
+            ));
+        };
+        if !file.exists() {
+            return Err(Error::Open(format!("{}: there is no such file", file.display())));
+        }
+        let path = Path::new(path);
+        sqlite::backup::copy(file, path)?;
+        let checked = Store::open(url).and_then(|store| migrations::made_by_us(&store));
+        if checked.is_err() {
+            sqlite::backup::remove(path);
+        }
+        checked
+    }
+
     /// Runs plain SQL outside the common rules: for tests that corrupt a database, and for measurements.
     ///
     /// # Errors

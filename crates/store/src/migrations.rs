@@ -74,6 +74,14 @@ fn statements(migration: &'static str) -> impl Iterator<Item = &'static str> {
     migration.split(";\n").filter(move |statement| !blank(statement))
 }
 
+/// Whether a database is one of Quittance's, of this version or one that can be upgraded.
+pub(crate) fn made_by_us(store: &Store) -> Result<()> {
+    match store.read(|tx| version(store, tx))? {
+        0 => Err(Error::Open("the file is no database of Quittance".to_owned())),
+        found => upgradable(found),
+    }
+}
+
 pub(crate) fn check(store: &Store) -> Result<()> {
     let found = store.read(|tx| version(store, tx))?;
     upgradable(found)?;

@@ -1,5 +1,7 @@
 //! The SQLite driver: one write connection whose commits callers share, and read-only connections beside it.
 
+pub(crate) mod backup;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -163,6 +165,11 @@ impl Sqlite {
             }
         }
         answer
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn reader(&self) -> Result<Connection> {

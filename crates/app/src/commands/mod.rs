@@ -1,5 +1,6 @@
 //! One file per command: its arguments, what it does by the engine, what it prints.
 
+pub(crate) mod backup;
 pub(crate) mod bill;
 pub(crate) mod demo;
 pub(crate) mod import_balances;

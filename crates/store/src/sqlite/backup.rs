@@ -1,0 +1,68 @@
+//! A copy of an embedded database, taken while others read and write it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{BUSY_TIMEOUT, failure};
+use crate::error::{Error, Result};
+
+/// Copies one consistent state of a database into a new file, which is durable and complete when it is there at all.
+///
+/// # Errors
+/// [`Error::Open`] where there is no database or the new file exists already; what the database and the file system say.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    let named = |path: &Path, what: &str| Error::Open(format!("{}: {what}", path.display()));
+    if to.exists() {
+        return Err(named(to, "there is a file of that name already; name another, or move it away"));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(from, flags).map_err(|error| named(from, &error.to_string()))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failure)?;
+    // A copy that is cut short must not pass for one.
+    let partial = partial(to);
+    let _ = fs::remove_file(&partial);
+    let copied = fill(&connection, &partial).and_then(|()| {
+        fs::rename(&partial, to).and_then(|()| sync_folder(to)).map_err(|error| named(to, &error.to_string()))
+    });
+    if copied.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    copied
+}
+
+fn fill(connection: &Connection, partial: &Path) -> Result<()> {
+    let text = partial.to_str().ok_or_else(|| Error::Open(format!("{}: the name is no text", partial.display())))?;
+    connection.execute("VACUUM INTO ?1", [text]).map_err(failure)?;
+    check(partial)?;
+    File::open(partial).and_then(|file| file.sync_all()).map_err(|error| Error::Full(error.to_string()))
+}
+
+/// Removes a database that nobody uses, with the files beside it.
+pub(crate) fn remove(path: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        let _ = fs::remove_file(name);
+    }
+}
+
+/// The pages of the copy are whole.
+fn check(path: &Path) -> Result<()> {
+    let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failure)?;
+    let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failure)?;
+    if found == "ok" { Ok(()) } else { Err(Error::Corrupt(found)) }
+}
+
+fn partial(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
+/// A new name is durable when its folder is.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
