@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::backup::{Backup, Restore};
 use crate::commands::bill::Bill;
+use crate::commands::copy::CopyDatabase;
 use crate::commands::demo::Demo;
 use crate::commands::import_balances::ImportBalances;
 use crate::commands::import_conversions::ImportConversions;
@@ -105,6 +106,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Puts such a copy in place where there is no database yet.
     Restore(Restore),
+    /// Copies a whole database into another, from SQLite to PostgreSQL or back, and proves that nothing was lost.
+    Copy(CopyDatabase),
     /// Brings the database's schema up to date. Every command does that first, too.
     Migrate(Migrate),
 }
@@ -147,6 +150,7 @@ impl Command {
             Command::Keys(command) => command.run(context),
             Command::Backup(command) => command.run(context),
             Command::Restore(command) => command.run(context),
+            Command::Copy(command) => command.run(context),
             Command::Migrate(command) => command.run(context),
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod balances;
 pub mod billing;
+pub mod copy;
 mod erasure;
 mod error;
 mod give_back;

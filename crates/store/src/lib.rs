@@ -11,6 +11,7 @@ pub mod accruals;
 pub mod audit;
 pub mod changes;
 pub mod conversions;
+pub mod copy;
 pub mod dialect;
 mod error;
 pub mod extras;
