@@ -135,6 +135,22 @@ both_databases! {
         network.assert_verified();
     }
 
+    /// All of affiliate 1 is converted into dollars, one to one. Offer 1 has nothing in euros: an invoice of offer 1 takes
+    /// nothing of that book, and the next one all of it.
+    fn a_converted_invoice_of_some_offers_leaves_the_books_without_them(database) {
+        let network = network(database);
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"name":"First","currency":"USD","currency_policy":"convert"}"#);
+        network.rates("2026-01-31,EUR,USD,1");
+        let mut euros = network.record("b", 1, 2, "approved", "2026-01-10", "2.00");
+        euros.payout_currency = Currency::parse("EUR").ok();
+        network.ingest(vec![network.record("a", 1, 1, "approved", "2026-01-10", "1.00"), euros]);
+        let report = bill(&network, &RunRequest { offers: Some(vec![1]), ..january() });
+        assert_eq!(invoices(&network, &report), ["1 2026-01-10..2026-01-31 100"]);
+        let report = bill(&network, &january());
+        assert_eq!(invoices(&network, &report).len(), 1);
+        assert_eq!(conversions(&network, 2), ["b"]);
+    }
+
     fn a_run_can_start_where_the_last_invoice_ended(database) {
         let network = network(database);
         network.approve("a 1 1 2026-01-05 1.00\nb 2 1 2026-01-05 1.00");

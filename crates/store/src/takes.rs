@@ -72,6 +72,10 @@ fn offers_text(offers: &[OfferId]) -> String {
 }
 
 fn offers(text: &str) -> Option<Vec<OfferId>> {
+    // A book that has nothing of the offers that were asked for: none are taken.
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
     text.split(',').map(|offer| offer.parse().ok().map(OfferId::new)).collect()
 }
 
