@@ -135,6 +135,31 @@ both_databases! {
         network.assert_verified();
     }
 
+    /// Offer 1 is all of advertiser 2, offer 2 partly, offer 3 not at all. Affiliate 1 has offers 1 and 3, affiliate 2 all
+    /// three: 1 + 2 + 4 are of advertiser 2, and 8 + 16 + 32 are left for the next run.
+    fn conversions_of_an_advertiser_are_found_in_whole_and_in_mixed_offers(database) {
+        let network = network(database);
+        let of = |id: &str, party, offer, advertiser: Option<i64>, payout: &str| {
+            let mut record = network.record(id, party, offer, "approved", "2026-01-10", payout);
+            record.advertiser_id = advertiser.map(AdvertiserId::new);
+            record
+        };
+        network.set_party(PartyKind::Advertiser, r#"{"id":2,"name":"Second"}"#);
+        network.ingest(vec![
+            of("a", 1, 1, Some(2), "1.00"),
+            of("b", 2, 1, Some(2), "2.00"),
+            of("c", 2, 2, Some(2), "4.00"),
+            of("d", 2, 2, None, "8.00"),
+            of("e", 2, 3, None, "16.00"),
+            of("f", 1, 3, None, "32.00"),
+        ]);
+        let report = bill(&network, &RunRequest { advertisers: Some(vec![2]), ..january() });
+        assert_eq!(invoices(&network, &report), ["1 2026-01-10..2026-01-31 100", "2 2026-01-10..2026-01-31 600"]);
+        assert_eq!((conversions(&network, 1), conversions(&network, 2)), (vec!["a".into()], vec!["b".into(), "c".into()]));
+        let report = bill(&network, &january());
+        assert_eq!(invoices(&network, &report), ["1 2026-01-10..2026-01-31 3200", "2 2026-01-10..2026-01-31 2400"]);
+    }
+
     /// All of affiliate 1 is converted into dollars, one to one. Offer 1 has nothing in euros: an invoice of offer 1 takes
     /// nothing of that book, and the next one all of it.
     fn a_converted_invoice_of_some_offers_leaves_the_books_without_them(database) {

@@ -18,6 +18,7 @@ macro_rules! unbilled_rows {
         "FROM books b CROSS JOIN accruals a WHERE a.network_id = b.network_id AND a.kind = b.kind \
          AND a.party_id = b.party_id AND a.currency = b.currency AND a.epoch >= b.low_epoch \
          AND b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} \
+         AND {within:b.party_id|3} AND {within:a.party_id|3} \
          AND (a.epoch > b.cut_epoch OR a.posting_day > b.cut_through OR a.billable_day > b.cut_as_of)"
     };
 }
@@ -197,7 +198,7 @@ pub fn add(tx: &mut dyn Tx, network: NetworkId, rows: &[AccrualRow]) -> Result<(
 }
 
 /// The next books of a kind after one, in order, locked until the transaction ends; only those of `parties` where
-/// given.
+/// given, which are in order too. There are none left where none is answered.
 ///
 /// # Errors
 /// What the database says.
@@ -209,16 +210,20 @@ pub fn lock_books_after(
     parties: Option<&[i64]>,
     limit: i64,
 ) -> Result<Vec<BookState>> {
-    let mut params =
-        vec![network.get().into(), kind.as_str().into(), after.0.into(), after.1.into(), Param::Int(limit)];
-    let rows = match parties {
-        None => tx.query(BOOKS_AFTER, &params)?,
-        Some(parties) => {
-            params.push(Param::Ints(parties));
-            tx.query(BOOKS_OF_AFTER, &params)?
-        }
+    let [a, b, c, d, e]: [Param<'_>; 5] =
+        [network.get().into(), kind.as_str().into(), after.0.into(), after.1.into(), Param::Int(limit)];
+    let Some(parties) = parties else {
+        return tx.query(BOOKS_AFTER, &[a, b, c, d, e])?.iter().map(|row| book_state(kind, row)).collect();
     };
-    rows.iter().map(|row| book_state(kind, row)).collect()
+    // A database goes through the whole list for each page: it is given the part in which the page will be.
+    let rest = &parties[parties.partition_point(|id| *id < after.0)..];
+    for some in rest.chunks(usize::try_from(limit).unwrap_or(usize::MAX).max(1)) {
+        let rows = tx.query(BOOKS_OF_AFTER, &[a, b, c, d, e, Param::Ints(some)])?;
+        if !rows.is_empty() {
+            return rows.iter().map(|row| book_state(kind, row)).collect();
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The next books of a kind after one, in order, without a lock.

@@ -17,13 +17,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The text of one token, of the ten there are.
+    /// The text of one token, of the eleven there are.
     ///
     /// `{int}` and `{text}` are column types; `{clustered}` ends the definition of a table, which lives in its primary
     /// key where the database can do that (`{clustered:n}`: fills its pages to n percent at first, so that a row that is
     /// soon changed again stays where it is); `{lock:update}` and `{lock:share}` lock the rows that a query reads;
     /// `{turn:shared}` and `{turn:alone}` wait for one's turn at the network in `$1`; `{in:n}` compares with the list in
-    /// `$n`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
+    /// `$n`; `{within:column|n}` says beside it that the column is from the least to the greatest of `$n`, since PostgreSQL
+    /// without statistics reads all of a table for a list, and only a part for bounds; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
     /// `{amount:units|currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
         let sqlite = self == Dialect::Sqlite;
@@ -40,6 +41,8 @@ impl Dialect {
                 Some(("turn", mode)) => Self::turn(mode).into(),
                 Some(("in", n)) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
                 Some(("in", n)) => format!("= ANY(${n})").into(),
+                Some(("within", _)) if sqlite => "TRUE".into(),
+                Some(("within", of)) => Self::within(of).into(),
                 Some(("clustered", _)) if sqlite => self.token("clustered"),
                 Some(("clustered", percent)) => format!("WITH (fillfactor = {percent})").into(),
                 Some(("by", index)) if sqlite => format!("INDEXED BY {index}").into(),
@@ -58,6 +61,12 @@ impl Dialect {
     fn turn(mode: &str) -> String {
         let function = if mode == "shared" { "pg_advisory_xact_lock_shared" } else { "pg_advisory_xact_lock" };
         format!("CAST({function}(5178850, CAST(CAST($1 AS BIGINT) % 2147483647 AS INTEGER)) AS TEXT)")
+    }
+
+    fn within(of: &str) -> String {
+        let (column, n) = of.split_once('|').unwrap_or((of, "1"));
+        let bound = |which| format!("(SELECT {which}(id) FROM unnest(CAST(${n} AS BIGINT[])) id)");
+        format!("{column} >= {} AND {column} <= {}", bound("MIN"), bound("MAX"))
     }
 
     /// Billing units as a decimal: of 8 digits for the crypto-currencies, of 6 for all others.

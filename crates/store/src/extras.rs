@@ -17,17 +17,18 @@ const REFERRAL_NUMBERS: &str = "referral_no";
 
 macro_rules! referral_columns {
     () => {
-        "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units \
+        "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units, \
+         referral_no \
          FROM referrals "
     };
 }
 
 statements! {
     PENDING_REFERRALS = concat!(referral_columns!(), "{by:referrals_pending} WHERE network_id = $1 \
-        AND affiliate_id {in:2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
+        AND affiliate_id {in:2} AND {within:affiliate_id|2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
-    TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $7 WHERE network_id = $1 AND affiliate_id = $2 AND currency = $3 \
-        AND referred_id = $4 AND basis = $5 AND share = $6 AND epoch <= $8 AND invoice_id = 0";
+    TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $4 WHERE network_id = $1 AND affiliate_id = $2 \
+        AND referral_no {in:3} AND invoice_id = 0";
     RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
     FLAT_PAID = "SELECT 1 FROM referrals WHERE network_id = $1 AND affiliate_id = $2 AND referred_id = $3 \
         AND invoice_id <> 0 AND basis = $4 AND share = $5 LIMIT 1";
@@ -41,7 +42,8 @@ statements! {
     COUNTED = "SELECT b.party_id, b.currency, b.bonus_id, b.month, CAST(SUM(b.conversions) AS BIGINT), \
         CAST(SUM(b.units) AS BIGINT), CAST(SUM(b.bonus_units) AS BIGINT) FROM invoice_bonuses b JOIN invoices i \
         ON i.network_id = b.network_id AND i.kind = b.kind AND i.party_id = b.party_id AND i.invoice_id = b.invoice_id \
-        WHERE b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND b.month {in:4} AND i.status <> 'void' \
+        WHERE b.network_id = $1 AND b.kind = $2 AND b.party_id {in:3} AND {within:b.party_id|3} \
+        AND {within:i.party_id|3} AND b.month {in:4} AND i.status <> 'void' \
         GROUP BY b.party_id, b.currency, b.bonus_id, b.month ORDER BY 1, 2, 3, 4";
 }
 
@@ -84,6 +86,8 @@ pub struct Referral {
     pub share: String,
     /// Nothing is paid until so much has come together, in billing units of `currency`.
     pub threshold_units: i64,
+    /// Its place among the network's; 0 before it is recorded.
+    pub referral_no: i64,
 }
 
 fn referral(row: &Row) -> Result<Referral> {
@@ -96,6 +100,7 @@ fn referral(row: &Row) -> Result<Referral> {
         basis: row.string(6)?,
         share: row.string(7)?,
         threshold_units: row.int(8)?,
+        referral_no: row.int(9)?,
     })
 }
 
@@ -156,28 +161,21 @@ pub fn add_referrals(
     Ok(())
 }
 
-/// Marks what is pending up to an epoch of one referred affiliate and share as taken by an invoice of the referrer.
+/// Marks what is pending of a referrer as taken by an invoice of it. Each number comes once.
 ///
 /// # Errors
-/// What the database says.
+/// What the database says; the closure runs again where another transaction took some of it meanwhile.
 pub fn take_referrals(
     tx: &mut dyn Tx,
     network: NetworkId,
-    of: &Referral,
-    epoch: i64,
+    affiliate_id: i64,
+    numbers: &[i64],
     invoice: InvoiceId,
 ) -> Result<()> {
-    let params = [
-        network.get().into(),
-        of.affiliate_id.into(),
-        of.currency.code().into(),
-        of.referred_id.into(),
-        (&of.basis).into(),
-        (&of.share).into(),
-        invoice.get().into(),
-        epoch.into(),
-    ];
-    tx.execute(TAKE_REFERRALS, &params)?;
+    let params = [network.get().into(), affiliate_id.into(), Param::Ints(numbers), invoice.get().into()];
+    if tx.execute(TAKE_REFERRALS, &params)? != numbers.len() as u64 {
+        return Err(tx.conflict());
+    }
     Ok(())
 }
 
@@ -348,13 +346,13 @@ pub fn counted(
     tx.query(COUNTED, &params)?.iter().map(counted).collect()
 }
 
-/// Adds to what an invoice counts and pays.
+/// Adds to what invoices count and pay. No invoice has a bonus, month and currency twice.
 ///
 /// # Errors
 /// What the database says.
-pub fn add_counted(tx: &mut dyn Tx, network: NetworkId, invoice: InvoiceId, counted: &[Counted]) -> Result<()> {
+pub fn add_counted(tx: &mut dyn Tx, network: NetworkId, counted: &[(InvoiceId, Counted)]) -> Result<()> {
     let mut values = Vec::with_capacity(counted.len() * 10);
-    for row in counted {
+    for (invoice, row) in counted {
         values.extend([
             Param::Int(network.get()),
             row.book.kind.as_str().into(),

@@ -27,7 +27,7 @@ statements! {
     SKIPS = "SELECT party_id, currency, units, reason FROM run_skips WHERE network_id = $1 AND run_id = $2 \
         ORDER BY party_id, currency";
     LEFT_THROUGH = "SELECT s.party_id, s.currency, r.through_day FROM run_skips s {by:run_skips_by_party} JOIN runs r \
-        ON r.network_id = s.network_id AND r.run_id = s.run_id WHERE s.network_id = $1 AND s.party_id {in:2} \
+        ON r.network_id = s.network_id AND r.run_id = s.run_id WHERE s.network_id = $1 AND s.party_id {in:2} AND {within:s.party_id|2} \
         AND r.kind = $3 ORDER BY s.party_id, s.currency, r.through_day";
 }
 

@@ -28,7 +28,7 @@ statements! {
     OPEN_PICKS = concat!(take_columns!(), "books b CROSS JOIN takes t {by:takes_picks} \
         WHERE t.network_id = b.network_id AND t.kind = b.kind AND t.party_id = b.party_id AND t.currency = b.currency \
         AND t.epoch >= b.low_epoch AND t.pick_days IS NOT NULL AND b.network_id = $1 AND b.kind = $2 \
-        AND b.party_id {in:3} ORDER BY t.party_id, t.currency, t.take_no");
+        AND b.party_id {in:3} AND {within:b.party_id|3} AND {within:t.party_id|3} ORDER BY t.party_id, t.currency, t.take_no");
 }
 
 bulks! {

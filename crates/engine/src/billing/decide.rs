@@ -11,17 +11,19 @@ use quittance_domain::period::Period;
 use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, plan};
 use quittance_domain::rates::Rate;
 use quittance_domain::time::Day;
+use quittance_store::Tx;
 use quittance_store::accruals::BookState;
 use quittance_store::invoices::TakeOff;
 use quittance_store::parties::Party;
 use quittance_store::runs::RunSkip;
-use quittance_store::{Tx, invoices};
 
+use super::RunRequest;
 use super::entries::Choosing;
 use super::extras::{Pending, Taken};
 use super::facts::{Facts, Setup};
-use super::sums::{Class, Limits, UnbilledSum, UnbilledSums, first_day, limits, unbilled_sums};
-use super::{FirstDay, RunRequest};
+use super::sums::{
+    Class, Limits, UnbilledSum, UnbilledSums, billed_periods, first_day, limits, periods_matter, unbilled_sums,
+};
 use crate::error::Result;
 use crate::party_rules::PartyRules;
 
@@ -87,8 +89,11 @@ pub(super) fn decide(
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
     let groups = groups(&facts, books);
     let states: Vec<BookState> = groups.iter().flat_map(|group| group.states.iter().copied()).collect();
-    let limits = limits(tx, setup.network, request, &facts, &states)?;
-    let sums = unbilled_sums(tx, setup.network, request, &states, &limits, cut, !setup.bonuses.is_empty())?;
+    let mut limits = limits(tx, setup.network, request, &facts, &states)?;
+    let sums = unbilled_sums(tx, setup, request, &states, &limits, cut)?;
+    if sums.any_earlier() && !periods_matter(request) {
+        billed_periods(tx, setup.network, request, &states, &mut limits)?;
+    }
     let pending = Pending::load(tx, setup.network, request.kind, &ids, cut.epoch, &sums.months)?;
     let mut decisions = Decisions::default();
     for group in &groups {
@@ -137,6 +142,10 @@ impl Deciding<'_> {
         self.limits.get(&book).map_or(&[], |limits| &limits.left_through)
     }
 
+    fn billed_periods(&self, book: Book) -> &[Period] {
+        self.limits.get(&book).map_or(&[], |limits| &limits.billed_periods)
+    }
+
     fn sums(&self, book: Book) -> &[UnbilledSum] {
         self.sums.of_book.get(&book).map_or(&[], Vec::as_slice)
     }
@@ -164,7 +173,7 @@ impl Deciding<'_> {
             .map(|(taking, rate)| Source {
                 currency: taking.take.before.book.currency,
                 rate: rate.filter(|_| taking.take.before.book.currency != group.book.currency),
-                billed_periods: &taking.billed_periods,
+                billed_periods: self.billed_periods(taking.take.before.book),
                 remainder_units: self.facts.remainders.get(&taking.take.before.book).copied().unwrap_or(0),
                 unbilled: &taking.unbilled,
                 left_through: self.left_through(taking.take.before.book),
@@ -246,15 +255,11 @@ impl Deciding<'_> {
     /// unless it leaves something behind there: then it picks.
     fn take(&mut self, state: &BookState) -> Result<Taking> {
         let sums = self.sums.of_book.get(&state.book).map_or(&[][..], Vec::as_slice);
-        if self.request.by_entry() {
+        let unbilled: Vec<Unbilled> = sums.iter().filter_map(billed).collect();
+        let wanted = &self.setup.wanted;
+        if self.request.sum.is_some() || unbilled.iter().any(|unbilled| !wanted.takes_all_of(unbilled.offer_id)) {
             return self.choose(state);
         }
-        let unbilled: Vec<Unbilled> = sums.iter().filter_map(billed).collect();
-        let earlier = unbilled.iter().any(|u| u.earlier_day.is_some());
-        let billed_periods = match earlier || self.request.from != FirstDay::FirstUnbilled || self.request.scheduled {
-            true => invoices::periods(self.tx, self.setup.network, state.book)?,
-            false => Vec::new(),
-        };
         // Another run may have cut this book with a later epoch meanwhile. All of that is committed too.
         let cut = Cut { epoch: self.cut.epoch.max(state.cut.epoch), ..self.cut };
         let behind = cut.through < state.cut.through || cut.as_of < state.cut.as_of;
@@ -263,18 +268,14 @@ impl Deciding<'_> {
         let picks = behind || unasked || self.request.is_unbound();
         let after = BookState { next_take: state.next_take + 1, ..*state };
         if picks {
-            let pick = pick(self.request, self.facts, cut, state, &unbilled, &billed_periods);
+            let pick = pick(self.request, self.facts, cut, state, &unbilled, self.billed_periods(state.book));
             let reach = Reach { cut, pick: Some(pick) };
-            return Ok(Taking {
-                unbilled,
-                billed_periods,
-                take: BookTake { before: *state, after, reach, left: Vec::new() },
-            });
+            return Ok(Taking { unbilled, take: BookTake { before: *state, after, reach, left: Vec::new() } });
         }
         let left = sums.iter().filter(|sum| billed(sum).is_none()).map(|sum| sum.first_epoch).min();
         let after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..after };
         let reach = Reach { cut, pick: None };
-        Ok(Taking { unbilled, billed_periods, take: BookTake { before: *state, after, reach, left: Vec::new() } })
+        Ok(Taking { unbilled, take: BookTake { before: *state, after, reach, left: Vec::new() } })
     }
 
     /// What an invoice would take of a book whose conversions are chosen one by one.
@@ -284,10 +285,9 @@ impl Deciding<'_> {
         let limits = self.limits.get(&state.book).unwrap_or(&none);
         let (network, request, wanted) = (self.setup.network, self.request, &self.setup.wanted);
         let chosen = Choosing { tx: &mut *self.tx, network, request, wanted, cut, limits, state }.choose()?;
-        let billed_periods = invoices::periods(self.tx, self.setup.network, state.book)?;
         let through = if request.sum.is_some() { chosen.last_day.unwrap_or(cut.through) } else { cut.through };
         let cut = Cut { through, ..cut };
-        let pick = pick(self.request, self.facts, cut, state, &chosen.unbilled, &billed_periods);
+        let pick = pick(self.request, self.facts, cut, state, &chosen.unbilled, self.billed_periods(state.book));
         // Days after the last one that was chosen are not reached, so nothing has to be taken off there.
         let left = chosen.left.into_iter().filter(|left| {
             let place = EntryPlace { epoch: cut.epoch, posting_day: left.posting_day, billable_day: left.billable_day };
@@ -296,7 +296,7 @@ impl Deciding<'_> {
         let left = left.collect();
         let reach = Reach { cut, pick: Some(pick) };
         let after = BookState { next_take: state.next_take + 1, ..*state };
-        Ok(Taking { unbilled: chosen.unbilled, billed_periods, take: BookTake { before: *state, after, reach, left } })
+        Ok(Taking { unbilled: chosen.unbilled, take: BookTake { before: *state, after, reach, left } })
     }
 }
 
@@ -319,7 +319,6 @@ fn given_up(book: Book, through: Day, takings: Vec<Taking>) -> Result<GivenUp> {
 /// What a book would be billed for.
 struct Taking {
     unbilled: Vec<Unbilled>,
-    billed_periods: Vec<Period>,
     take: BookTake,
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use quittance_domain::accrual::{Bucket, Cut, Tally};
-use quittance_domain::ids::NetworkId;
+use quittance_domain::ids::{NetworkId, OfferId};
 use quittance_domain::planner::Unbilled;
 use quittance_domain::time::Day;
 use quittance_store::Tx;
@@ -20,29 +20,43 @@ use crate::places::each_on_invoice;
 /// The most entries that an invoice may leave behind on the days that it takes: they are held in memory.
 const LEFT_MAX: usize = 1_000_000;
 
-/// What a request says of single conversions, looked up once a run.
+/// What a request says of offers and of single conversions, looked up once a run.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     countries: Option<HashSet<String>>,
     advertisers: Option<HashSet<i64>>,
-    /// Offers all of whose conversions are of the wanted advertisers.
-    wholly: HashSet<i64>,
+    /// The offers that have anything of what is wanted; `None`: all.
+    offers: Option<HashSet<i64>>,
+    /// Of these the ones some of whose conversions are of other advertisers.
+    mixed: HashSet<i64>,
 }
 
 impl Wanted {
     /// What is wanted. `offers` are those that have had conversions of the wanted advertisers, and whether of others too.
     pub(super) fn new(request: &RunRequest, offers: &[(i64, bool)]) -> Wanted {
         let lower = |countries: &Vec<String>| countries.iter().map(|country| country.to_lowercase()).collect();
+        let set = |ids: &Vec<i64>| -> HashSet<i64> { ids.iter().copied().collect() };
+        let named = request.offers.as_ref().map(set);
+        let of_advertisers = request.advertisers.as_ref().map(|_| {
+            let named = |offer: &i64| named.as_ref().is_none_or(|named| named.contains(offer));
+            offers.iter().map(|(offer, _)| *offer).filter(named).collect()
+        });
         Wanted {
             countries: request.countries.as_ref().map(lower),
-            advertisers: request.advertisers.as_ref().map(|ids| ids.iter().copied().collect()),
-            wholly: offers.iter().filter(|(_, others)| !others).map(|(offer, _)| *offer).collect(),
+            advertisers: request.advertisers.as_ref().map(set),
+            offers: of_advertisers.or(named),
+            mixed: offers.iter().filter(|(_, others)| *others).map(|(offer, _)| *offer).collect(),
         }
     }
 
-    /// Whether every conversion of a row is wanted.
-    fn takes_all_of(&self, bucket: &Bucket) -> bool {
-        self.countries.is_none() && (self.advertisers.is_none() || self.wholly.contains(&bucket.offer_id.get()))
+    /// Whether any conversion of an offer can be wanted.
+    pub(super) fn takes_any_of(&self, offer: OfferId) -> bool {
+        self.offers.as_ref().is_none_or(|offers| offers.contains(&offer.get()))
+    }
+
+    /// Whether every conversion of an offer of which any can be wanted is.
+    pub(super) fn takes_all_of(&self, offer: OfferId) -> bool {
+        self.countries.is_none() && !self.mixed.contains(&offer.get())
     }
 
     fn takes(&self, entry: &LogEntry) -> bool {
@@ -122,7 +136,7 @@ impl Choosing<'_> {
         let mut rows: Vec<(AccrualRow, Class)> = rows
             .into_iter()
             .filter(|row| !state.cut.holds(row.key.bucket.place))
-            .filter_map(|row| Some((row, self.limits.class(self.request, self.cut, &row.key.bucket)?)))
+            .filter_map(|row| Some((row, self.limits.class(self.wanted, self.cut, &row.key.bucket)?)))
             .filter(|(_, class)| matches!(class, Class::Own(_) | Class::Earlier(_)))
             .collect();
         // Differences to earlier periods first, then day by day.
@@ -135,7 +149,7 @@ impl Choosing<'_> {
 
     /// The entries behind a row that are wanted, summed; the others are left.
     fn filter_row(&mut self, row: &AccrualRow, chosen: &mut Chosen) -> Result<Option<Tally>> {
-        if self.wanted.takes_all_of(&row.key.bucket) {
+        if self.wanted.takes_all_of(row.key.bucket.offer_id) {
             return Ok(Some(row.tally));
         }
         let (mut tally, mut any) = (Tally::default(), false);

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use quittance_domain::accrual::{Book, Tally};
 use quittance_domain::bonus::{Bonus, Measure, Reach, Tier};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, NetworkId, OfferId};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::money::{Money, sum_units};
 use quittance_domain::percent::Percent;
 use quittance_domain::planner::ExtraLine;
 use quittance_domain::time::Day;
 use quittance_store::Tx;
-use quittance_store::extras::{self, Counted, OpeningBalance, Referral};
+use quittance_store::extras::{self, Counted, OpeningBalance};
 use quittance_store::invoices::Invoice;
 use serde::Deserialize;
 
@@ -92,8 +92,6 @@ pub(super) struct Pending {
     referrals: PendingReferrals,
     openings: HashMap<Book, OpeningBalance>,
     counted: HashMap<(Book, i64, Day), Counted>,
-    /// What referred affiliates are billed by a run is for a later one: it does not matter in which order it goes.
-    epoch: i64,
 }
 
 /// What an invoice takes besides conversions.
@@ -102,10 +100,10 @@ pub(super) struct Taken {
     pub(super) lines: Vec<ExtraLine>,
     /// A share of a referrer waits for a rate.
     pub(super) missing_rate: bool,
-    referrals: Vec<Referral>,
+    /// The numbers of the referrals.
+    referrals: Vec<i64>,
     openings: Vec<Book>,
     counted: Vec<Counted>,
-    epoch: i64,
 }
 
 impl Pending {
@@ -118,7 +116,7 @@ impl Pending {
         epoch: i64,
         months: &HashMap<Book, Months>,
     ) -> Result<Pending> {
-        let mut pending = Pending { epoch, ..Pending::default() };
+        let mut pending = Pending::default();
         for opening in extras::openings_of(tx, network, kind, ids)? {
             if opening.invoice_id.is_none() && opening.units > 0 {
                 pending.openings.insert(opening.book, opening);
@@ -152,7 +150,7 @@ impl Pending {
         books: &[(Book, Option<&Months>)],
         rates: Rates<'_>,
     ) -> Result<Taken> {
-        let mut taken = Taken { epoch: self.epoch, ..Taken::default() };
+        let mut taken = Taken::default();
         for (book, _) in books {
             self.take_opening(*book, into, rates, &mut taken)?;
         }
@@ -161,7 +159,7 @@ impl Pending {
             self.referrals.take(*book, into, rates, &mut shares)?;
         }
         taken.lines.extend(shares.lines);
-        taken.referrals = shares.groups;
+        taken.referrals = shares.numbers;
         taken.missing_rate = shares.missing_rate;
         for (of, months) in books {
             for bonus in bonuses.iter().filter(|bonus| bonus.is_for(*of)) {
@@ -219,18 +217,23 @@ impl Pending {
     }
 }
 
-/// Marks what an invoice has taken.
-pub(super) fn mark(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, taken: &Taken) -> Result<()> {
-    for referral in &taken.referrals {
-        extras::take_referrals(tx, network, referral, taken.epoch, invoice.invoice_id)?;
+/// Marks what invoices have taken.
+pub(super) fn mark<'a>(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    invoices: impl Iterator<Item = (&'a Invoice, &'a Taken)>,
+) -> Result<()> {
+    let mut counted = Vec::new();
+    for (invoice, taken) in invoices {
+        if !taken.referrals.is_empty() {
+            extras::take_referrals(tx, network, invoice.book.party_id, &taken.referrals, invoice.invoice_id)?;
+        }
+        for book in &taken.openings {
+            extras::take_opening(tx, network, *book, invoice.invoice_id)?;
+        }
+        counted.extend(taken.counted.iter().map(|row| (invoice.invoice_id, *row)));
     }
-    for book in &taken.openings {
-        extras::take_opening(tx, network, *book, invoice.invoice_id)?;
-    }
-    if !taken.counted.is_empty() {
-        extras::add_counted(tx, network, invoice.invoice_id, &taken.counted)?;
-    }
-    Ok(())
+    Ok(extras::add_counted(tx, network, &counted)?)
 }
 
 /// What an invoice counts for bonuses changes with the conversions on it. What it paid for them stays: the next invoice
@@ -260,6 +263,7 @@ pub(crate) fn count_again(
         units: tally.units,
         bonus_units: 0,
     };
-    let counted: Vec<Counted> = counted.into_iter().map(row).collect();
-    Ok(extras::add_counted(tx, network, invoice.invoice_id, &counted)?)
+    let counted: Vec<(InvoiceId, Counted)> =
+        counted.into_iter().map(|counted| (invoice.invoice_id, row(counted))).collect();
+    Ok(extras::add_counted(tx, network, &counted)?)
 }

@@ -87,8 +87,9 @@ pub(super) fn issue(
         let left = decided.takes.iter().flat_map(|take| &take.left);
         let left: Vec<TakeOff> = left.map(|left| TakeOff { given_epoch: header.epoch, ..left.clone() }).collect();
         give_back::leave(tx, network, &issued.invoice, header.epoch, &left)?;
-        extras::mark(tx, network, &issued.invoice, &decided.extras)?;
     }
+    let both = decisions.issue.iter().zip(&issued);
+    extras::mark(tx, network, both.map(|(decided, issued)| (&issued.invoice, &decided.extras)))?;
     let mut shares = Vec::new();
     for Issued { invoice, lines, .. } in &issued {
         if let Some(rules) = decisions.rules.get(&invoice.book.party_id) {

@@ -35,14 +35,15 @@ pub(super) struct PendingReferrals {
 #[derive(Default)]
 pub(super) struct TakenReferrals {
     pub(super) lines: Vec<ExtraLine>,
-    /// One of each group that is taken.
-    pub(super) groups: Vec<Referral>,
+    /// The numbers of the referrals that are taken.
+    pub(super) numbers: Vec<i64>,
     /// A share waits for a rate.
     pub(super) missing_rate: bool,
 }
 
 impl PendingReferrals {
-    /// What came together up to an epoch for some affiliates.
+    /// What came together up to an epoch for some affiliates. What a run bills the referred is for a later one: it does not
+    /// matter in which order it goes.
     pub(super) fn load(tx: &mut dyn Tx, network: NetworkId, ids: &[i64], epoch: i64) -> Result<PendingReferrals> {
         let mut pending = PendingReferrals::default();
         let referrals = extras::pending_referrals(tx, network, ids, epoch)?;
@@ -82,7 +83,7 @@ impl PendingReferrals {
                 Some(lines) if lines.is_empty() => {}
                 Some(lines) => {
                     taken.lines.extend(lines);
-                    taken.groups.push((*first).clone());
+                    taken.numbers.extend(group.iter().map(|referral| referral.referral_no));
                 }
             }
         }
@@ -236,6 +237,7 @@ pub(super) fn refer(
         basis: referrer.basis.as_str().to_owned(),
         share: share.clone(),
         threshold_units: threshold.map_or(0, Money::units),
+        referral_no: 0,
     };
     let bases = bases(tx, network, referrer.basis, invoice, lines)?;
     Ok(bases.into_iter().map(|(currency, units)| of(Money::new(units, currency))).collect())

@@ -1,7 +1,7 @@
 //! A run from its start to its end: recorded first, then batch by batch, so that a crash loses nothing and a repeat
 //! continues.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
@@ -31,6 +31,8 @@ struct Work<'a> {
     request: &'a RunRequest,
     setup: Setup,
     today: Day,
+    /// The parties that the request names, in order.
+    named: Vec<i64>,
 }
 
 impl Engine {
@@ -49,7 +51,7 @@ impl Engine {
 
     fn drive(&self, work: &Work<'_>, run_id: RunId, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
         while !self.store.write(|tx| work.batch(tx, run_id))? {
-            progress(&self.run_report(work.call, run_id)?);
+            progress(&self.progress(work.call, run_id)?);
         }
         self.run_report(work.call, run_id)
     }
@@ -133,8 +135,7 @@ impl Engine {
     /// There is no such run.
     pub fn run_report(&self, call: &Call, run_id: RunId) -> Result<RunReport> {
         self.store.read(|tx| {
-            let run = runs::one(tx, call.network, run_id)?
-                .ok_or_else(|| Error::NotFound(format!("there is no billing run {run_id}")))?;
+            let run = runs::one(tx, call.network, run_id)?.ok_or_else(|| unknown(run_id))?;
             Ok(RunReport {
                 run_id: Some(run_id),
                 kind: run.kind,
@@ -146,6 +147,15 @@ impl Engine {
         })
     }
 
+    /// What a run has issued so far. What it left out is read at the end: it may be long, and is said once.
+    fn progress(&self, call: &Call, run_id: RunId) -> Result<RunReport> {
+        self.store.read(|tx| {
+            let run = runs::one(tx, call.network, run_id)?.ok_or_else(|| unknown(run_id))?;
+            let totals = runs::totals(tx, call.network, run_id)?;
+            Ok(RunReport { run_id: Some(run_id), totals, done: run.done, ..RunReport::nothing(run.kind) })
+        })
+    }
+
     fn work<'a>(&self, call: &'a Call, request: &'a RunRequest) -> Result<Work<'a>> {
         let today = self.zone_of(call)?.day_of(call.now);
         let settings = self.network_settings(call)?;
@@ -154,8 +164,23 @@ impl Engine {
             check_parties(tx, call, request)?;
             Setup::load(tx, call.network, settings.clone(), request)
         })?;
-        Ok(Work { call, request, setup, today })
+        let named = match &request.parties {
+            Parties::All => Vec::new(),
+            Parties::Only(ids) | Parties::Except(ids) => sorted(ids),
+        };
+        Ok(Work { call, request, setup, today, named })
     }
+}
+
+fn unknown(run_id: RunId) -> Error {
+    Error::NotFound(format!("there is no billing run {run_id}"))
+}
+
+fn sorted(ids: &[i64]) -> Vec<i64> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// What can be said of a request without the database.
@@ -199,7 +224,8 @@ fn check_parties(tx: &mut dyn Tx, call: &Call, request: &RunRequest) -> Result<(
     let (Parties::Only(ids) | Parties::Except(ids)) = &request.parties else { return Ok(()) };
     let kind = request.kind.party_kind();
     let known = parties::by_ids(tx, call.network, kind, ids)?;
-    match ids.iter().find(|id| !known.iter().any(|party| party.party_id == **id)) {
+    let known: HashSet<i64> = known.iter().map(|party| party.party_id).collect();
+    match ids.iter().find(|id| !known.contains(id)) {
         Some(id) => Err(Error::invalid(format!("/{kind}s"), format!("there is no {kind} {id}"))),
         None => Ok(()),
     }
@@ -207,12 +233,6 @@ fn check_parties(tx: &mut dyn Tx, call: &Call, request: &RunRequest) -> Result<(
 
 /// The parameters in a form in which equal requests are equal texts.
 fn canonical(request: &RunRequest) -> String {
-    let sorted = |ids: &[i64]| {
-        let mut ids = ids.to_vec();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
-    };
     let mut parameters = serde_json::json!({ "through": request.through.to_string() });
     match request.from {
         FirstDay::FirstUnbilled => {}
@@ -289,8 +309,8 @@ impl Work<'_> {
     fn asked_for(&self, mut books: Vec<BookState>) -> Vec<BookState> {
         match &self.request.parties {
             Parties::All => {}
-            Parties::Only(ids) => books.retain(|state| ids.contains(&state.book.party_id)),
-            Parties::Except(ids) => books.retain(|state| !ids.contains(&state.book.party_id)),
+            Parties::Only(_) => books.retain(|state| self.named.binary_search(&state.book.party_id).is_ok()),
+            Parties::Except(_) => books.retain(|state| self.named.binary_search(&state.book.party_id).is_err()),
         }
         if let Some(currencies) = &self.request.currencies {
             books.retain(|state| currencies.contains(&state.book.currency));
@@ -320,13 +340,12 @@ impl Work<'_> {
         let network = self.call.network;
         // What is left of the days that are taken goes back in the present epoch. Whoever needs it locks it first.
         let present = networks::present(tx, network)?;
-        let run = runs::lock(tx, network, run_id)?
-            .ok_or_else(|| Error::NotFound(format!("there is no billing run {run_id}")))?;
+        let run = runs::lock(tx, network, run_id)?.ok_or_else(|| unknown(run_id))?;
         if run.done {
             return Ok(true);
         }
         let only = match &self.request.parties {
-            Parties::Only(ids) => Some(ids.as_slice()),
+            Parties::Only(_) => Some(self.named.as_slice()),
             Parties::All | Parties::Except(_) => None,
         };
         let after = (run.last.0, run.last.1.as_str());

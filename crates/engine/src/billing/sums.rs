@@ -10,8 +10,9 @@ use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::{Tx, invoices, runs, takes};
 
+use super::entries::Wanted;
 use super::extras::Months;
-use super::facts::Facts;
+use super::facts::{Facts, Setup};
 use super::{FirstDay, RunRequest};
 use crate::error::Result;
 
@@ -53,13 +54,13 @@ pub(super) struct Limits {
     picks: Vec<Reach>,
     /// Up to which days runs have left the book out since its last invoice, in order.
     pub(super) left_through: Vec<Day>,
-    /// The periods of its invoices, where the request names a first day.
-    billed_periods: Vec<Period>,
+    /// The periods of its invoices, where anything depends on them.
+    pub(super) billed_periods: Vec<Period>,
 }
 
 impl Limits {
     /// What becomes of a row; `None`: a pick has taken it.
-    pub(super) fn class(&self, request: &RunRequest, cut: Cut, bucket: &Bucket) -> Option<Class> {
+    pub(super) fn class(&self, wanted: &Wanted, cut: Cut, bucket: &Bucket) -> Option<Class> {
         if self.picks.iter().any(|reach| reach.holds(bucket.place, bucket.offer_id)) {
             return None;
         }
@@ -71,9 +72,7 @@ impl Limits {
             Class::Later
         } else if bucket.place.billable_day > cut.as_of {
             Class::Held
-        } else if self.from.is_some_and(|from| day < from && !difference())
-            || request.offers.as_ref().is_some_and(|offers| !offers.contains(&bucket.offer_id.get()))
-        {
+        } else if self.from.is_some_and(|from| day < from && !difference()) || !wanted.takes_any_of(bucket.offer_id) {
             Class::Unasked
         } else if earlier {
             Class::Earlier(day)
@@ -100,15 +99,34 @@ pub(super) fn limits(
     for pick in takes::open_picks(tx, network, request.kind, &parties)? {
         limits.entry(pick.book).or_default().picks.push(pick.reach);
     }
-    if request.from != FirstDay::FirstUnbilled || request.scheduled {
-        for (book, period) in invoices::periods_of(tx, network, request.kind, &parties)? {
-            limits.entry(book).or_default().billed_periods.push(period);
-        }
+    if periods_matter(request) {
+        billed_periods(tx, network, request, books, &mut limits)?;
     }
     if !request.is_unbound() {
         roll_over(tx, network, request, facts, &parties, &mut limits)?;
     }
     Ok(limits)
+}
+
+/// Whether a request depends on the periods of earlier invoices, whatever there is unbilled.
+pub(super) fn periods_matter(request: &RunRequest) -> bool {
+    request.from != FirstDay::FirstUnbilled || request.scheduled || request.by_entry()
+}
+
+/// Looks up the periods of the invoices of some books.
+pub(super) fn billed_periods(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    request: &RunRequest,
+    books: &[BookState],
+    limits: &mut HashMap<Book, Limits>,
+) -> Result<()> {
+    for (book, period) in invoices::periods_of(tx, network, request.kind, &parties(books))? {
+        if let Some(limits) = limits.get_mut(&book) {
+            limits.billed_periods.push(period);
+        }
+    }
+    Ok(())
 }
 
 /// How many periods that were left out have lines of their own; older ones are together.
@@ -205,25 +223,31 @@ pub(super) struct UnbilledSums {
     pub(super) months: HashMap<Book, Months>,
 }
 
+impl UnbilledSums {
+    /// Whether anything is to be billed of a day before the start of its book's next period.
+    pub(super) fn any_earlier(&self) -> bool {
+        self.of_book.values().flatten().any(|sum| matches!(sum.class, Class::Earlier(_)))
+    }
+}
+
 /// The unbilled sums of some books, as a run with this cut sees them.
 ///
 /// # Errors
 /// What the store says, or a sum that does not fit.
 pub(super) fn unbilled_sums(
     tx: &mut dyn Tx,
-    network: NetworkId,
+    setup: &Setup,
     request: &RunRequest,
     books: &[BookState],
     limits: &HashMap<Book, Limits>,
     cut: Cut,
-    by_month: bool,
 ) -> Result<UnbilledSums> {
-    let parties = parties(books);
+    let (parties, by_month) = (parties(books), !setup.bonuses.is_empty());
     let mut sums: HashMap<Book, OfBook> = HashMap::new();
     // Buckets of one book mostly come together: what it needs is looked up once.
     let mut overflow = None;
     let mut open: Option<(Book, Option<&Limits>, OfBook)> = None;
-    accruals::each_unbilled(tx, network, request.kind, &parties, cut.epoch, &mut |bucket, tally| {
+    accruals::each_unbilled(tx, setup.network, request.kind, &parties, cut.epoch, &mut |bucket, tally| {
         let book = bucket.book;
         if open.as_ref().is_none_or(|(opened, ..)| *opened != book) {
             if let Some((closed, _, of_book)) = open.take() {
@@ -233,7 +257,7 @@ pub(super) fn unbilled_sums(
         }
         // A book that is not asked for has no limits.
         let Some((_, Some(limits), of_book)) = &mut open else { return Ok(()) };
-        let Some(class) = limits.class(request, cut, &bucket) else { return Ok(()) };
+        let Some(class) = limits.class(&setup.wanted, cut, &bucket) else { return Ok(()) };
         if let Err(error) = of_book.add(bucket, tally, class, by_month) {
             overflow.get_or_insert(error);
         }

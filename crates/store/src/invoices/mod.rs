@@ -64,7 +64,7 @@ statements! {
     PERIODS_OF = "SELECT DISTINCT t.party_id, t.currency, i.period_start, i.period_end, i.invoice_id FROM takes t \
         JOIN invoices i ON i.network_id = t.network_id AND i.kind = t.kind AND i.party_id = t.party_id \
         AND i.invoice_id = t.document_id WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id {in:3} \
-        AND i.status <> 'void' ORDER BY 1, 2, 3, 5";
+        AND {within:t.party_id|3} AND {within:i.party_id|3} AND i.status <> 'void' ORDER BY 1, 2, 3, 5";
     UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
         internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
         updated_at = $16 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
