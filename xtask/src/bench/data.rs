@@ -8,20 +8,39 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 const SEED: u64 = 2026;
-const AFFILIATES: usize = 10_000;
-const OFFERS: u64 = 2_000;
+/// Affiliates have the ids from 1 to this.
+pub(crate) const AFFILIATES: usize = 10_000;
+/// Offers have the ids from 1 to this.
+pub(crate) const OFFERS: u64 = 2_000;
+/// Advertisers, where conversions name them, have the ids from 1 to this.
+pub(crate) const ADVERTISERS: u64 = 100;
 const OFFERS_OF_ONE: usize = 25;
 const DAYS: u64 = 30;
 /// 1 January 2026, 00:00 UTC.
 const START: u64 = 1_767_225_600;
 
-/// How many conversions there are, and how many of them are like one another but for their ids.
-#[derive(Debug, Clone, Copy)]
+/// How many conversions there are, how many of them are like one another but for their ids, and what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// All conversions.
     pub(crate) conversions: u64,
     /// How often each is repeated under an id of its own. More copies mean more conversions for the same invoices.
     pub(crate) copies: u64,
+    /// When the first one happens, in seconds since 1970.
+    pub(crate) start: u64,
+    /// Over how many days they are spread.
+    pub(crate) days: u64,
+    /// Whether they name their advertiser and what it pays.
+    pub(crate) advertisers: bool,
+    /// Whether all are in this currency; else each offer has its own.
+    pub(crate) currency: Option<&'static str>,
+}
+
+impl Sample {
+    /// So many conversions of January 2026, each repeated so often.
+    pub(crate) fn new(conversions: u64, copies: u64) -> Sample {
+        Sample { conversions, copies, start: START, days: DAYS, advertisers: false, currency: None }
+    }
 }
 
 /// SplitMix64: small, and the same everywhere.
@@ -82,17 +101,24 @@ pub(crate) fn write(sample: Sample, paths: &[&Path]) -> anyhow::Result<()> {
     let mut number = 0;
     for (file, path) in paths.iter().enumerate() {
         let mut out = BufWriter::new(std::fs::File::create(path)?);
-        writeln!(out, "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,payout_currency,click_id")?;
+        let more = if sample.advertisers { ",advertiser_id,revenue,revenue_currency" } else { "" };
+        writeln!(out, "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,payout_currency,click_id{more}")?;
         let last = distinct * (file as u64 + 1) / paths.len() as u64;
         while number < last {
             let affiliate = dice.rank(&affiliates) as u64 + 1;
             let offer = (affiliate * 7919 + dice.rank(&offers) as u64 * 31) % OFFERS + 1;
-            let at = START + number * DAYS * 86_400 / distinct;
+            let at = sample.start + number * sample.days * 86_400 / distinct;
             let (cents, click) = (dice.below(900) + 1, dice.next());
             for _ in 0..sample.copies {
                 let id = time_ordered_id(at, &mut ids);
-                let (whole, part, currency) = (cents / 100, cents % 100, currency(offer));
-                writeln!(out, "{id},{affiliate},{offer},approved,{at},{whole}.{part:02},{currency},{click:016x}")?;
+                let (whole, part, currency) = (cents / 100, cents % 100, sample.currency.unwrap_or(currency(offer)));
+                write!(out, "{id},{affiliate},{offer},approved,{at},{whole}.{part:02},{currency},{click:016x}")?;
+                if sample.advertisers {
+                    // The advertiser pays twice what the affiliate gets.
+                    let (advertiser, whole, part) = (offer % ADVERTISERS + 1, cents * 2 / 100, cents * 2 % 100);
+                    write!(out, ",{advertiser},{whole}.{part:02},{currency}")?;
+                }
+                writeln!(out)?;
             }
             number += 1;
         }

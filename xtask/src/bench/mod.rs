@@ -5,6 +5,7 @@ mod data;
 mod program;
 mod reading;
 mod report;
+mod rules;
 mod yardsticks;
 
 use std::path::{Path, PathBuf};
@@ -24,14 +25,18 @@ use yardsticks::{Postgres, Sqlite, Yardstick};
 const THROUGH: &str = "2026-01-31";
 /// How many conversions warm the machine up.
 const WARM_UP: u64 = 200_000;
+/// How many conversions are measured unless it is said.
+const CONVERSIONS: [u64; 2] = [1_000_000, 5_000_000];
+/// The same for the rules.
+const RULES_CONVERSIONS: u64 = 1_000_000;
 /// What growth is measured on: the invoices of the first number at both numbers of conversions.
 const GROWTH: (u64, u64) = (1_000_000, 20);
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// How many conversions; may be given several times
-    #[arg(long, default_values_t = [1_000_000, 5_000_000])]
+    /// How many conversions; may be given several times [default: 1000000 and 5000000, of --rules 1000000]
+    #[arg(long)]
     conversions: Vec<u64>,
     /// How often each figure is measured; its median is shown
     #[arg(long, default_value_t = 3)]
@@ -42,6 +47,12 @@ pub(crate) struct Bench {
     /// Also measure 20 million conversions beside 1 million that make the same invoices
     #[arg(long)]
     growth: bool,
+    /// Measure only what each billing rule costs a run
+    #[arg(long, conflicts_with = "growth")]
+    rules: bool,
+    /// Of --rules only those whose name holds this
+    #[arg(long, requires = "rules")]
+    rule: Option<String>,
     /// Print JSON after the table
     #[arg(long)]
     json: bool,
@@ -73,9 +84,20 @@ impl Bench {
         let sqlite = wanted("sqlite").then(|| Bed { name: "SQLite", folder: folder.path(), cluster: None });
         let postgres = cluster.as_ref().map(|c| Bed { name: "PostgreSQL", folder: folder.path(), cluster: Some(c) });
         let beds: Vec<Bed<'_>> = sqlite.into_iter().chain(postgres).collect();
+        if self.rules {
+            let conversions = self.conversions.first().copied().unwrap_or(RULES_CONVERSIONS);
+            let rows = rules::measure(&beds, conversions, self.rounds, self.rule.as_deref().unwrap_or(""))?;
+            self.print_conditions(cluster.as_ref())?;
+            rules::print(&rows);
+            if self.json {
+                println!("{:#}", rules::json(&rows));
+            }
+            return Ok(());
+        }
         let mut report = Report::default();
         self.measure(WARM_UP, 1, &beds, &mut Report::default())?;
-        for &conversions in &self.conversions {
+        let conversions = if self.conversions.is_empty() { &CONVERSIONS[..] } else { &self.conversions };
+        for &conversions in conversions {
             self.measure(conversions, self.rounds, &beds, &mut report)?;
         }
         if self.growth {
@@ -89,7 +111,7 @@ impl Bench {
 
     fn measure(&self, conversions: u64, rounds: u32, beds: &[Bed<'_>], report: &mut Report) -> anyhow::Result<()> {
         let csv = tempfile::NamedTempFile::new()?;
-        data::write(Sample { conversions, copies: 1 }, &[csv.path()])?;
+        data::write(Sample::new(conversions, 1), &[csv.path()])?;
         for round in 1..=rounds {
             for bed in beds {
                 eprintln!("{conversions} conversions on {}, round {round} of {rounds}", bed.name);
@@ -99,7 +121,8 @@ impl Bench {
         Ok(())
     }
 
-    fn print(&self, report: &Report, cluster: Option<&Cluster>) -> anyhow::Result<()> {
+    /// What has to be said with figures: the machine and the settings.
+    fn print_conditions(&self, cluster: Option<&Cluster>) -> anyhow::Result<()> {
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let processors = std::thread::available_parallelism()?;
         let file_system = Command::new("stat").args(["-f", "-c", "%T"]).arg(std::env::temp_dir()).output()?;
@@ -112,6 +135,11 @@ impl Bench {
             "SQLite {sqlite}: WAL, synchronous=FULL; PostgreSQL {}: fsync and synchronous_commit on\n",
             postgres.trim()
         );
+        Ok(())
+    }
+
+    fn print(&self, report: &Report, cluster: Option<&Cluster>) -> anyhow::Result<()> {
+        self.print_conditions(cluster)?;
         report.print();
         if !self.growth {
             println!("\nB3 and B6 are measured with --growth");
@@ -236,7 +264,7 @@ fn growth(bed: &Bed<'_>, report: &mut Report) -> anyhow::Result<()> {
     for copies in [1, copies] {
         let parts: Vec<_> = (0..4).map(|_| tempfile::NamedTempFile::new()).collect::<Result<_, _>>()?;
         let paths: Vec<&Path> = parts.iter().map(tempfile::NamedTempFile::path).collect();
-        data::write(Sample { conversions: distinct * copies, copies }, &paths)?;
+        data::write(Sample::new(distinct * copies, copies), &paths)?;
         bed.round(|Round { ours, .. }| {
             set_up(ours)?;
             let mut imports = Vec::new();

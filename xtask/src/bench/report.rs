@@ -11,6 +11,29 @@ pub(crate) enum Goal {
     AtMost(f64),
 }
 
+impl Goal {
+    /// Whether a figure is as it should be, where it should be something.
+    pub(crate) fn met(self, value: f64) -> Option<bool> {
+        match self {
+            Goal::None => None,
+            Goal::AtLeast(goal) => Some(value >= goal),
+            Goal::AtMost(goal) => Some(value <= goal),
+        }
+    }
+}
+
+/// The middle of some values; of none, zero.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => 0.0,
+        count if count.is_multiple_of(2) => f64::midpoint(sorted[middle - 1], sorted[middle]),
+        _ => sorted[middle],
+    }
+}
+
 /// One row: measured in every round.
 struct Row {
     id: &'static str,
@@ -92,17 +115,10 @@ impl Report {
 
 impl Row {
     fn median(&self) -> f64 {
-        let mut sorted = self.values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = sorted.len() / 2;
-        if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[middle - 1], sorted[middle]) } else { sorted[middle] }
+        median(&self.values)
     }
 
     fn met(&self) -> Option<bool> {
-        match self.goal {
-            Goal::None => None,
-            Goal::AtLeast(goal) => Some(self.median() >= goal),
-            Goal::AtMost(goal) => Some(self.median() <= goal),
-        }
+        self.goal.met(self.median())
     }
 }
