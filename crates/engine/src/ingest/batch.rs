@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Fold, Sign};
 use quittance_domain::conversion::{
-    Conversion, ConversionRecord, Elsewhere, EntryPlace, KnownConversion, Outcome, Received, RecordError, first_state,
-    keeps_entry, next_state,
+    Conversion, ConversionRecord, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, Outcome, Received,
+    RecordError, first_state, keeps_entry, next_state,
 };
 use quittance_domain::ids::{AdvertiserId, NetworkId};
 use quittance_domain::time::{DayFinder, Timestamp, Zone};
@@ -288,9 +288,10 @@ impl<'a> Work<'a> {
         let billing_days = [&old.conversion, &conversion].map(|state| self.days.day_of(state.occurred_at));
         let same_place = billing_days[0] == billing_days[1] && old.elsewhere == elsewhere;
         let entry_kept = keeps_entry(&old.conversion, &conversion, same_place);
-        if entry_kept {
+        // What does not count has no entry: where and from when it would count follows what is said of it last.
+        if entry_kept && conversion.status == ConversionStatus::Approved {
             (place, elsewhere) = (old.place, old.elsewhere);
-        } else {
+        } else if !entry_kept {
             self.fold.entry(&old.conversion, old.elsewhere, end, Sign::Minus)?;
             self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         }

@@ -1,0 +1,166 @@
+//! The plain model: what invoices bill besides conversions, worked out by hand from the rules of the product.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Book, CENT, Invoice, Kind, Model, Place, cents};
+
+/// What was billed to a referred affiliate, for whoever referred it.
+#[derive(Debug, Clone)]
+pub(crate) struct Referral {
+    pub(crate) book: Book,
+    pub(crate) referred: i64,
+    pub(crate) source: usize,
+    pub(crate) units: i64,
+    /// The invoice that pays for it.
+    pub(crate) taken: Option<usize>,
+}
+
+/// Who has referred whom: 5 gets 5 % of what 4 is billed, once it is 20.00; and a fee of 2.50 for 1.
+fn referrer(affiliate: i64) -> Option<i64> {
+    matches!(affiliate, 1 | 4).then_some(5)
+}
+
+/// 20 % on affiliate 4's invoices, 19 % on those of advertiser 2, each of all but the tax, rounded once.
+pub(crate) fn tax(book: Book, base: i64) -> i64 {
+    match (book.kind, book.party) {
+        (Kind::Payable, 4) => cents(base * 20, 100),
+        (Kind::Receivable, 2) => cents(base * 19, 100),
+        _ => 0,
+    }
+}
+
+/// A tax line is there, if only of zero.
+pub(crate) fn minimum(book: Book) -> i64 {
+    if book.kind == Kind::Payable && book.party == 5 && book.currency == "USD" { 500 * CENT } else { 0 }
+}
+
+/// The bonuses: 10 % on all of the month for affiliate 5 from 3 conversions on; 5 % on what lies above 20.00 USD of the
+/// offers 1 and 2 for affiliate 1.
+const BONUSES: usize = 2;
+
+fn counts(bonus: usize, book: Book, offer: i64) -> bool {
+    let party = book.kind == Kind::Payable && book.party == [5, 1][bonus];
+    party && (bonus == 0 || offer <= 2)
+}
+
+fn due(bonus: usize, currency: &str, (number, units): (i64, i64)) -> i64 {
+    let step = 2_000 * CENT;
+    match bonus {
+        0 if number >= 3 => cents(units * 10, 100),
+        1 if currency == "USD" && units >= step => cents((units - step) * 5, 100),
+        _ => 0,
+    }
+}
+
+/// What an invoice takes besides conversions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extras {
+    pub(crate) referral: i64,
+    pub(crate) bonus: i64,
+    /// There are lines of it.
+    pub(crate) any: bool,
+    pub(crate) referrals: BTreeSet<usize>,
+    pub(crate) counted: BTreeMap<(usize, &'static str, i32), (i64, i64, i64)>,
+}
+
+/// The month of a day, as a number.
+fn month(day: i32) -> i32 {
+    let (mut first, mut number) = (20_454, 0);
+    for length in [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < first + length {
+            break;
+        }
+        first += length;
+        number += 1;
+    }
+    // What lies before January 2026 is December and so on.
+    if day < 20_454 { -1 - (20_453 - day) / 31 } else { number }
+}
+
+impl Model {
+    /// What some entries and the invoice's book count for the bonuses; what they pay only where the run pays extras.
+    pub(crate) fn extras(&self, book: Book, taken: &[usize], pays: bool, known: usize, end: i32) -> Extras {
+        let mut extras = Extras::default();
+        for bonus in 0..BONUSES {
+            let mut months: BTreeMap<(&'static str, i32), (i64, i64)> = BTreeMap::new();
+            for entry in taken.iter().map(|n| &self.log[*n]).filter(|e| counts(bonus, e.book, e.state.offer)) {
+                let sum = months.entry((entry.book.currency, month(entry.day))).or_default();
+                *sum = (sum.0 + entry.sign, sum.1 + entry.units);
+            }
+            for ((currency, month), new) in months {
+                let key = (bonus, currency, month);
+                let of_book =
+                    |i: &&Invoice| i.book.kind == book.kind && i.book.party == book.party && i.frozen.is_none();
+                let before = self.invoices.iter().filter(of_book).filter_map(|i| i.counted.get(&key));
+                let before = before.fold((0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
+                let owed = due(bonus, currency, (before.0 + new.0, before.1 + new.1));
+                let more = if pays { owed - before.2 } else { 0 };
+                extras.counted.insert(key, (new.0, new.1, more));
+                extras.any |= more != 0;
+                extras.bonus += more * self.rate(currency, book.currency, end).unwrap_or(1);
+            }
+        }
+        if pays && book.kind == Kind::Payable && book.party == 5 {
+            self.shares(book, known, &mut extras);
+        }
+        extras
+    }
+
+    /// What referred affiliates have brought a referrer: of those that were recorded before the run.
+    fn shares(&self, book: Book, known: usize, extras: &mut Extras) {
+        for referred in [1, 4] {
+            let pending: Vec<usize> = (0..known)
+                .filter(|n| {
+                    let r = &self.referrals[*n];
+                    r.taken.is_none() && r.book == book && r.referred == referred
+                })
+                .collect();
+            let base: i64 = pending.iter().map(|n| self.referrals[*n].units).sum();
+            let share = match referred {
+                4 if base >= 2_000 * CENT => cents(base * 5, 100),
+                1 if base > 0 && !self.fee_is_paid() => 250 * CENT,
+                _ => 0,
+            };
+            if share != 0 {
+                extras.referral += share;
+                extras.any = true;
+                extras.referrals.extend(pending);
+            }
+        }
+    }
+
+    /// The fee is paid once.
+    fn fee_is_paid(&self) -> bool {
+        self.referrals.iter().any(|r| r.referred == 1 && r.taken.is_some())
+    }
+
+    /// What a change of an invoice's conversions brings whoever has referred its affiliate.
+    pub(crate) fn refer(&mut self, index: usize, units: i64, at_issue: bool) {
+        let book = self.invoices[index].book;
+        let known = at_issue || self.referrals.iter().any(|r| r.source == index);
+        let Some(referrer) = referrer(book.party).filter(|_| book.kind == Kind::Payable && known) else { return };
+        if units == 0 && !at_issue {
+            return;
+        }
+        let of = Book { party: referrer, ..book };
+        self.books.insert(of);
+        self.referrals.push(Referral { book: of, referred: book.party, source: index, units, taken: None });
+    }
+
+    /// What a change of the entries on an invoice does to what it counts.
+    pub(crate) fn count_again(&mut self, index: usize, entries: &[usize], sign: i64) {
+        for n in entries {
+            let entry = self.log[*n].clone();
+            for bonus in (0..BONUSES).filter(|bonus| counts(*bonus, entry.book, entry.state.offer)) {
+                let key = (bonus, entry.book.currency, month(entry.day));
+                let sum = self.invoices[index].counted.entry(key).or_default();
+                *sum = (sum.0 + sign * entry.sign, sum.1 + sign * entry.units, sum.2);
+            }
+        }
+    }
+
+    /// The entries on an invoice.
+    pub(crate) fn on(&self, index: usize) -> Vec<usize> {
+        (0..self.log.len()).filter(|n| self.log[*n].place == Place::Invoice(index)).collect()
+    }
+}
