@@ -180,6 +180,15 @@ both_databases! {
         assert!(engine.networks().unwrap().is_empty());
     }
 
+    fn a_loop_of_referrers_is_refused_in_a_networks_first_file(database) {
+        let engine = database.engine();
+        let mut file = example();
+        file["affiliates"][1]["referrer"] = json!({"affiliate": 27, "percent": "1"});
+        let problems = engine.import_network(NOW, None, &file).unwrap().unwrap_err();
+        let places: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert!(places[0].starts_with("affiliates[0].referrer.affiliate: affiliate 27 would have referred itself"), "{places:?}");
+    }
+
     fn a_new_network_needs_its_zone_and_currency(database) {
         let engine = database.engine();
         assert_eq!(problems(&engine, &json!({"network": {"name": "New", "currency": "USD"}})).len(), 1);

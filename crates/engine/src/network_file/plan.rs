@@ -114,9 +114,7 @@ pub(super) fn plan(
         plan.offers.take(before, row, false);
     }
     check_moved_over(tx, network, &plan.moved_over, problems)?;
-    if let Some(network) = network {
-        check_loops(tx, network.network_id, file, &known, problems)?;
-    }
+    check_loops(tx, network.map(|network| network.network_id), file, &known, problems)?;
     let before: BTreeMap<i64, String> = match network {
         Some(network) => extras::bonuses(tx, network.network_id)?.into_iter().collect(),
         None => BTreeMap::new(),
@@ -162,7 +160,7 @@ const REFERRERS_MAX: usize = 1_000;
 /// Refuses referrers who were referred, directly or by others, by whom they have referred.
 fn check_loops(
     tx: &mut dyn Tx,
-    network: NetworkId,
+    network: Option<NetworkId>,
     file: &NetworkFile,
     known: &Known,
     problems: &mut Problems,
@@ -180,9 +178,11 @@ fn check_loops(
                 break;
             }
             chain.push(id);
-            let row = match known.parties.get(&(PartyKind::Affiliate, id)) {
-                Some(row) => Some(row.clone()),
-                None => parties::by_ids(tx, network, PartyKind::Affiliate, &[id])?.pop(),
+            let row = match (known.parties.get(&(PartyKind::Affiliate, id)), network) {
+                (Some(row), _) => Some(row.clone()),
+                (None, Some(network)) => parties::by_ids(tx, network, PartyKind::Affiliate, &[id])?.pop(),
+                // Of a network that is made by the file, all that there is stands in it.
+                (None, None) => None,
             };
             next =
                 row.map(|row| PartyRules::of(&row)).transpose()?.and_then(|rules| rules.referrer).map(|r| r.affiliate);
