@@ -6,7 +6,7 @@ use quittance_domain::accrual::{Book, Cut, Pick, Reach};
 use quittance_domain::conversion::EntryPlace;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::OfferId;
-use quittance_domain::money::sum_units;
+use quittance_domain::money::{Money, sum_units};
 use quittance_domain::period::Period;
 use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, plan};
 use quittance_domain::rates::Rate;
@@ -19,7 +19,7 @@ use quittance_store::runs::RunSkip;
 
 use super::RunRequest;
 use super::entries::Choosing;
-use super::extras::{Pending, Taken};
+use super::extras::{BonusRules, Months, Pending, Taken};
 use super::facts::{Facts, Setup};
 use super::sums::{
     Class, Limits, UnbilledSum, UnbilledSums, billed_periods, first_day, limits, periods_matter, unbilled_sums,
@@ -166,7 +166,7 @@ impl Deciding<'_> {
         if group.converts && takings.iter().zip(&rates).any(lacks_rate) {
             return self.skip_each(&takings, decisions);
         }
-        let extras = self.extras()?;
+        let extras = self.extras(&takings)?;
         let sources: Vec<Source<'_>> = takings
             .iter()
             .zip(rates)
@@ -201,14 +201,17 @@ impl Deciding<'_> {
         };
         // A share without a rate waits; whatever else there is does not wait for it.
         let waiting = extras.missing_rate.then(|| skip(group.book, SkipReason::MissingRate, 0));
+        // Only conversions are given up. A share or bonus that is taken back, and is more than they come to, is carried.
+        // And a run for chosen ones says nothing of what the others come to.
+        let gives_up = !self.request.chooses()
+            && !self.setup.settings.carry_negatives
+            && (extras.lines.is_empty() || conversions_are_negative(&sources, group.book.currency)?);
         match plan(&situation)? {
             Plan::Issue(invoice) => {
                 decisions.skips.extend(waiting);
                 decisions.issue.push(decided(group.book, invoice, takings, extras));
             }
-            Plan::Skip { reason: SkipReason::NotPositive, total_units }
-                if total_units < 0 && !self.setup.settings.carry_negatives =>
-            {
+            Plan::Skip { reason: SkipReason::NotPositive, total_units } if total_units < 0 && gives_up => {
                 decisions.give_up.push(given_up(group.book, situation.through, takings)?);
             }
             Plan::Skip { reason, total_units } => decisions.skips.push(skip(group.book, reason, total_units)),
@@ -222,10 +225,11 @@ impl Deciding<'_> {
         Ok(())
     }
 
-    /// What the invoice takes besides conversions. One whose conversions are chosen takes none of it but by sum of all.
-    fn extras(&self) -> Result<Taken> {
-        if self.request.by_entry() || self.request.offers.is_some() {
-            return Ok(Taken::default());
+    /// What the invoice takes besides conversions. One whose conversions are chosen takes none of it; what it bills counts
+    /// for the bonuses of later ones.
+    fn extras(&self, takings: &[Taking]) -> Result<Taken> {
+        if self.request.chooses() {
+            return counted_only(&self.setup.bonuses, takings, &self.sums.months);
         }
         let with_months = |state: &BookState| (state.book, self.sums.months.get(&state.book));
         let books: Vec<_> = self.group.states.iter().map(with_months).collect();
@@ -270,12 +274,16 @@ impl Deciding<'_> {
         if picks {
             let pick = pick(self.request, self.facts, cut, state, &unbilled, self.billed_periods(state.book));
             let reach = Reach { cut, pick: Some(pick) };
-            return Ok(Taking { unbilled, take: BookTake { before: *state, after, reach, left: Vec::new() } });
+            return Ok(Taking {
+                unbilled,
+                by_entry: false,
+                take: BookTake { before: *state, after, reach, left: Vec::new() },
+            });
         }
         let left = sums.iter().filter(|sum| billed(sum).is_none()).map(|sum| sum.first_epoch).min();
         let after = BookState { cut, low_epoch: left.unwrap_or(cut.epoch + 1), ..after };
         let reach = Reach { cut, pick: None };
-        Ok(Taking { unbilled, take: BookTake { before: *state, after, reach, left: Vec::new() } })
+        Ok(Taking { unbilled, by_entry: false, take: BookTake { before: *state, after, reach, left: Vec::new() } })
     }
 
     /// What an invoice would take of a book whose conversions are chosen one by one.
@@ -296,8 +304,19 @@ impl Deciding<'_> {
         let left = left.collect();
         let reach = Reach { cut, pick: Some(pick) };
         let after = BookState { next_take: state.next_take + 1, ..*state };
-        Ok(Taking { unbilled: chosen.unbilled, take: BookTake { before: *state, after, reach, left } })
+        Ok(Taking { unbilled: chosen.unbilled, by_entry: true, take: BookTake { before: *state, after, reach, left } })
     }
+}
+
+/// Whether conversions come to less than nothing, in the currency of their invoice.
+fn conversions_are_negative(sources: &[Source<'_>], into: Currency) -> Result<bool> {
+    let mut totals = Vec::new();
+    for source in sources {
+        let units = sum_units(source.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
+        let exact = Money::new(units, source.currency);
+        totals.push(source.rate.as_ref().map_or(Ok(exact), |rate| rate.convert(exact, into))?.units());
+    }
+    Ok(sum_units(totals)? < 0)
 }
 
 /// The books of a negative total that is given up.
@@ -316,9 +335,30 @@ fn given_up(book: Book, through: Day, takings: Vec<Taking>) -> Result<GivenUp> {
     Ok(given_up)
 }
 
+/// What an invoice of chosen conversions counts for bonuses, without paying any.
+fn counted_only(bonuses: &[BonusRules], takings: &[Taking], of_days: &HashMap<Book, Months>) -> Result<Taken> {
+    let mut taken = Taken::default();
+    for taking in takings {
+        let book = taking.take.before.book;
+        let mut months = Months::new();
+        if taking.by_entry {
+            for unbilled in &taking.unbilled {
+                let key = (unbilled.offer_id, unbilled.first_day.first_of_month());
+                months.entry(key).or_default().add(unbilled.tally)?;
+            }
+        } else if let Some(of_book) = of_days.get(&book) {
+            months.clone_from(of_book);
+        }
+        taken.count(bonuses, book, &months)?;
+    }
+    Ok(taken)
+}
+
 /// What a book would be billed for.
 struct Taking {
     unbilled: Vec<Unbilled>,
+    /// They were chosen one by one: each is of one day.
+    by_entry: bool,
     take: BookTake,
 }
 

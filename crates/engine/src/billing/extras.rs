@@ -189,11 +189,8 @@ impl Pending {
         taken: &mut Taken,
     ) -> Result<()> {
         let Some(bonus) = rules.steps() else { return Ok(()) };
-        let mut by_month: BTreeMap<Day, Tally> = BTreeMap::new();
-        for ((_, month), tally) in months.into_iter().flatten().filter(|((offer, _), _)| rules.counts(*offer)) {
-            by_month.entry(*month).or_default().add(*tally)?;
-        }
-        for (month, new) in by_month {
+        let Some(months) = months else { return Ok(()) };
+        for (month, new) in by_month(rules, months)? {
             let before = self.counted.get(&(of, rules.bonus_id, month));
             let mut all = before.map_or(Tally::default(), |b| Tally { units: b.units, conversions: b.conversions });
             all.add(new)?;
@@ -215,6 +212,34 @@ impl Pending {
         }
         Ok(())
     }
+}
+
+impl Taken {
+    /// Counts what is billed of a book for its bonuses, without paying any: the next invoice that pays them makes the
+    /// difference.
+    pub(super) fn count(&mut self, bonuses: &[BonusRules], book: Book, months: &Months) -> Result<()> {
+        for rules in bonuses.iter().filter(|bonus| bonus.is_for(book)) {
+            let by_month = by_month(rules, months)?;
+            self.counted.extend(by_month.into_iter().map(|(month, new)| Counted {
+                book,
+                bonus_id: rules.bonus_id,
+                month,
+                conversions: new.conversions,
+                units: new.units,
+                bonus_units: 0,
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// What counts for a bonus, by month.
+fn by_month(rules: &BonusRules, months: &Months) -> Result<BTreeMap<Day, Tally>> {
+    let mut by_month: BTreeMap<Day, Tally> = BTreeMap::new();
+    for ((_, month), tally) in months.iter().filter(|((offer, _), _)| rules.counts(*offer)) {
+        by_month.entry(*month).or_default().add(*tally)?;
+    }
+    Ok(by_month)
 }
 
 /// Marks what invoices have taken.

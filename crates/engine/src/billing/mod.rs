@@ -102,6 +102,11 @@ impl RunRequest {
         self.sum.is_some() || self.countries.is_some() || self.advertisers.is_some()
     }
 
+    /// Whether only some conversions of a book are asked for.
+    fn chooses(&self) -> bool {
+        self.by_entry() || self.offers.is_some()
+    }
+
     fn is_unbound(&self) -> bool {
         self.unbound || self.sum.is_some()
     }
