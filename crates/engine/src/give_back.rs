@@ -14,7 +14,7 @@ use quittance_store::invoices::{self, Invoice, TakeOff};
 use quittance_store::{Tx, conversions, networks};
 
 use crate::error::{Error, Result};
-use crate::places::{each_on_invoice, taken_rows};
+use crate::places::{TakenRow, each_on_invoice, taken_rows};
 
 /// Currency, posting day, billable day and offer: what given-back amounts are kept by.
 type Slot = (Currency, Day, Day, OfferId);
@@ -22,7 +22,7 @@ type Slot = (Currency, Day, Day, OfferId);
 /// Currency, posting day and offer: what a line bills.
 pub(crate) type LineSlot = (Currency, Day, OfferId);
 
-fn slot(row: &AccrualRow) -> Slot {
+fn slot(row: &TakenRow) -> Slot {
     let bucket = row.key.bucket;
     (bucket.book.currency, bucket.place.posting_day, bucket.place.billable_day, bucket.offer_id)
 }
@@ -32,15 +32,24 @@ fn slot_of(t: &TakeOff) -> Slot {
 }
 
 /// What is still on an invoice, by slot.
-fn remaining(rows: &[AccrualRow], take_offs: &[TakeOff]) -> Result<BTreeMap<Slot, Tally>> {
+fn remaining(rows: &[TakenRow], take_offs: &[TakeOff]) -> Result<BTreeMap<Slot, Tally>> {
+    // All that is taken of an offer before it is taken off has left, also what left singly before.
+    let left_with_offer = |currency: Currency, offer: OfferId, epoch: i64| {
+        let of_offer = |t: &&TakeOff| t.conversion_id.is_empty() && (t.currency, t.offer_id) == (currency, offer);
+        take_offs.iter().filter(of_offer).any(|t| t.given_epoch > epoch)
+    };
     let mut slots: BTreeMap<Slot, Tally> = BTreeMap::new();
     for row in rows {
-        slots.entry(slot(row)).or_default().add(row.tally)?;
+        let bucket = row.key.bucket;
+        if !left_with_offer(bucket.book.currency, bucket.offer_id, row.epoch) {
+            slots.entry(slot(row)).or_default().add(row.tally)?;
+        }
     }
-    for t in take_offs {
-        if t.conversion_id.is_empty() {
-            slots.retain(|slot, _| (slot.0, slot.3) != (t.currency, t.offer_id));
-        } else if let Some(tally) = slots.get_mut(&slot_of(t)) {
+    let single = |t: &&TakeOff| {
+        !t.conversion_id.is_empty() && !left_with_offer(t.currency, t.offer_id, t.given_epoch.saturating_sub(1))
+    };
+    for t in take_offs.iter().filter(single) {
+        if let Some(tally) = slots.get_mut(&slot_of(t)) {
             tally.add(minus(t.tally))?;
         }
     }
@@ -94,8 +103,19 @@ pub enum TakeOffRequest {
     Offers(Vec<OfferId>),
 }
 
-/// What was taken off: for the lines that billed it.
+/// Amounts by what a line bills: of what was taken off, or is on an invoice.
 pub(crate) type TakenOff = BTreeMap<LineSlot, Tally>;
+
+/// What is on an invoice by now.
+pub(crate) fn on_invoice(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<TakenOff> {
+    let rows = taken_rows(tx, network, invoice)?;
+    let take_offs = invoices::take_offs(tx, network, invoice.place())?;
+    let mut slots = TakenOff::new();
+    for ((currency, day, _, offer), tally) in remaining(&rows, &take_offs)? {
+        slots.entry((currency, day, offer)).or_default().add(tally)?;
+    }
+    Ok(slots)
+}
 
 /// Takes conversions or offers off an invoice.
 pub(crate) fn take_off(
@@ -142,12 +162,12 @@ pub(crate) fn leave(
 fn has_entries(
     tx: &mut dyn Tx,
     network: NetworkId,
-    rows: &[AccrualRow],
+    rows: &[TakenRow],
     before: &[TakeOff],
     which: impl Fn(Slot) -> bool,
 ) -> Result<bool> {
     for row in rows.iter().filter(|row| which(slot(row))) {
-        let none = each_on_invoice(tx, network, before, &row.key, 0, &mut |_, _| false)?;
+        let none = each_on_invoice(tx, network, before, row, 0, &mut |_, _| false)?;
         if !none {
             return Ok(true);
         }
@@ -174,7 +194,7 @@ fn take_offers(
     network: NetworkId,
     invoice: &Invoice,
     epoch: i64,
-    rows: &[AccrualRow],
+    rows: &[TakenRow],
     before: &[TakeOff],
     offers: &[OfferId],
 ) -> Result<Vec<TakeOff>> {
@@ -207,7 +227,7 @@ fn take_conversions(
     network: NetworkId,
     invoice: &Invoice,
     epoch: i64,
-    rows: &[AccrualRow],
+    rows: &[TakenRow],
     before: &[TakeOff],
     ids: &[String],
 ) -> Result<Vec<TakeOff>> {
@@ -220,7 +240,7 @@ fn take_conversions(
             if !slots.contains(&(slot.1, slot.2, slot.3)) {
                 continue;
             }
-            each_on_invoice(tx, network, before, &row.key, 0, &mut |_, entry| {
+            each_on_invoice(tx, network, before, row, 0, &mut |_, entry| {
                 if entry.conversion_id == *id {
                     found = true;
                     new.push(taken_off(slot, entry, epoch));

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use quittance_domain::accrual::{Book, Bucket};
+use quittance_domain::accrual::{Book, Bucket, Tally};
 use quittance_domain::conversion::EntryPlace;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, NetworkId, OfferId};
@@ -31,8 +31,17 @@ fn entry_key(entry: &LogEntry) -> EntryKey {
     (entry.conversion_id.clone(), entry.revision, entry.sign)
 }
 
+/// An accrual row that an invoice took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TakenRow {
+    pub(crate) key: RowKey,
+    pub(crate) tally: Tally,
+    /// The epoch of the take: what is given back of the row goes to rows of later epochs.
+    pub(crate) epoch: i64,
+}
+
 /// The accrual rows that an invoice took, whatever was taken off it since.
-pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<Vec<AccrualRow>> {
+pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<Vec<TakenRow>> {
     let Place { kind, party_id, invoice_id } = invoice.place();
     let own = takes::of_document(tx, network, kind, party_id, invoice_id)?;
     let mut taken = Vec::new();
@@ -44,7 +53,8 @@ pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice)
         let Some((_, takes)) = &of_book else { continue };
         let mut rows = accruals::rows(tx, network, take.book, (take.low_epoch, take.reach.cut.epoch))?;
         rows.retain(|row| owner(takes, &row.key).is_some_and(|owner| owner.take_no == take.take_no));
-        taken.extend(rows);
+        let epoch = take.reach.cut.epoch;
+        taken.extend(rows.into_iter().map(|AccrualRow { key, tally }| TakenRow { key, tally, epoch }));
     }
     Ok(taken)
 }
@@ -54,31 +64,34 @@ pub(crate) fn owner<'a>(takes: &'a [Take], key: &RowKey) -> Option<&'a Take> {
     takes.iter().find(|take| take.reach.holds(key.bucket.place, key.bucket.offer_id))
 }
 
-/// What has left an invoice, and in which epoch.
+/// What has left an invoice, and in which epochs: synchronizing can bring something back that leaves once more.
 struct GivenBack {
-    entries: HashMap<EntryKey, i64>,
-    offers: HashMap<(Currency, OfferId), i64>,
+    entries: HashMap<EntryKey, Vec<i64>>,
+    offers: HashMap<(Currency, OfferId), Vec<i64>>,
     void_epoch: Option<i64>,
 }
 
 impl GivenBack {
     fn of(take_offs: &[TakeOff], void_epoch: Option<i64>) -> GivenBack {
-        let (mut entries, mut offers) = (HashMap::new(), HashMap::new());
+        let mut given = GivenBack { entries: HashMap::new(), offers: HashMap::new(), void_epoch };
         for t in take_offs {
             if t.conversion_id.is_empty() {
-                offers.insert((t.currency, t.offer_id), t.given_epoch);
+                given.offers.entry((t.currency, t.offer_id)).or_default().push(t.given_epoch);
             } else {
-                entries.insert((t.conversion_id.clone(), t.revision, t.sign), t.given_epoch);
+                let key = (t.conversion_id.clone(), t.revision, t.sign);
+                given.entries.entry(key).or_default().push(t.given_epoch);
             }
         }
-        GivenBack { entries, offers, void_epoch }
+        given
     }
 
-    /// The epoch of the row that an entry of an offer went to; `None`: it is still on the invoice.
-    fn epoch_of(&self, entry: &LogEntry, bucket: &Bucket) -> Option<i64> {
-        let single = self.entries.get(&entry_key(entry)).copied();
+    /// The epoch of the row that an entry went to from a row that the invoice took; `None`: it is still on the invoice.
+    /// That was later than the take.
+    fn epoch_of(&self, entry: &LogEntry, (bucket, taken): (&Bucket, i64)) -> Option<i64> {
         let offer = (bucket.book.currency, bucket.offer_id);
-        single.or_else(|| self.offers.get(&offer).copied()).or(self.void_epoch)
+        let of_offer = self.offers.get(&offer).into_iter().flatten();
+        let all = self.entries.get(&entry_key(entry)).into_iter().flatten().chain(of_offer).chain(&self.void_epoch);
+        all.copied().filter(|epoch| *epoch > taken).min()
     }
 }
 
@@ -101,11 +114,12 @@ fn behind(tx: &mut dyn Tx, network: NetworkId, key: &RowKey, part: Part, depth: 
     let given = given_back(tx, network, &invoice)?;
     let mut entries = Vec::new();
     for row in taken_rows(tx, network, &invoice)? {
-        if same_day_and_offer(&row.key, key) {
-            entries.extend(behind(tx, network, &row.key, Part::ALL, depth + 1)?);
+        if same_day_and_offer(&row.key, key) && row.epoch < bucket.place.epoch {
+            let mut of_row = behind(tx, network, &row.key, Part::ALL, depth + 1)?;
+            of_row.retain(|entry| given.epoch_of(entry, (&bucket, row.epoch)) == Some(bucket.place.epoch));
+            entries.extend(of_row);
         }
     }
-    entries.retain(|entry| given.epoch_of(entry, &bucket) == Some(bucket.place.epoch));
     Ok(entries.into_iter().skip(part.start).take(part.limit).collect())
 }
 
@@ -123,16 +137,16 @@ pub(crate) fn each_on_invoice(
     tx: &mut dyn Tx,
     network: NetworkId,
     take_offs: &[TakeOff],
-    row: &RowKey,
+    row: &TakenRow,
     mut start: usize,
     each: &mut dyn FnMut(usize, LogEntry) -> bool,
 ) -> Result<bool> {
     let given = GivenBack::of(take_offs, None);
     loop {
-        let entries = behind(tx, network, row, Part { start, limit: ENTRIES_PER_READ }, 0)?;
+        let entries = behind(tx, network, &row.key, Part { start, limit: ENTRIES_PER_READ }, 0)?;
         let read = entries.len();
         for (place, entry) in (start..).zip(entries) {
-            if given.epoch_of(&entry, &row.bucket).is_none() && !each(place, entry) {
+            if given.epoch_of(&entry, (&row.key.bucket, row.epoch)).is_none() && !each(place, entry) {
                 return Ok(false);
             }
         }
@@ -152,8 +166,8 @@ pub(crate) fn place_of_entry(
 ) -> Result<Option<InvoiceId>> {
     let mut key = *key;
     for _ in 0..GIVE_BACKS_MAX {
-        let Some(owner) = owner_of_row(tx, network, &key)? else { return Ok(None) };
-        match given_back(tx, network, &owner)?.epoch_of(entry, &key.bucket) {
+        let Some((owner, taken)) = owner_of_row(tx, network, &key)? else { return Ok(None) };
+        match given_back(tx, network, &owner)?.epoch_of(entry, (&key.bucket, taken)) {
             None => return Ok(Some(owner.invoice_id)),
             Some(epoch) => {
                 key.origin = Some(owner.invoice_id);
@@ -164,11 +178,11 @@ pub(crate) fn place_of_entry(
     Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs of conversion {}", entry.conversion_id)))
 }
 
-/// The invoice that took a row, void or not.
-fn owner_of_row(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Option<Invoice>> {
+/// The invoice that took a row, void or not, and the epoch of the take.
+fn owner_of_row(tx: &mut dyn Tx, network: NetworkId, key: &RowKey) -> Result<Option<(Invoice, i64)>> {
     let takes = takes::of_book(tx, network, key.bucket.book)?;
     let Some(take) = owner(&takes, key) else { return Ok(None) };
-    Ok(invoices::one(tx, network, take.document)?)
+    Ok(invoices::one(tx, network, take.document)?.map(|invoice| (invoice, take.reach.cut.epoch)))
 }
 
 fn corrupt(text: String) -> Error {

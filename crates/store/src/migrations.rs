@@ -6,7 +6,11 @@ use crate::tx::Tx;
 use crate::{Param, Store};
 
 /// Every version's statements, the first at index 0. A published one is never edited; a change is a new one.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001.sql"), include_str!("../migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
+];
 
 /// The version of the first of them. Lower ones were made while Quittance was being built, and cannot be upgraded.
 const FIRST_VERSION: i64 = 3;

@@ -15,7 +15,7 @@ use quittance_store::invoices::TakeOff;
 use super::RunRequest;
 use super::sums::{Class, Limits};
 use crate::error::{Error, Result};
-use crate::places::each_on_invoice;
+use crate::places::{TakenRow, each_on_invoice};
 
 /// The most entries that an invoice may leave behind on the days that it takes: they are held in memory.
 const LEFT_MAX: usize = 1_000_000;
@@ -228,7 +228,8 @@ impl Choosing<'_> {
     /// The entries behind a row.
     fn entries(&mut self, row: &AccrualRow) -> Result<Vec<LogEntry>> {
         let mut entries = Vec::new();
-        each_on_invoice(self.tx, self.network, &[], &row.key, 0, &mut |_, entry| {
+        let row = TakenRow { key: row.key, tally: row.tally, epoch: self.cut.epoch };
+        each_on_invoice(self.tx, self.network, &[], &row, 0, &mut |_, entry| {
             entries.push(entry);
             true
         })?;

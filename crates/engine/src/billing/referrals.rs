@@ -199,7 +199,7 @@ fn revenue(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<BTr
     let take_offs = invoices::take_offs(tx, network, invoice.place())?;
     let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
     for row in taken_rows(tx, network, invoice)? {
-        each_on_invoice(tx, network, &take_offs, &row.key, 0, &mut |_, entry| {
+        each_on_invoice(tx, network, &take_offs, &row, 0, &mut |_, entry| {
             *sums.entry(entry.revenue.currency()).or_default() += i128::from(entry.revenue.units());
             true
         })?;

@@ -17,7 +17,7 @@ use super::change::{Change, booking};
 use crate::billing::extras::count_again;
 use crate::billing::referrals::referred_again;
 use crate::error::{Error, Result};
-use crate::give_back::{self, LineSlot, TakeOffRequest, TakenOff};
+use crate::give_back::{self, LineSlot, TakeOffRequest};
 use crate::{Call, Engine};
 
 /// The longest comment of a correction and text of a void, in characters.
@@ -148,6 +148,8 @@ impl Change<'_> {
     fn void(&mut self, reason: VoidReason, text: &str) -> Result<()> {
         let (at, by) = (self.at(), self.by());
         self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
+        self.refuse_noted()?;
+        self.take_back_write_offs()?;
         let epoch = give_back::give_back_all(self.tx, self.call.network, &self.invoice)?;
         self.invoice.voided = Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
         let lines = self.lines()?;
@@ -174,8 +176,6 @@ impl Change<'_> {
     }
 
     fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {
-        let billed = sum_units([self.invoice.billed_units, money.units()])?;
-        self.correct_to(billed)?;
         let before = self.lines()?;
         let line = Line {
             line_no: self.invoice.next_line,
@@ -191,7 +191,7 @@ impl Change<'_> {
         };
         self.invoice.next_line += 1;
         invoices::add_line(self.tx, self.call.network, self.invoice.place(), &line)?;
-        self.rebill(&before)?;
+        self.recorrected(&before)?;
         let details = json!({ "line": line.line_no, "amount": money.to_decimal(), "comment": comment });
         self.record("corrected", &details)
     }
@@ -202,19 +202,18 @@ impl Change<'_> {
         let line = line.ok_or_else(|| {
             Error::NotFound(format!("invoice {} has no correction {line_no}", self.invoice.invoice_id))
         })?;
-        let billed = sum_units(lines.iter().filter(|l| l.line_no != line_no).map(|l| l.units))?;
-        self.correct_to(billed)?;
         invoices::delete_line(self.tx, self.call.network, self.invoice.place(), line_no)?;
-        self.rebill(&lines)?;
+        self.recorrected(&lines)?;
         let amount = self.money(line.units).to_decimal();
         let details = json!({ "line": line_no, "amount": amount, "comment": line.comment });
         self.record("correction_removed", &details)
     }
 
-    /// Lets the state decide whether the invoice may bill this much.
-    fn correct_to(&mut self, billed_units: i64) -> Result<()> {
-        let balance = self.money(sum_units([billed_units, -self.invoice.paid_units])?);
-        let (at, by) = (self.at(), self.by());
+    /// Bills the corrections as they are now, and lets the state decide whether it may: tax follows them, so only then is
+    /// it known what is left to pay. What is refused leaves nothing behind.
+    fn recorrected(&mut self, before: &[Line]) -> Result<()> {
+        self.rebill(before)?;
+        let (at, by, balance) = (self.at(), self.by(), self.balance()?);
         self.transition(|state| state.correct(at, by, balance))
     }
 
@@ -224,7 +223,7 @@ impl Change<'_> {
         let less = taken.iter().map(|(slot, t)| (*slot, Tally { units: -t.units, conversions: -t.conversions }));
         count_again(self.tx, self.call.network, &self.invoice, less)?;
         let before = self.lines()?;
-        self.shrink_lines(before.clone(), &taken)?;
+        self.bill_again(&before)?;
         let units = sum_units(taken.values().map(|tally| tally.units))?;
         self.rebill(&before)?;
         let what = match request {
@@ -233,30 +232,6 @@ impl Change<'_> {
         };
         let details = json!({ "taken_off": what, "amount": self.money(units).to_decimal() });
         self.record("taken_off", &details)
-    }
-
-    /// Takes amounts off the lines that billed them.
-    fn shrink_lines(&mut self, mut lines: Vec<Line>, taken: &TakenOff) -> Result<()> {
-        let (network, place) = (self.call.network, self.invoice.place());
-        let mut changed = BTreeSet::new();
-        for (slot, tally) in taken {
-            let Some(index) = line_of(&lines, &self.invoice, *slot) else { continue };
-            let minus = Tally { units: -tally.units, conversions: -tally.conversions };
-            lines[index].taken.add(minus)?;
-            changed.insert(index);
-        }
-        for index in &changed {
-            round(&mut lines[*index], self.invoice.book.currency)?;
-        }
-        for index in changed {
-            let line = &lines[index];
-            if line.taken.is_zero() {
-                invoices::delete_line(self.tx, network, place, line.line_no)?;
-            } else {
-                invoices::update_line(self.tx, network, place, line)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -274,21 +249,14 @@ pub(super) fn round(line: &mut Line, currency: Currency) -> Result<()> {
     Ok(())
 }
 
-/// The `conversions` line of an offer that bills a day of a book: that of the invoice's own period, else that of the
-/// earlier period to which the day was assigned.
+/// The `conversions` line of an offer that bills a day of a book: that of the period to which the day was assigned.
 pub(crate) fn line_of(lines: &[Line], invoice: &Invoice, (currency, day, offer): LineSlot) -> Option<usize> {
     let of_offer = |line: &&Line| {
         line.line_type == LineType::Conversions
             && line.offer_id == Some(offer)
             && line.source_currency(invoice.book.currency) == currency
     };
-    let own = lines.iter().filter(of_offer).find(|l| l.period == invoice.period && l.period.contains(day));
-    let period = match own {
-        Some(line) => line.period,
-        None => {
-            let spans: Vec<_> = lines.iter().filter(of_offer).map(|line| line.period).collect();
-            span_of(&spans, day)
-        }
-    };
+    let spans: Vec<_> = lines.iter().filter(of_offer).map(|line| line.period).collect();
+    let period = span_of(&spans, day);
     lines.iter().position(|line| of_offer(&line) && line.period == period)
 }

@@ -5,7 +5,7 @@ use quittance_domain::conversion::{EntryPlace, KnownConversion};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
-use quittance_store::accruals::{AccrualRow, RowKey};
+use quittance_store::accruals::RowKey;
 use quittance_store::conversions::{self, LogEntry, State, Superseded};
 use quittance_store::{Tx, invoices};
 
@@ -96,8 +96,8 @@ impl Engine {
             let mut rows = taken_rows(tx, call.network, &invoice)?;
             rows.sort_unstable_by_key(|row| by_day(&row.key));
             let mut page = ConversionPage::default();
-            for (index, AccrualRow { key, .. }) in rows.iter().enumerate().skip(start) {
-                let bucket = key.bucket;
+            for (index, row) in rows.iter().enumerate().skip(start) {
+                let bucket = row.key.bucket;
                 let slot = (bucket.book.currency, bucket.place.posting_day, bucket.offer_id);
                 let line = line_of(&lines, &invoice, slot);
                 let line_no = line.map(|index| lines[index].line_no);
@@ -105,7 +105,7 @@ impl Engine {
                     continue;
                 }
                 let skipped = if index == start { skip } else { 0 };
-                let whole = each_on_invoice(tx, call.network, &take_offs, key, skipped, &mut |place, entry| {
+                let whole = each_on_invoice(tx, call.network, &take_offs, row, skipped, &mut |place, entry| {
                     if page.conversions.len() == query.limit {
                         page.next = Some(format!("{index}.{place}"));
                         return false;

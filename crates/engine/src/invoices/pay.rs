@@ -5,6 +5,7 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind, PaymentId};
 use quittance_domain::invoice::{InvoiceStatus, PaymentSource};
 use quittance_domain::ledger::Booking;
 use quittance_domain::money::{Money, sum_units};
+use quittance_domain::rates::Rate;
 use quittance_domain::time::Day;
 use quittance_store::invoices::{self, Foreign, Invoice, Payment};
 use quittance_store::{Tx, networks, parties, rates};
@@ -138,18 +139,21 @@ impl Change<'_> {
 
     /// What an amount is worth in the invoice's currency by the rates of a day.
     fn worth(&mut self, paid: Money, day: Day) -> Result<Money> {
+        Ok(self.rate_on(paid.currency(), day)?.convert(paid, self.invoice.book.currency)?)
+    }
+
+    /// The rate of a day from a currency into the invoice's.
+    pub(super) fn rate_on(&mut self, from: Currency, day: Day) -> Result<Rate> {
         let (own, network) = (self.invoice.book.currency, self.call.network);
         let settings = crate::networks::settings(self.tx, network)?;
         let oldest = settings.rate_max_age_days;
         let table = rates::table(self.tx, network, day.plus_days(-oldest), day)?;
-        let rate = table.rate(paid.currency(), own, day, oldest, settings.currency).ok_or_else(|| {
-            let from = paid.currency();
+        table.rate(from, own, day, oldest, settings.currency).ok_or_else(|| {
             let detail = format!(
                 "currency: there is no rate of {from} to {own} for {day} or the {oldest} days before; import rates first"
             );
             Error::invalid("/currency", detail)
-        })?;
-        Ok(rate.convert(paid, own)?)
+        })
     }
 
     /// A payment of this invoice with an id of its own.

@@ -203,6 +203,34 @@ impl Change<'_> {
         self.record("written_off", &details(&payment))
     }
 
+    /// Takes back what was given up of the invoice, before it is voided: that is neither paid nor the party's credit.
+    pub(super) fn take_back_write_offs(&mut self) -> Result<()> {
+        let (network, kind, place) = (self.call.network, self.invoice.book.kind, self.invoice.place());
+        let payments = invoices::payments(self.tx, network, place)?;
+        for of in payments.into_iter().filter(|payment| payment.source == PaymentSource::WriteOff) {
+            let amount = self.money(of.units);
+            let new = self.payment(PaymentSource::Reversal, amount.negate()?, self.today, &of.rail, "")?;
+            let payment = Payment { of_payment: Some(of.payment_id), ..new };
+            invoices::add_payment(self.tx, network, kind, &payment)?;
+            self.invoice.paid_units = sum_units([self.invoice.paid_units, payment.units])?;
+            let mut booking = Booking::default();
+            booking.write_off(kind, amount);
+            let (event, id) = (PaymentSource::Reversal.as_str(), payment.payment_id.get());
+            self.book(event, id, self.today, &booking.reversed())?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to void an invoice about which there is a credit note: the note would take back what was never billed.
+    pub(super) fn refuse_noted(&mut self) -> Result<()> {
+        let notes = invoices::credit_notes(self.tx, self.call.network, self.invoice.place())?;
+        let Some(note) = notes.first() else { return Ok(()) };
+        let (id, number) = (self.invoice.invoice_id, note.number.unwrap_or_default());
+        let detail =
+            format!("credit note {number} is about invoice {id}, so it cannot be voided: add a correction instead");
+        Err(Error::Conflict(detail))
+    }
+
     fn credit_note(&mut self, amount: &str, reason: &str) -> Result<()> {
         if self.invoice.status != InvoiceStatus::Paid {
             let status = self.invoice.status;

@@ -1,9 +1,13 @@
 //! Synchronizing: an invoice takes what has changed since it was issued on the days that it bills.
 
+use std::collections::BTreeMap;
+
 use quittance_domain::accrual::{Book, Cut, Pick, Reach, Tally};
-use quittance_domain::ids::InvoiceId;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{InvoiceId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::period::Period;
+use quittance_domain::planner::Converted;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::invoices::{self, Invoice, Line};
@@ -15,8 +19,12 @@ use super::actions::{line_of, round};
 use super::change::Change;
 use crate::billing::extras::count_again;
 use crate::error::Result;
+use crate::give_back::{self, LineSlot, TakenOff};
 use crate::places::owner;
 use crate::{Call, Engine};
+
+/// What no line bills: of a currency and offer, by day.
+type Unlined = (Currency, OfferId, Vec<(Day, Tally)>);
 
 impl Engine {
     /// Takes what has changed since an invoice was issued on the days that its lines bill: revisions and late
@@ -39,7 +47,6 @@ impl Change<'_> {
         let mut books: Vec<Book> = own.into_iter().map(|take| take.book).collect();
         books.dedup();
         let before = self.lines()?;
-        let mut lines = before.clone();
         let mut taken = Vec::new();
         for book in books {
             taken.extend(self.take_changes(book, epoch, &before)?);
@@ -47,15 +54,12 @@ impl Change<'_> {
         if taken.is_empty() {
             return Ok(());
         }
-        for row in &taken {
-            self.bill_row(&mut lines, row)?;
-        }
         let more = taken.iter().map(|row| {
             let bucket = row.key.bucket;
             ((bucket.book.currency, bucket.place.posting_day, bucket.offer_id), row.tally)
         });
         count_again(self.tx, network, &self.invoice, more)?;
-        self.write_lines(&before, lines)?;
+        self.bill_again(&before)?;
         self.rebill(&before)?;
         self.record(
             "synchronized",
@@ -92,41 +96,80 @@ impl Change<'_> {
         Ok(rows)
     }
 
-    /// Adds a row to the line that bills its day, or to a new one.
-    fn bill_row(&mut self, lines: &mut Vec<Line>, row: &AccrualRow) -> Result<()> {
-        let bucket = row.key.bucket;
-        let slot = (bucket.book.currency, bucket.place.posting_day, bucket.offer_id);
-        if let Some(index) = line_of(lines, &self.invoice, slot) {
-            return Ok(lines[index].taken.add(row.tally)?);
+    /// Makes the lines bill what is on the invoice by now. Where everything of a line cancels out there is none, so one may
+    /// have to come back.
+    pub(super) fn bill_again(&mut self, before: &[Line]) -> Result<()> {
+        let slots = give_back::on_invoice(self.tx, self.call.network, &self.invoice)?;
+        let mut lines = before.to_vec();
+        loop {
+            let unlined = self.fill(&mut lines, &slots)?;
+            let Some((currency, offer, days)) = unlined.into_iter().find(|(.., days)| !sum(days).is_zero()) else {
+                break;
+            };
+            let Some((day, _)) = days.iter().find(|(_, tally)| !tally.is_zero()) else { break };
+            let period = self.period_of(&lines, (currency, *day, offer));
+            let inside: Vec<_> = days.iter().filter(|(day, _)| period.contains(*day)).copied().collect();
+            let period = if sum(&inside).is_zero() { Period { start: *day, end: *day } } else { period };
+            let converted = self.conversion_of(&lines, currency)?;
+            lines.push(Line {
+                line_no: self.invoice.next_line,
+                line_type: LineType::Conversions,
+                offer_id: Some(offer),
+                period,
+                taken: Tally::default(),
+                units: 0,
+                converted,
+                comment: String::new(),
+                tax: None,
+                created_at: self.at(),
+            });
+            self.invoice.next_line += 1;
         }
-        let of_currency = |line: &&Line| {
-            line.line_type == LineType::Conversions
-                && line.source_currency(self.invoice.book.currency) == bucket.book.currency
-        };
-        // The rate is that of the invoice's other lines.
-        let converted = lines.iter().find(of_currency).and_then(|line| line.converted.clone());
-        let line = Line {
-            line_no: self.invoice.next_line,
-            line_type: LineType::Conversions,
-            offer_id: Some(bucket.offer_id),
-            period: self.period_of(lines, slot.1),
-            taken: row.tally,
-            units: 0,
-            converted,
-            comment: String::new(),
-            tax: None,
-            created_at: self.at(),
-        };
-        self.invoice.next_line += 1;
-        lines.push(line);
-        Ok(())
+        self.write_lines(before, lines)
     }
 
-    /// The period of a new line that bills a day: the invoice's own, else that of another line with the day.
-    fn period_of(&self, lines: &[Line], day: Day) -> Period {
-        let own = self.invoice.period;
-        let holding = lines.iter().map(|line| line.period).filter(|period| period.contains(day));
-        if own.contains(day) { own } else { holding.max().unwrap_or(Period { start: day, end: day }) }
+    /// Fills the lines with what is on the invoice; answers what no line bills, by currency and offer.
+    fn fill(&self, lines: &mut [Line], slots: &TakenOff) -> Result<Vec<Unlined>> {
+        for line in lines.iter_mut().filter(|line| line.line_type == LineType::Conversions) {
+            line.taken = Tally::default();
+        }
+        let mut unlined: BTreeMap<(Currency, OfferId), Vec<(Day, Tally)>> = BTreeMap::new();
+        for (slot, tally) in slots {
+            match line_of(lines, &self.invoice, *slot) {
+                Some(index) => lines[index].taken.add(*tally)?,
+                None => unlined.entry((slot.0, slot.2)).or_default().push((slot.1, *tally)),
+            }
+        }
+        Ok(unlined.into_iter().map(|((currency, offer), days)| (currency, offer, days)).collect())
+    }
+
+    /// How a line of a currency is converted: by the rate of the invoice's other lines, else by that of its last day, as
+    /// when it was issued.
+    fn conversion_of(&mut self, lines: &[Line], currency: Currency) -> Result<Option<Converted>> {
+        let (own, day) = (self.invoice.book.currency, self.invoice.period.end);
+        if currency == own {
+            return Ok(None);
+        }
+        let of_currency =
+            |line: &&Line| line.line_type == LineType::Conversions && line.source_currency(own) == currency;
+        if let Some(line) = lines.iter().find(of_currency) {
+            return Ok(line.converted.clone());
+        }
+        let rate = self.rate_on(currency, day)?;
+        Ok(Some(Converted { currency, units: 0, rate }))
+    }
+
+    /// The period of a new line that bills a day of an offer: the invoice's own, unless others of the offer have parts of
+    /// it; else that of another line with the day.
+    fn period_of(&self, lines: &[Line], (currency, day, offer): LineSlot) -> Period {
+        let (own, into) = (self.invoice.period, self.invoice.book.currency);
+        let of_offer = |line: &&Line| line.offer_id == Some(offer) && line.source_currency(into) == currency;
+        let apart = lines.iter().filter(of_offer).any(|line| own.contains(line.period.start));
+        if own.contains(day) && !apart {
+            return own;
+        }
+        let holding = lines.iter().map(|line| line.period).filter(|period| period.contains(day) && *period != own);
+        holding.max().unwrap_or(Period { start: day, end: day })
     }
 
     /// Writes the lines as they are now.
@@ -150,4 +193,12 @@ impl Change<'_> {
         }
         Ok(())
     }
+}
+
+fn sum(days: &[(Day, Tally)]) -> Tally {
+    let add = |sum: Tally, (_, tally): &(Day, Tally)| Tally {
+        units: sum.units.saturating_add(tally.units),
+        conversions: sum.conversions.saturating_add(tally.conversions),
+    };
+    days.iter().fold(Tally::default(), add)
 }

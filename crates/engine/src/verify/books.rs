@@ -265,6 +265,7 @@ impl BookCheck<'_> {
         let lines = list(&self.facts.lines, id);
         let (units, conversions) = self.on_invoice(invoice, owners);
         let mut sums = vec![(0_i128, 0_i128); lines.len()];
+        let mut unlined: BTreeMap<OfferId, (i128, i128, Vec<String>)> = BTreeMap::new();
         for ((day, offer), units) in units {
             let conversions = conversions.get(&(day, offer)).copied().unwrap_or_default();
             match line_of(lines, invoice, (self.book.currency, day, offer)) {
@@ -272,13 +273,17 @@ impl BookCheck<'_> {
                     sums[index].0 += units;
                     sums[index].1 += conversions;
                 }
-                // A line in which everything cancels out is left out, so only sums over its days can be told apart.
-                None if (units, conversions) == (0, 0) => {}
                 None => {
-                    let key = (day, offer);
-                    self.unlined(id, key, units);
+                    let of_offer = unlined.entry(offer).or_default();
+                    (of_offer.0, of_offer.1) = (of_offer.0 + units, of_offer.1 + conversions);
+                    of_offer.2.push(format!("{units} units on {day}"));
                 }
             }
+        }
+        // A line in which everything cancels out is left out, so its days can only be told by their sum.
+        for (offer, (_, _, days)) in unlined.into_iter().filter(|(_, of)| (of.0, of.1) != (0, 0)) {
+            let text = format!("invoice {id}: no line bills what it took of offer {offer}: {}", days.join(", "));
+            self.findings.add("I3", text);
         }
         let of_book = |line: &Line| line.source_currency(invoice.book.currency) == self.book.currency;
         let billing =
@@ -305,11 +310,6 @@ impl BookCheck<'_> {
             }
         }
         wrong.into_iter().for_each(|wrong| self.findings.add("I3", format!("invoice {id} {wrong}")));
-    }
-
-    fn unlined(&mut self, id: InvoiceId, (day, offer): (Day, OfferId), units: i128) {
-        let text = format!("invoice {id}: no line bills the {units} units of offer {offer} on {day}");
-        self.findings.add("I3", text);
     }
 
     /// I3: approved = billed + unbilled + remainder, and the remainder is what rounding can leave.
