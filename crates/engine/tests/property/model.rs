@@ -1,29 +1,79 @@
-//! The plain model: a list of log entries, each with a pointer to the invoice that owns it. Amounts are cents.
+//! The plain model: a list of log entries, each with a pointer to where it is, worked out without the engine. Amounts are
+//! billing units.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A conversion as it was last received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct State {
-    pub(crate) approved: bool,
-    pub(crate) word: &'static str,
-    pub(crate) affiliate: i64,
-    pub(crate) offer: i64,
-    pub(crate) day: i32,
-    pub(crate) cents: i64,
+/// A cent in billing units.
+pub(crate) const CENT: i64 = 10_000;
+/// The affiliate that has everything converted into dollars.
+pub(crate) const CONVERTS: i64 = 2;
+/// The affiliate with parts of cents, whose rounding is checked line by line.
+pub(crate) const FRACTIONS: i64 = 3;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Payable,
+    Receivable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Book {
+    pub(crate) kind: Kind,
+    pub(crate) party: i64,
     pub(crate) currency: &'static str,
 }
 
+/// A conversion as a record says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) word: &'static str,
+    pub(crate) affiliate: i64,
+    pub(crate) advertiser: i64,
+    pub(crate) offer: i64,
+    pub(crate) day: i32,
+    pub(crate) second: i64,
+    pub(crate) units: i64,
+    pub(crate) currency: &'static str,
+    pub(crate) revenue: i64,
+    pub(crate) revenue_currency: &'static str,
+    pub(crate) country: &'static str,
+}
+
+/// What is known of a conversion.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    /// As it was received last.
+    pub(crate) received: State,
+    /// Its status by now: one on hold may have been released.
+    pub(crate) word: &'static str,
+    pub(crate) revision: i64,
+    /// The day in the books and the day from which it can be billed.
+    pub(crate) place: (i32, i32),
+    /// It was billed elsewhere.
+    pub(crate) elsewhere: bool,
+}
+
+/// Where an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Unbilled,
+    /// On the invoice at this index.
+    Invoice(usize),
+    WrittenOff,
+}
+
+/// A log entry, in the book of one party.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) conversion: String,
-    pub(crate) affiliate: i64,
-    pub(crate) currency: &'static str,
-    pub(crate) offer: i64,
+    pub(crate) revision: i64,
+    pub(crate) sign: i64,
+    pub(crate) book: Book,
+    pub(crate) state: State,
     pub(crate) day: i32,
     pub(crate) billable: i32,
-    pub(crate) cents: i64,
-    pub(crate) owner: Option<usize>,
+    pub(crate) units: i64,
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,246 +85,245 @@ pub(crate) enum Status {
     Void,
 }
 
+impl Status {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Approved => "approved",
+            Status::PartlyPaid => "partly_paid",
+            Status::Paid => "paid",
+            Status::Void => "void",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Invoice {
-    pub(crate) affiliate: i64,
-    pub(crate) currency: &'static str,
+    pub(crate) id: i64,
+    pub(crate) book: Book,
+    /// The currencies of the books that it took of.
+    pub(crate) sources: BTreeSet<&'static str>,
     pub(crate) start: i32,
     pub(crate) end: i32,
+    /// The day whose rates it uses: the run's last.
+    pub(crate) rate_day: i32,
     pub(crate) status: Status,
-    pub(crate) corrections: i64,
-    /// What the entries summed to when it was voided: it says so for ever.
+    pub(crate) corrections: Vec<i64>,
+    /// Shares of referrers and volume bonuses.
+    pub(crate) referral: i64,
+    pub(crate) bonus: i64,
+    /// What it counts of each month for a bonus: number and amount; and what it paid for it.
+    pub(crate) counted: BTreeMap<(usize, &'static str, i32), (i64, i64, i64)>,
+    /// What rounding makes of its lines, those of kind `rounding` included.
+    pub(crate) rounding: i64,
+    /// What it billed when it was voided: it says so for ever.
     pub(crate) frozen: Option<i64>,
-    /// Amount, and whether it was the party's credit.
-    pub(crate) payments: Vec<(i64, bool)>,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Wanted {
-    All,
-    Only(i64),
-    Except(i64),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Money,
+    Credit,
+    WriteOff,
+    Back,
+    /// A credit note, or what was paid beyond a balance.
+    Kept,
 }
 
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) through: i32,
-    pub(crate) from: Option<i32>,
-    pub(crate) offers: Option<Vec<i64>>,
-    pub(crate) wanted: Wanted,
+#[derive(Debug, Clone)]
+pub(crate) struct Payment {
+    pub(crate) id: i64,
+    pub(crate) book: Book,
+    pub(crate) invoice: Option<usize>,
+    pub(crate) units: i64,
+    pub(crate) source: Source,
+    pub(crate) of: Option<i64>,
+    pub(crate) day: i32,
+    pub(crate) foreign: bool,
+    /// The invoice that a credit note is about.
+    pub(crate) noted: Option<usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     pub(crate) today: i32,
-    pub(crate) conversions: BTreeMap<String, State>,
+    pub(crate) auto_approve: bool,
+    pub(crate) overpayment_is_credit: bool,
+    pub(crate) gives_up_negatives: bool,
+    pub(crate) locked_through: Option<i32>,
+    pub(crate) elsewhere_through: Option<i32>,
+    pub(crate) on_hold: BTreeSet<i64>,
+    pub(crate) conversions: BTreeMap<String, Known>,
     pub(crate) log: Vec<Entry>,
+    pub(crate) books: BTreeSet<Book>,
     pub(crate) invoices: Vec<Invoice>,
+    pub(crate) payments: Vec<Payment>,
+    pub(crate) next_id: i64,
+    /// Dollars for a euro, by day.
+    pub(crate) rates: BTreeMap<i32, i64>,
+    pub(crate) referrals: Vec<crate::extras::Referral>,
+    pub(crate) scheduled_through: BTreeMap<(Kind, i64), i32>,
 }
 
 impl Model {
-    fn entry(&mut self, id: &str, state: &State, sign: i64) {
-        if state.approved {
-            let hold = if state.offer == 4 { 7 } else { 0 };
+    /// The day of the books on which something of a day counts: the first open one.
+    fn open_day(&self, day: i32) -> i32 {
+        self.locked_through.map_or(day, |locked| day.max(locked + 1))
+    }
+
+    fn enter(&mut self, id: &str, known: &Known, sign: i64, day: i32) {
+        let state = &known.received;
+        if known.word != "approved" || known.elsewhere {
+            return;
+        }
+        let payable = Book { kind: Kind::Payable, party: state.affiliate, currency: state.currency };
+        let receivable = Book { kind: Kind::Receivable, party: state.advertiser, currency: state.revenue_currency };
+        for (book, units) in [(payable, state.units), (receivable, state.revenue)] {
+            if book.kind == Kind::Receivable && units == 0 {
+                continue;
+            }
+            self.books.insert(book);
             self.log.push(Entry {
                 conversion: id.to_owned(),
-                affiliate: state.affiliate,
-                currency: state.currency,
-                offer: state.offer,
-                day: state.day,
-                billable: state.day + hold,
-                cents: sign * state.cents,
-                owner: None,
+                revision: known.revision,
+                sign,
+                book,
+                state: state.clone(),
+                day,
+                billable: known.place.1,
+                units: sign * units,
+                place: Place::Unbilled,
             });
         }
     }
 
-    pub(crate) fn receive(&mut self, id: &str, state: &State) -> &'static str {
-        let known = self.conversions.insert(id.to_owned(), state.clone());
-        match known {
-            Some(known) if known == *state => "unchanged",
-            Some(known) => {
-                // Where nothing is owed before and after, or the same in the same place, no entry moves.
-                if known.approved || state.approved {
-                    let same = State { word: known.word, ..state.clone() } == known;
-                    if !same {
-                        self.entry(id, &known, -1);
-                        self.entry(id, state, 1);
-                    }
-                }
-                "updated"
-            }
-            None => {
-                self.entry(id, state, 1);
-                "created"
-            }
+    fn new_state(&self, state: &State, word: &'static str, revision: i64) -> Known {
+        Known {
+            received: state.clone(),
+            word,
+            revision,
+            place: (self.open_day(state.day), state.day + hold_days(state.offer)),
+            elsewhere: self.elsewhere_through.is_some_and(|through| state.day <= through),
         }
+    }
+
+    pub(crate) fn receive(&mut self, id: &str, state: &State) -> &'static str {
+        let Some(known) = self.conversions.get(id).cloned() else {
+            let new = self.new_state(state, state.word, 1);
+            self.enter(id, &new, 1, new.place.0);
+            self.conversions.insert(id.to_owned(), new);
+            return "created";
+        };
+        if known.received == *state {
+            return "unchanged";
+        }
+        self.revise(id, &known, state, state.word);
+        "updated"
+    }
+
+    fn revise(&mut self, id: &str, known: &Known, state: &State, word: &'static str) {
+        let mut new = self.new_state(state, word, known.revision + 1);
+        let counts = |word: &str| word == "approved";
+        // A change that says nothing of the books, such as another country, leaves the entry where it is.
+        let facts = |state: &State| State { word: "", second: 0, country: "", ..state.clone() };
+        let kept = counts(known.word)
+            && counts(word)
+            && facts(&known.received) == facts(state)
+            && known.elsewhere == new.elsewhere;
+        if kept {
+            new.place = known.place;
+            for entry in
+                self.log.iter_mut().filter(|e| e.conversion == id && e.revision == known.revision && e.sign > 0)
+            {
+                entry.state = state.clone();
+                entry.revision = new.revision;
+            }
+        } else {
+            self.enter(id, known, -1, self.open_day(known.place.0));
+            self.enter(id, &new, 1, new.place.0);
+        }
+        self.conversions.insert(id.to_owned(), new);
+    }
+
+    /// Approves what is on hold once its offer's hold days are over.
+    pub(crate) fn release(&mut self) {
+        let today = self.today;
+        let over = |known: &Known| {
+            let days = hold_days(known.received.offer);
+            known.word == "hold" && days > 0 && known.received.day + days <= today
+        };
+        let held: Vec<_> =
+            self.conversions.iter().filter(|(_, known)| over(known)).map(|(id, k)| (id.clone(), k.clone())).collect();
+        for (id, known) in held {
+            let state = known.received.clone();
+            self.revise(&id, &known, &state, "approved");
+        }
+    }
+
+    /// Moves the end of the locked books; they are locked only up to a day that is over.
+    pub(crate) fn lock(&mut self, through: Option<i32>) -> bool {
+        if through > self.locked_through && through.is_some_and(|through| through >= self.today) {
+            return false;
+        }
+        self.locked_through = through;
+        true
+    }
+
+    /// Moves the day up to which conversions were billed elsewhere, where nothing recorded says otherwise.
+    pub(crate) fn elsewhere(&mut self, through: Option<i32>) -> bool {
+        let (old, new) = (self.elsewhere_through.unwrap_or(i32::MIN), through.unwrap_or(i32::MIN));
+        let counts = self.log.iter().any(|entry| entry.day > old && entry.day <= new);
+        let nowhere = self.conversions.values().any(|k| k.elsewhere && k.place.0 > new && k.place.0 <= old);
+        if counts || nowhere {
+            return false;
+        }
+        self.elsewhere_through = through;
+        true
+    }
+
+    /// What an invoice's entries come to, in its currency.
+    pub(crate) fn conversions_of(&self, index: usize) -> i64 {
+        let invoice = &self.invoices[index];
+        let on = self.log.iter().filter(|e| e.place == Place::Invoice(index));
+        on.map(|e| e.units * self.rate(e.book.currency, invoice.book.currency, invoice.rate_day).unwrap_or(1)).sum()
     }
 
     pub(crate) fn billed(&self, index: usize) -> i64 {
         let invoice = &self.invoices[index];
-        let owned = self.log.iter().filter(|e| e.owner == Some(index)).map(|e| e.cents).sum();
-        invoice.frozen.unwrap_or(owned) + invoice.corrections
+        if let Some(frozen) = invoice.frozen {
+            return frozen;
+        }
+        let corrections: i64 = invoice.corrections.iter().sum();
+        let base = self.conversions_of(index) + invoice.rounding + invoice.referral + invoice.bonus + corrections;
+        base + crate::extras::tax(invoice.book, base)
     }
 
-    fn paid(&self, index: usize) -> i64 {
-        self.invoices[index].payments.iter().map(|payment| payment.0).sum()
+    pub(crate) fn paid(&self, index: usize) -> i64 {
+        self.payments.iter().filter(|p| p.invoice == Some(index)).map(|p| p.units).sum()
     }
 
-    pub(crate) fn run(&mut self, request: &Request) {
-        let books: BTreeSet<(i64, &'static str)> = self.log.iter().map(|e| (e.affiliate, e.currency)).collect();
-        for (affiliate, currency) in books {
-            let wanted = match request.wanted {
-                Wanted::All => true,
-                Wanted::Only(only) => affiliate == only,
-                Wanted::Except(except) => affiliate != except,
-            };
-            if wanted {
-                self.bill(request, affiliate, currency);
-            }
-        }
+    pub(crate) fn balance(&self, index: usize) -> i64 {
+        self.billed(index) - self.paid(index)
     }
 
-    fn bill(&mut self, request: &Request, affiliate: i64, currency: &'static str) {
-        let live: Vec<&Invoice> = self
-            .invoices
-            .iter()
-            .filter(|i| i.affiliate == affiliate && i.currency == currency && i.status != Status::Void)
-            .collect();
-        let next = live.iter().map(|i| i.end + 1).max();
-        let covered = |day: i32| live.iter().any(|i| (i.start..=i.end).contains(&day));
-        let taken: Vec<usize> = (0..self.log.len())
-            .filter(|n| {
-                let e = &self.log[*n];
-                let difference = next.is_some_and(|next| e.day < next) && covered(e.day);
-                e.owner.is_none()
-                    && (e.affiliate, e.currency) == (affiliate, currency)
-                    && e.day <= request.through
-                    && e.billable <= self.today
-                    && (difference || request.from.is_none_or(|from| e.day >= from))
-                    && request.offers.as_ref().is_none_or(|offers| offers.contains(&e.offer))
-            })
-            .collect();
-        let total: i64 = taken.iter().map(|n| self.log[*n].cents).sum();
-        if total <= 0 {
-            return;
+    /// How much of a currency one unit of another is: the rate of the day, or of the last one of the seven days before.
+    pub(crate) fn rate(&self, from: &str, to: &str, day: i32) -> Option<i64> {
+        match (from, to) {
+            (a, b) if a == b => Some(1),
+            ("EUR", "USD") => self.rates.range(day - 7..=day).next_back().map(|(_, rate)| *rate),
+            _ => None,
         }
-        let first = taken.iter().map(|n| self.log[*n].day).min().unwrap();
-        let next = next.filter(|next| *next <= request.through);
-        let start = match (request.from, next) {
-            (Some(from), Some(next)) => from.max(next),
-            (Some(from), None) => from,
-            (None, Some(next)) => next,
-            (None, None) => first,
-        };
-        let index = self.invoices.len();
-        taken.into_iter().for_each(|n| self.log[n].owner = Some(index));
-        self.invoices.push(Invoice {
-            affiliate,
-            currency,
-            start,
-            end: request.through,
-            status: Status::Pending,
-            corrections: 0,
-            frozen: None,
-            payments: Vec::new(),
-        });
     }
+}
 
-    /// What was paid on void invoices and not used since.
-    fn credit(&self, index: usize) -> i64 {
-        let of = &self.invoices[index];
-        let book = self.invoices.iter().filter(|i| (i.affiliate, i.currency) == (of.affiliate, of.currency));
-        book.map(|invoice| {
-            let all: i64 = invoice.payments.iter().map(|p| p.0).sum();
-            let used: i64 = invoice.payments.iter().filter(|p| p.1).map(|p| p.0).sum();
-            if invoice.status == Status::Void { all - used } else { -used }
-        })
-        .sum()
-    }
+/// The fourth offer holds for a week.
+pub(crate) fn hold_days(offer: i64) -> i32 {
+    if offer == 4 { 7 } else { 0 }
+}
 
-    fn settle(&mut self, index: usize, cents: i64, credit: bool) {
-        self.invoices[index].payments.push((cents, credit));
-        let left = self.billed(index) - self.paid(index);
-        self.invoices[index].status = if left == 0 { Status::Paid } else { Status::PartlyPaid };
-    }
-
-    pub(crate) fn approve(&mut self, index: usize) -> bool {
-        if self.invoices[index].status != Status::Pending {
-            return false;
-        }
-        self.invoices[index].status = Status::Approved;
-        let use_now = self.credit(index).min(self.billed(index));
-        if use_now > 0 {
-            self.settle(index, use_now, true);
-        }
-        true
-    }
-
-    pub(crate) fn unapprove(&mut self, index: usize) -> bool {
-        let approved = self.invoices[index].status == Status::Approved;
-        if approved {
-            self.invoices[index].status = Status::Pending;
-        }
-        approved
-    }
-
-    pub(crate) fn pay(&mut self, index: usize, amount: Option<i64>) -> bool {
-        let before = self.invoices[index].clone();
-        if matches!(before.status, Status::Paid | Status::Void) {
-            return false;
-        }
-        self.approve(index);
-        let balance = self.billed(index) - self.paid(index);
-        let settled_by_credit = before.status == Status::Pending && amount.is_none() && balance == 0;
-        let amount = amount.unwrap_or(balance);
-        if settled_by_credit {
-            return true;
-        }
-        if self.invoices[index].status == Status::Paid || amount <= 0 || amount > balance {
-            self.invoices[index] = before;
-            return false;
-        }
-        self.settle(index, amount, false);
-        true
-    }
-
-    pub(crate) fn correct(&mut self, index: usize, cents: i64) -> bool {
-        let after = self.billed(index) + cents - self.paid(index);
-        let status = self.invoices[index].status;
-        let allowed = match status {
-            Status::Pending | Status::Approved => true,
-            Status::PartlyPaid => after >= 0,
-            Status::Paid | Status::Void => false,
-        };
-        if !allowed || cents == 0 {
-            return false;
-        }
-        self.invoices[index].corrections += cents;
-        if status == Status::PartlyPaid && after == 0 {
-            self.invoices[index].status = Status::Paid;
-        }
-        true
-    }
-
-    pub(crate) fn take_off(&mut self, index: usize, which: impl Fn(&Entry) -> bool) -> bool {
-        let open = matches!(self.invoices[index].status, Status::Pending | Status::Approved);
-        let mut any = false;
-        for entry in self.log.iter_mut().filter(|e| open && e.owner == Some(index) && which(e)) {
-            entry.owner = None;
-            any = true;
-        }
-        any
-    }
-
-    pub(crate) fn void(&mut self, index: usize) -> bool {
-        if matches!(self.invoices[index].status, Status::Paid | Status::Void) {
-            return false;
-        }
-        let owned = self.log.iter().filter(|e| e.owner == Some(index)).map(|e| e.cents).sum();
-        self.invoices[index].frozen = Some(owned);
-        self.invoices[index].status = Status::Void;
-        self.log.iter_mut().filter(|e| e.owner == Some(index)).for_each(|e| e.owner = None);
-        true
-    }
+/// The nearest whole number of cents, half away from zero.
+pub(crate) fn cents(above: i64, below: i64) -> i64 {
+    let unit = below * CENT;
+    let half = if above < 0 { -unit } else { unit };
+    (2 * above + half) / (2 * unit) * CENT
 }

@@ -277,7 +277,7 @@ impl Model {
             } else if total.abs() <= 50 * CENT
                 && request.sum.is_none()
                 && !request.is_final
-                && !(self.gives_up_negatives && !request.chooses())
+                && (!self.gives_up_negatives || request.chooses())
             {
                 total = 0;
             }
