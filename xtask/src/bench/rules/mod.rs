@@ -39,6 +39,7 @@ pub(crate) fn measure(beds: &[Bed<'_>], conversions: u64, rounds: u32, named: &s
                 eprintln!("{} on {}, round {round} of {rounds}", case.name, bed.name);
                 let without = run(&mut stocks, case, &case.without)?;
                 let with = run(&mut stocks, case, &case.with)?;
+                eprintln!("  {:.2} s without, {:.2} s with", without.cost.wall, with.cost.wall);
                 if round > 0 {
                     row.add(without, with);
                 }
