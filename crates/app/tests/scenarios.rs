@@ -3,7 +3,9 @@
 //! comments say how.
 //!
 //! `== NAME` begins a file of the scenario's folder, `== 2026-02-02` a day on which the commands after it are typed. A line
-//! that begins with `$` is a command; what is below it, if anything, is what it prints. `$!` is one that is refused.
+//! that begins with `$` is a command; what is below it, if anything, is what it prints. Of `$~` what is below is among it, line
+//! by line and in order. `$?` is done with the warnings below it. `$!` fails with status 1 and the reasons below it, `$!!`
+//! is wrong usage: status 2, and what is below is among what it says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod folder;
@@ -51,23 +53,38 @@ impl Story<'_> {
 
     fn run(&self, command: Option<(&str, Vec<&str>)>) {
         let Some((line, expected)) = command else { return };
-        let refused = line.starts_with("$!");
-        let words = line.trim_start_matches(['$', '!']);
-        let words = shell_words(words);
+        let form = line.split(' ').next().unwrap_or_default();
+        let (status, on_errors, whole) = match form {
+            "$" => (0, false, true),
+            "$~" => (0, false, false),
+            "$?" => (0, true, true),
+            "$!" => (1, true, true),
+            "$!!" => (2, true, false),
+            _ => panic!("{}: {line}: there is no such form of a command", self.path.display()),
+        };
+        let words = shell_words(line.trim_start_matches(form));
         let args: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut program = self.folder.command(&args);
         let output =
             program.env("QUITTANCE_DATABASE_URL", &self.url).env("QUITTANCE_TEST_CLOCK", &self.clock).output().unwrap();
-        let said = if refused { &output.stderr } else { &output.stdout };
-        let said = plain(&String::from_utf8_lossy(said));
         let errors = String::from_utf8_lossy(&output.stderr);
+        let said = if on_errors { errors.clone() } else { String::from_utf8_lossy(&output.stdout) };
+        let (said, expected) = (plain(&said), plain(&expected.join("\n")));
         let path = self.path.display();
-        assert_eq!(output.status.success(), !refused, "{path}: {line}\n{errors}");
-        let expected = plain(&expected.join("\n"));
-        if !expected.is_empty() || refused {
-            assert!(said == expected, "{path}: {line}\nsaid:\n{said}\nexpected:\n{expected}");
-        }
+        assert_eq!(output.status.code(), Some(status), "{path}: {line}\n{errors}");
+        let agrees = match whole {
+            // A plain command that nothing is said of may print what it likes.
+            true => said == expected || (form == "$" && expected.is_empty()),
+            false => holds(&said, &expected),
+        };
+        assert!(agrees, "{path}: {line}\nsaid:\n{said}\nexpected:\n{expected}");
     }
+}
+
+/// Whether all lines of a text are lines of another, in order.
+fn holds(said: &str, expected: &str) -> bool {
+    let mut lines = said.lines();
+    !expected.is_empty() && expected.lines().all(|wanted| lines.any(|line| line == wanted))
 }
 
 /// Without spaces at the ends of lines, and without empty lines.
