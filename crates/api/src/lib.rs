@@ -1,12 +1,19 @@
 //! The HTTP interfaces. Each translates between its wire and the engine, and adds no rule of its own.
 
+pub mod cake;
 pub mod native;
 pub mod postback;
 
-use axum::Router;
-use quittance_http::AppState;
+use axum::{Router, middleware};
+use quittance_http::watch::watch;
+use quittance_http::{AppState, health};
 
-/// Every interface.
+/// All interfaces, with the probes of an operator beside them.
 pub fn routes(state: AppState) -> Router {
-    native::routes(state.clone()).merge(postback::routes(state))
+    Router::new()
+        .merge(native::routes(&state))
+        .merge(cake::routes(&state))
+        .merge(postback::routes(state.clone()))
+        .merge(health::routes(state))
+        .layer(middleware::from_fn(watch))
 }

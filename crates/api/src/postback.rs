@@ -14,7 +14,6 @@ use quittance_engine::records::Field;
 use quittance_http::access::{Access, Rule, bearer, check};
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
-use quittance_http::watch::watch;
 use quittance_http::{AppState, Problem, gather};
 
 const SEND: &[Role] = &[Role::Admin, Role::Finance, Role::Tracker];
@@ -73,7 +72,6 @@ pub fn routes(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(access, check))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(plain))
-        .layer(middleware::from_fn(watch))
         .with_state(state)
 }
 

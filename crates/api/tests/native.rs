@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use quittance_api::native::{RULES, routes};
+use quittance_api::native::RULES;
+use quittance_api::routes;
 use quittance_domain::ids::KeyId;
 use quittance_domain::time::Timestamp;
 use quittance_engine::billing::RunRequest;

@@ -87,6 +87,27 @@ impl Currency {
         self.code
     }
 
+    /// Its name in English, as it is commonly called: `United States dollar`, `Euro`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.code {
+            "BTC" => "Bitcoin".to_owned(),
+            "ETH" => "Ether".to_owned(),
+            "USDC" => "USD Coin".to_owned(),
+            "USDT" => "Tether".to_owned(),
+            code => {
+                iso_currency::Currency::from_code(code).map_or_else(|| code.to_owned(), |iso| iso.name().to_owned())
+            }
+        }
+    }
+
+    /// Its sign: `$`, `€`, `£`; the code where it has none.
+    #[must_use]
+    pub fn symbol(&self) -> String {
+        let iso = iso_currency::Currency::from_code(self.code);
+        iso.map_or_else(|| self.code.to_owned(), |iso| iso.symbol().symbol)
+    }
+
     /// The decimals of the minor unit, to which amounts on an invoice are rounded: USD 2, JPY 0, KWD 3, BTC 8.
     #[must_use]
     pub const fn minor_digits(&self) -> u32 {
@@ -150,6 +171,16 @@ mod tests {
         assert_eq!(digits("ETH"), (8, 8, 1));
         assert_eq!(digits("USDT"), (6, 8, 100));
         assert_eq!(digits("USDC"), (6, 8, 100));
+    }
+
+    #[test]
+    fn names_and_signs() {
+        let shown = |code: &str| Currency::parse(code).map(|c| (c.name(), c.symbol())).unwrap();
+        assert_eq!(shown("USD"), ("United States dollar".to_owned(), "$".to_owned()));
+        assert_eq!(shown("EUR"), ("Euro".to_owned(), "€".to_owned()));
+        assert_eq!(shown("GBP").1, "£");
+        assert_eq!(shown("BTC"), ("Bitcoin".to_owned(), "BTC".to_owned()));
+        assert!(Currency::all().all(|c| !c.name().is_empty() && !c.symbol().is_empty()));
     }
 
     #[test]

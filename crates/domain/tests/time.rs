@@ -62,6 +62,15 @@ fn any_micros() -> impl Strategy<Value = i64> {
 }
 
 #[test]
+fn a_clock_shows_local_time_to_the_second() {
+    let at = |text: &str| quittance_domain::time::parse_instant(text, &Zone::utc()).unwrap();
+    let new_york = Zone::parse("America/New_York").unwrap();
+    assert_eq!(new_york.reading(at("2026-03-08T06:59:59.5Z")), "2026-03-08T01:59:59");
+    assert_eq!(new_york.reading(at("2026-03-08T07:00:00Z")), "2026-03-08T03:00:00");
+    assert_eq!(Zone::utc().reading(at("2026-12-31T23:59:59.999999Z")), "2026-12-31T23:59:59");
+}
+
+#[test]
 fn days_are_counted_from_1970() {
     for (text, number, weekday) in [
         ("1970-01-01", 0, 4),

@@ -51,6 +51,25 @@ impl Engine {
         Ok(rows.into_iter().map(on).collect())
     }
 
+    /// The network's base currency and those that are switched on, in the order in which they were: a currency keeps its
+    /// place.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn currencies_in_order(&self, call: &Call) -> Result<Vec<Currency>> {
+        let base = self.network(call.network)?.currency;
+        let on = self.store.read(|tx| parties::currencies_by_activation(tx, call.network))?;
+        Ok(std::iter::once(base).chain(on.into_iter().filter(|currency| *currency != base)).collect())
+    }
+
+    /// The titles of the billing cycles that parties have.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn cycles_in_use(&self, call: &Call) -> Result<Vec<String>> {
+        self.store.read(|tx| Ok(parties::cycles(tx, call.network)?))
+    }
+
     /// The account managers, by id.
     ///
     /// # Errors

@@ -243,20 +243,20 @@ both_databases! {
         network.approve("d 1 2 2026-01-06 1\na 1 1 2026-01-06 1\nb 2 1 2026-01-06 1\nc 1 1 2026-01-07 1\nz 1 1 2026-01-08 1");
         network.ingest(vec![network.record("p", 1, 1, "pending", "2026-01-05", "1")]);
         let filter = ConversionFilter {
-            from: day("2026-01-05"), through: day("2026-01-07"), affiliate_id: None, offer_id: None, advertiser_id: None, status: None,
+            from: day("2026-01-05"), through: day("2026-01-07"), affiliate_id: None, offer_id: None, advertiser_id: None, statuses: Vec::new(),
         };
         let list = |filter: ConversionFilter, page| {
             let list = network.engine.conversions(&network.call, &filter, page).unwrap();
             let ids: Vec<String> = list.conversions.iter().map(|s| s.known.conversion.conversion_id.to_string()).collect();
             (ids.join(" "), list.total)
         };
-        assert_eq!(list(filter, (0, 10)), ("p a b d c".into(), 5));
-        assert_eq!(list(filter, (1, 2)), ("a b".into(), 5));
-        assert_eq!(list(ConversionFilter { affiliate_id: Some(2), ..filter }, (0, 9)), ("b".into(), 1));
-        assert_eq!(list(ConversionFilter { offer_id: Some(2), ..filter }, (0, 9)), ("d".into(), 1));
-        assert_eq!(list(ConversionFilter { advertiser_id: Some(2), ..filter }, (0, 9)), (String::new(), 0));
-        assert_eq!(list(ConversionFilter { status: Some(ConversionStatus::Pending), ..filter }, (0, 9)), ("p".into(), 1));
-        let year = ConversionFilter { from: day("2025-01-01"), through: day("2026-01-02"), ..filter };
+        assert_eq!(list(filter.clone(), (0, 10)), ("p a b d c".into(), 5));
+        assert_eq!(list(filter.clone(), (1, 2)), ("a b".into(), 5));
+        assert_eq!(list(ConversionFilter { affiliate_id: Some(2), ..filter.clone() }, (0, 9)), ("b".into(), 1));
+        assert_eq!(list(ConversionFilter { offer_id: Some(2), ..filter.clone() }, (0, 9)), ("d".into(), 1));
+        assert_eq!(list(ConversionFilter { advertiser_id: Some(2), ..filter.clone() }, (0, 9)), (String::new(), 0));
+        assert_eq!(list(ConversionFilter { statuses: vec![ConversionStatus::Pending], ..filter.clone() }, (0, 9)), ("p".into(), 1));
+        let year = ConversionFilter { from: day("2025-01-01"), through: day("2026-01-02"), ..filter.clone() };
         assert!(network.engine.conversions(&network.call, &year, (0, 1)).is_err());
     }
 }

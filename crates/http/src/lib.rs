@@ -6,6 +6,7 @@ pub mod gather;
 pub mod health;
 pub mod idempotency;
 pub mod listen;
+pub mod pages;
 pub mod problem;
 pub mod scope;
 pub mod state;

@@ -11,14 +11,15 @@ use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::balances::{Standing, standings};
-pub use self::list::{PartyFilter, count_listed, last_id, listed};
+pub use self::list::{PartyFilter, count_listed, cycles, last_id, listed};
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
 pub use self::offers::{
     Offer, OfferAdvertiser, OfferFilter, add_offer_advertisers, advertisers_of_offers, count_offers, ensure_offers,
     holding_offers, offers, offers_by_ids, offers_listed, offers_of_advertisers, upsert_offers,
 };
 pub use self::reference::{
-    Manager, PaymentSystem, currencies, managers, systems, upsert_currencies, upsert_managers, upsert_systems,
+    Manager, PaymentSystem, currencies, currencies_by_activation, managers, systems, upsert_currencies,
+    upsert_managers, upsert_systems,
 };
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};

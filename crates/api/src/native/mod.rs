@@ -15,11 +15,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
+use quittance_http::AppState;
 use quittance_http::access::{Access, Rule, bearer, check};
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_problem_form;
-use quittance_http::watch::watch;
-use quittance_http::{AppState, health};
 
 use Role::{Admin, Advertiser, Affiliate, Finance, Manager, Tracker, Viewer};
 
@@ -75,8 +74,8 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/take-off", roles: ACT },
 ];
 
-/// The routes of the native interface, with the probes of an operator beside them.
-pub fn routes(state: AppState) -> Router {
+/// The routes of the native interface.
+pub fn routes(state: &AppState) -> Router {
     let access = Access::new(state.clone(), RULES, bearer);
     let native = Router::new()
         .route("/conversions:batch", post(conversions::batch))
@@ -116,5 +115,5 @@ pub fn routes(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(access, check))
         .layer(DefaultBodyLimit::disable())
         .with_state(state.clone());
-    Router::new().nest("/billing/v1", native).merge(health::routes(state)).layer(middleware::from_fn(watch))
+    Router::new().nest("/billing/v1", native)
 }

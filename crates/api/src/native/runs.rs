@@ -96,6 +96,7 @@ fn request(members: &Body) -> Result<RunRequest, Problem> {
         currencies: Some(currencies).filter(|list| !list.is_empty()),
         countries: Some(members.texts("countries")?).filter(|list| !list.is_empty()),
         unbound: members.flag("final")?.unwrap_or(false),
+        positive: false,
         scheduled: false,
     })
 }

@@ -151,6 +151,7 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
         countries: Some(args.country.clone()).filter(|list| !list.is_empty()),
         sum,
         unbound: args.unbound,
+        positive: false,
         scheduled: false,
     };
     let engine = context.engine()?;

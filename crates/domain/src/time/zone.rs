@@ -48,6 +48,14 @@ impl Zone {
         local_day(at, micros_of(self.zone.to_offset(instant(at))))
     }
 
+    /// What the clock shows at an instant, to the second: `2026-01-31T23:59:59`.
+    #[must_use]
+    pub fn reading(&self, at: Timestamp) -> String {
+        let offset = micros_of(self.zone.to_offset(instant(at)));
+        let local = Timestamp::from_micros(at.micros().saturating_add(offset)).to_string();
+        local.split(['.', 'Z']).next().unwrap_or(&local).to_owned()
+    }
+
     /// The first instant of a day: midnight, or where the clocks are put forward over midnight, the moment they are.
     /// Of a midnight that comes twice, the first. Where a zone leaves a whole day out, the start of the next one.
     ///

@@ -207,6 +207,9 @@ impl Deciding<'_> {
             && !self.setup.settings.carry_negatives
             && (extras.lines.is_empty() || conversions_are_negative(&sources, group.book.currency)?);
         match plan(&situation)? {
+            Plan::Issue(invoice) if self.request.positive && invoice.total_units <= 0 => {
+                decisions.skips.push(skip(group.book, SkipReason::NotPositive, invoice.total_units));
+            }
             Plan::Issue(invoice) => {
                 decisions.skips.extend(waiting);
                 decisions.issue.push(decided(group.book, invoice, takings, extras));

@@ -5,6 +5,7 @@ mod entries;
 pub(crate) mod extras;
 pub(crate) mod facts;
 pub(crate) mod issue;
+mod one;
 pub(crate) mod referrals;
 mod run;
 mod sums;
@@ -15,6 +16,8 @@ use quittance_domain::money::Money;
 use quittance_domain::time::Day;
 use quittance_store::runs::{RunSkip, RunTotal};
 pub use quittance_store::write_offs::WriteOff;
+
+pub use self::one::OneInvoice;
 
 /// How many books are dealt with in one transaction, and so how many invoices are issued in it at the most.
 pub const BATCH_BOOKS_MAX: i64 = 500;
@@ -67,6 +70,8 @@ pub struct RunRequest {
     /// An invoice that somebody asks for by name, of one party: minimum, hold, payment method and an odd total do not
     /// keep it from being issued. A sum is always asked for by name.
     pub unbound: bool,
+    /// What totals zero or less is not issued, also where nothing else keeps it from being so.
+    pub positive: bool,
     /// The schedule asks for it: nothing before the day on which a party's automatic invoices start is taken, and the
     /// parties go on to their next period.
     pub scheduled: bool,
@@ -87,6 +92,7 @@ impl RunRequest {
             countries: None,
             sum: None,
             unbound: false,
+            positive: false,
             scheduled: false,
         }
     }

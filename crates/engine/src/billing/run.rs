@@ -267,6 +267,9 @@ fn canonical(request: &RunRequest) -> String {
     if request.unbound {
         parameters["final"] = true.into();
     }
+    if request.positive {
+        parameters["positive"] = true.into();
+    }
     parameters.to_string()
 }
 

@@ -42,7 +42,8 @@ pub struct ConversionList {
 }
 
 impl Engine {
-    /// Conversions by day in the books: at most `limit`, or 10,000, after the first `offset`.
+    /// Conversions by day in the books, and how many there are in all: at most `limit`, or 10,000, after the first
+    /// `offset`.
     ///
     /// # Errors
     /// The range is longer than a year.
@@ -52,16 +53,28 @@ impl Engine {
         filter: &ConversionFilter,
         (offset, limit): (i64, i64),
     ) -> Result<ConversionList> {
+        let conversions = self.conversions_page(call, filter, (offset, limit))?;
+        let total = self.store.read(|tx| conversions::count_listed(tx, call.network, filter))?;
+        Ok(ConversionList { conversions, total })
+    }
+
+    /// The same without counting them: for the pages after the first.
+    ///
+    /// # Errors
+    /// The range is longer than a year.
+    pub fn conversions_page(
+        &self,
+        call: &Call,
+        filter: &ConversionFilter,
+        (offset, limit): (i64, i64),
+    ) -> Result<Vec<State>> {
         let ConversionFilter { from, through, .. } = filter;
         if through.number() - from.number() >= DAYS_MAX {
             let detail = format!("from: {from} is more than a year before {through}; ask for less at a time");
             return Err(Error::invalid("from", detail));
         }
-        self.store.read(|tx| {
-            let limit = limit.clamp(0, PAGE_MAX);
-            let conversions = conversions::listed(tx, call.network, filter, offset.max(0), limit)?;
-            Ok(ConversionList { conversions, total: conversions::count_listed(tx, call.network, filter)? })
-        })
+        let page = (offset.max(0), limit.clamp(0, PAGE_MAX));
+        self.store.read(|tx| Ok(conversions::listed(tx, call.network, filter, page.0, page.1)?))
     }
 
     /// The conversions of these ids that there are, by id.

@@ -121,6 +121,36 @@ impl Engine {
         })
     }
 
+    /// The conversions of an invoice by day, offer and time: at most `limit` after the first `offset`, and how many there
+    /// are in all. It goes over all of them.
+    ///
+    /// # Errors
+    /// There is no such invoice.
+    pub fn invoice_conversions_at(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        (offset, limit): (usize, usize),
+    ) -> Result<(Vec<InvoiceConversion>, usize)> {
+        self.store.read(|tx| {
+            let invoice = found(tx, call, id)?;
+            let take_offs = invoices::take_offs(tx, call.network, invoice.place())?;
+            let mut rows = taken_rows(tx, call.network, &invoice)?;
+            rows.sort_unstable_by_key(|row| by_day(&row.key));
+            let (mut page, mut total) = (Vec::new(), 0);
+            for AccrualRow { key, .. } in &rows {
+                each_on_invoice(tx, call.network, &take_offs, key, 0, &mut |_, entry| {
+                    if total >= offset && page.len() < limit {
+                        page.push(listed(entry, &key.bucket, None));
+                    }
+                    total += 1;
+                    true
+                })?;
+            }
+            Ok((page, total))
+        })
+    }
+
     /// A conversion, and on which invoices its entries are.
     ///
     /// # Errors

@@ -13,19 +13,19 @@ use crate::tx::{Param, Tx};
 macro_rules! filtered {
     () => {
         "FROM conversions c {by:conversions_by_place} WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
-         AND ($4 = 0 OR affiliate_id = $4) AND ($5 = 0 OR offer_id = $5) AND ($6 = '' OR status = $6) \
-         AND ($7 = 0 OR advertiser_id = $7)"
+         AND ($4 = 0 OR affiliate_id = $4) AND ($5 = 0 OR offer_id = $5) AND ($6 = 0 OR status {in:7}) \
+         AND ($8 = 0 OR advertiser_id = $8)"
     };
 }
 
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $8 OFFSET $9");
+        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $9 OFFSET $10");
     COUNT_LISTED = concat!("SELECT COUNT(*) ", filtered!());
 }
 
 /// Which conversions to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversionFilter {
     /// The first day in the books.
     pub from: Day,
@@ -37,19 +37,24 @@ pub struct ConversionFilter {
     pub offer_id: Option<i64>,
     /// Of this advertiser.
     pub advertiser_id: Option<i64>,
-    /// In this status.
-    pub status: Option<ConversionStatus>,
+    /// In one of these statuses; none: in any.
+    pub statuses: Vec<ConversionStatus>,
 }
 
 impl ConversionFilter {
-    fn params(&self, network: NetworkId) -> Vec<Param<'static>> {
+    fn statuses(&self) -> Vec<&'static str> {
+        self.statuses.iter().map(|status| status.as_str()).collect()
+    }
+
+    fn params<'a>(&self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
         vec![
             network.get().into(),
             day_number(self.from).into(),
             day_number(self.through).into(),
             self.affiliate_id.unwrap_or(0).into(),
             self.offer_id.unwrap_or(0).into(),
-            self.status.map_or("", ConversionStatus::as_str).into(),
+            (statuses.len() as i64).into(),
+            Param::Texts(statuses),
             self.advertiser_id.unwrap_or(0).into(),
         ]
     }
@@ -66,7 +71,8 @@ pub fn listed(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<State>> {
-    let mut params = filter.params(network);
+    let statuses = filter.statuses();
+    let mut params = filter.params(network, &statuses);
     params.extend([Param::Int(limit), Param::Int(offset)]);
     let mut states = Vec::new();
     tx.query_each(LISTED, &params, &mut |row| {
@@ -81,5 +87,6 @@ pub fn listed(
 /// # Errors
 /// What the database says.
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, filter: &ConversionFilter) -> Result<i64> {
-    tx.query_one(COUNT_LISTED, &filter.params(network))?.map_or(Ok(0), |row| row.int(0))
+    let statuses = filter.statuses();
+    tx.query_one(COUNT_LISTED, &filter.params(network, &statuses))?.map_or(Ok(0), |row| row.int(0))
 }

@@ -22,6 +22,8 @@ statements! {
     LISTED = concat!("SELECT ", super::party_columns!(), ", created_at", filtered!(),
         " ORDER BY party_id LIMIT $8 OFFSET $9");
     COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!());
+    CYCLES = "SELECT DISTINCT billing_cycle FROM parties WHERE network_id = $1 AND kind IN ('affiliate', 'advertiser') \
+        AND party_id > 0 AND billing_cycle IS NOT NULL ORDER BY 1";
     LAST_ID = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > 0 \
         ORDER BY party_id DESC LIMIT 1";
 }
@@ -93,6 +95,14 @@ pub fn listed(
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, filter: &PartyFilter) -> Result<i64> {
     let pattern = filter.pattern();
     tx.query_one(COUNT_LISTED, &filter.params(network, kind, &pattern))?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// The titles of the billing cycles that parties have.
+///
+/// # Errors
+/// What the database says.
+pub fn cycles(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<String>> {
+    tx.query(CYCLES, &[network.get().into()])?.iter().map(|row| row.string(0)).collect()
 }
 
 /// The highest id of one kind; 0 where there is none.

@@ -12,6 +12,8 @@ statements! {
     SYSTEMS = "SELECT system_id, title, payment_type, currency, minimum_units, fields \
         FROM payment_systems WHERE network_id = $1 ORDER BY system_id";
     CURRENCIES = "SELECT currency, minimum_units FROM currencies WHERE network_id = $1 ORDER BY currency";
+    LAST_ACTIVATION = "SELECT COALESCE(MAX(activation), 0) FROM currencies WHERE network_id = $1";
+    BY_ACTIVATION = "SELECT currency FROM currencies WHERE network_id = $1 ORDER BY COALESCE(activation, 0), currency";
     MANAGERS = "SELECT manager_id, name, email FROM managers WHERE network_id = $1 ORDER BY manager_id";
 }
 
@@ -22,7 +24,7 @@ bulks! {
     ] "ON CONFLICT (network_id, system_id) DO UPDATE SET title = excluded.title, \
        payment_type = excluded.payment_type, currency = excluded.currency, \
        minimum_units = excluded.minimum_units, fields = excluded.fields";
-    UPSERT_CURRENCIES = "currencies" ["network_id" Int, "currency" Text, "minimum_units" Int]
+    UPSERT_CURRENCIES = "currencies" ["network_id" Int, "currency" Text, "minimum_units" Int, "activation" Int]
         "ON CONFLICT (network_id, currency) DO UPDATE SET minimum_units = excluded.minimum_units";
     UPSERT_MANAGERS = "managers" ["network_id" Int, "manager_id" Int, "name" Text, "email" Text]
         "ON CONFLICT (network_id, manager_id) DO UPDATE SET name = excluded.name, email = excluded.email";
@@ -106,14 +108,24 @@ pub fn currencies(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<(Currency, 
     rows.iter().map(|row| Ok((currency(row.text(0)?)?, row.opt_int(1)?))).collect()
 }
 
+/// The currencies that are switched on, in the order in which they were.
+///
+/// # Errors
+/// What the database says.
+pub fn currencies_by_activation(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<Currency>> {
+    tx.query(BY_ACTIVATION, &[network.get().into()])?.iter().map(|row| currency(row.text(0)?)).collect()
+}
+
 /// Switches currencies on, or changes their minima. No currency comes twice.
 ///
 /// # Errors
 /// What the database says.
 pub fn upsert_currencies(tx: &mut dyn Tx, network: NetworkId, currencies: &[(Currency, Option<i64>)]) -> Result<()> {
-    let mut values = Vec::with_capacity(currencies.len() * 3);
-    for (currency, minimum) in currencies {
-        values.extend([network.get().into(), Param::from(currency.code()), (*minimum).into()]);
+    let last = tx.query_one(LAST_ACTIVATION, &[network.get().into()])?.map_or(Ok(0), |row| row.int(0))?;
+    let mut values = Vec::with_capacity(currencies.len() * 4);
+    // Those that are on already keep their places.
+    for ((currency, minimum), activation) in currencies.iter().zip(last + 1..) {
+        values.extend([Param::Int(network.get()), currency.code().into(), (*minimum).into(), activation.into()]);
     }
     tx.bulk(&UPSERT_CURRENCIES, &values)?;
     Ok(())

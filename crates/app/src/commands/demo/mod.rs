@@ -81,6 +81,8 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
             told.invoice
         );
         println!("              curl -s {url}/billing/v1/invoices -H 'Authorization: Bearer {affiliate}'");
+        println!("              curl -s '{url}/api/2/invoices.json?api_key={admin}&row_limit=3'");
+        println!("              curl -s '{url}/api/2/invoices.json?api_key={affiliate}&invoice_status=Approved'");
     }
     super::serve::serve(engine, &args.listen)
 }
