@@ -11,6 +11,7 @@ mod reference;
 mod report;
 mod sent;
 mod to_wire;
+mod v1;
 mod wire;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -29,6 +30,8 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 const ACT: &[Role] = &[Admin, Finance];
 const LOOK: &[Role] = &[Admin, Finance, Viewer];
+/// An affiliate's own bills, for it and whoever looks at its side.
+const BILLS: &[Role] = &[Admin, Finance, Viewer, Affiliate];
 const INSIDE: &[Role] = &[Admin, Finance, Viewer, Manager];
 /// Documents that a party sees of its own, and a manager of the parties it manages.
 const OWN: &[Role] = &[Admin, Finance, Viewer, Manager, Affiliate, Advertiser];
@@ -50,6 +53,30 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/api/2/advertiser.json", roles: ACT },
     Rule { method: "GET", route: "/api/2/report/conversion.json", roles: LOOK },
     Rule { method: "GET", route: "/api/2/offers.json", roles: LOOK },
+    Rule { method: "GET", route: "/api/1/accounting.asmx/ExportAffiliateBills", roles: LOOK },
+    Rule { method: "POST", route: "/api/1/accounting.asmx/ExportAffiliateBills", roles: LOOK },
+    Rule { method: "GET", route: "/api/1/accounting.asmx/ExportAdvertiserBills", roles: LOOK },
+    Rule { method: "POST", route: "/api/1/accounting.asmx/ExportAdvertiserBills", roles: LOOK },
+    Rule { method: "GET", route: "/api/1/accounting.asmx/MarkAffiliateBillAsReceived", roles: ACT },
+    Rule { method: "POST", route: "/api/1/accounting.asmx/MarkAffiliateBillAsReceived", roles: ACT },
+    Rule { method: "GET", route: "/api/1/accounting.asmx/MarkAffiliateBillAsPaid", roles: ACT },
+    Rule { method: "POST", route: "/api/1/accounting.asmx/MarkAffiliateBillAsPaid", roles: ACT },
+    Rule { method: "GET", route: "/api/1/accounting.asmx/MarkAdvertiserBillAsSent", roles: ACT },
+    Rule { method: "POST", route: "/api/1/accounting.asmx/MarkAdvertiserBillAsSent", roles: ACT },
+    Rule { method: "GET", route: "/api/1/accounting.asmx/MarkAdvertiserBillAsReceived", roles: ACT },
+    Rule { method: "POST", route: "/api/1/accounting.asmx/MarkAdvertiserBillAsReceived", roles: ACT },
+    Rule { method: "GET", route: "/api/1/get.asmx/BillingCycles", roles: INSIDE },
+    Rule { method: "POST", route: "/api/1/get.asmx/BillingCycles", roles: INSIDE },
+    Rule { method: "GET", route: "/api/1/get.asmx/PaymentTypes", roles: INSIDE },
+    Rule { method: "POST", route: "/api/1/get.asmx/PaymentTypes", roles: INSIDE },
+    Rule { method: "GET", route: "/api/1/get.asmx/PaymentSettings", roles: INSIDE },
+    Rule { method: "POST", route: "/api/1/get.asmx/PaymentSettings", roles: INSIDE },
+    Rule { method: "GET", route: "/api/1/get.asmx/Currencies", roles: INSIDE },
+    Rule { method: "POST", route: "/api/1/get.asmx/Currencies", roles: INSIDE },
+    Rule { method: "GET", route: "/api/1/get.asmx/ExchangeRates", roles: INSIDE },
+    Rule { method: "POST", route: "/api/1/get.asmx/ExchangeRates", roles: INSIDE },
+    Rule { method: "GET", route: "/affiliates/api/3/reports.asmx/Bills", roles: BILLS },
+    Rule { method: "POST", route: "/affiliates/api/3/reports.asmx/Bills", roles: BILLS },
 ];
 
 /// The key of a request: of its body or its query.
@@ -86,5 +113,5 @@ pub fn routes(state: &AppState) -> Router {
         .layer(middleware::map_response(|response| in_envelope(response, error::envelope)))
         .layer(DefaultBodyLimit::disable())
         .with_state(state.clone());
-    Router::new().nest("/api/2", version_2)
+    Router::new().nest("/api/2", version_2).merge(v1::routes(state))
 }

@@ -36,6 +36,11 @@ impl Params {
         self.0.remove(name)
     }
 
+    /// The names, by name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim())
     }

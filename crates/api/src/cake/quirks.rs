@@ -68,7 +68,6 @@ pub(super) const SEED_TYPES: i64 = 5;
 pub(super) const CURRENCIES: [(&str, &str); 3] = [("USD", "US Dollar"), ("EUR", "Euro"), ("GBP", "British Pound")];
 
 /// The payment settings of version 1 (v1: the ids and the third name; the other names follow it).
-#[allow(dead_code, reason = "version 1 lists them")]
 pub(super) const PAYMENT_SETTINGS: [(i64, &str); 3] = [
     (1, "Pay affiliate in system default currency"),
     (2, "Pay affiliate in offer's currency"),

@@ -15,15 +15,22 @@ pub(super) async fn billing_cycles(
     Extension(sent): Extension<Sent>,
 ) -> Result<Answer, Problem> {
     let id = sent.params.int("billing_cycle_id")?;
+    let rows: Vec<wire::Cycle> = shown_cycles(&state, &actor)
+        .await?
+        .into_iter()
+        .filter(|(known, _)| id.is_none_or(|id| id == *known))
+        .map(|(known, name)| wire::Cycle { billing_cycle_id: known, billing_cycle_name: name })
+        .collect();
+    to_wire::answer("billing_cycles", rows, None)
+}
+
+/// The billing cycles that a network shows: the seed's, and those that parties have.
+pub(super) async fn shown_cycles(state: &AppState, actor: &Actor) -> Result<Vec<(i64, &'static str)>, Problem> {
     let call = actor.call((state.clock)());
     let used = state.run(move |engine| engine.cycles_in_use(&call)).await?;
     let used: Vec<i64> = used.iter().map(|title| quirks::cycle(Some(title)).0).collect();
-    let shown = quirks::CYCLES.iter().filter(|(known, _, _)| *known <= quirks::SEED_CYCLES || used.contains(known));
-    let rows: Vec<wire::Cycle> = shown
-        .filter(|(known, _, _)| id.is_none_or(|id| id == *known))
-        .map(|(known, _, name)| wire::Cycle { billing_cycle_id: *known, billing_cycle_name: name })
-        .collect();
-    to_wire::answer("billing_cycles", rows, None)
+    let shown = quirks::CYCLES.iter().filter(|(id, _, _)| *id <= quirks::SEED_CYCLES || used.contains(id));
+    Ok(shown.map(|(id, _, name)| (*id, *name)).collect())
 }
 
 pub(super) async fn payment_methods(

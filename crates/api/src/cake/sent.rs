@@ -26,7 +26,6 @@ pub(super) enum Transport {
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub(super) params: Params,
-    #[allow(dead_code, reason = "version 1 answers in the form in which it was asked")]
     pub(super) transport: Transport,
 }
 

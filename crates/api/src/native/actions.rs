@@ -182,7 +182,8 @@ pub(super) async fn credit_note(change: Change) -> Result<Response, Problem> {
 }
 
 pub(super) async fn edit(change: Change) -> Result<Response, Problem> {
-    let known = ["public_notes", "internal_notes", "hidden", "due_date", "payment_terms"];
+    let known =
+        ["public_notes", "internal_notes", "hidden", "due_date", "payment_terms", "document_number", "document_date"];
     let members = Body::read(&change.body, &known)?;
     let edit = InvoiceEdit {
         public_notes: members.text("public_notes")?,
@@ -190,6 +191,8 @@ pub(super) async fn edit(change: Change) -> Result<Response, Problem> {
         hidden: members.flag("hidden")?,
         due_day: members.day("due_date")?,
         payment_terms_days: members.int("payment_terms")?,
+        document_number: members.text("document_number")?,
+        document_day: members.day("document_date")?.map(Some),
     };
     let act = move |engine: &Engine, call: &Call, id, version| engine.edit(call, id, version, &edit);
     change.make("PATCH invoices", StatusCode::OK, act).await

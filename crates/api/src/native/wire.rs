@@ -95,6 +95,8 @@ pub fn invoice(invoice: &Invoice) -> Value {
         "balance": amount(balance, currency),
         "period": { "start": invoice.period.start.to_string(), "end": invoice.period.end.to_string() },
         "due_date": invoice.due_day.to_string(),
+        "document_number": invoice.document_number,
+        "document_date": invoice.document_day.map(|day| day.to_string()),
         "payment_terms": invoice.payment_terms_days,
         "hidden": invoice.hidden,
         "public_notes": invoice.public_notes,

@@ -296,6 +296,7 @@ impl Acting<'_> {
             hidden: args.hidden,
             due_day: args.due_date.as_deref().map(|date| day("due-date", date)).transpose()?,
             payment_terms_days: args.payment_terms,
+            ..InvoiceEdit::default()
         };
         self.each(&[args.id], |id| self.engine.edit(self.call, id, None, &edit))
     }

@@ -177,6 +177,8 @@ fn build(
         public_notes: String::new(),
         internal_notes: String::new(),
         party_name: party.map(|party| party.name.clone()).unwrap_or_default(),
+        document_number: None,
+        document_day: None,
         party_email: party.and_then(|party| party.email.clone()),
         run_id: header.run_id,
         voided: None,

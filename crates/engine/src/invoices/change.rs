@@ -76,14 +76,25 @@ pub(crate) fn issue_details(invoice: &Invoice) -> String {
 
 /// The facts that can be edited.
 pub(crate) fn facts(invoice: &Invoice) -> Value {
-    json!({
+    let mut facts = json!({
         "hidden": invoice.hidden,
         "due_date": invoice.due_day.to_string(),
         "payment_terms": invoice.payment_terms_days,
         "public_notes": invoice.public_notes,
         "internal_notes": invoice.internal_notes,
-    })
+    });
+    // Of most invoices there is no such paper.
+    if let Some(number) = &invoice.document_number {
+        facts[DOCUMENT[0]] = number.as_str().into();
+    }
+    if let Some(day) = invoice.document_day {
+        facts[DOCUMENT[1]] = day.to_string().into();
+    }
+    facts
 }
+
+/// The facts that are there only while there is such a paper.
+pub(crate) const DOCUMENT: [&str; 2] = ["document_number", "document_date"];
 
 impl<'t> Change<'t> {
     /// Locks an invoice and its book. Whoever changes invoices takes these locks in this order.

@@ -13,6 +13,8 @@ use crate::{Call, Engine};
 
 /// The longest note, in characters.
 const NOTE_CHARS_MAX: usize = 10_000;
+/// The longest number of the other side's paper, in characters.
+const DOCUMENT_NUMBER_CHARS_MAX: usize = 100;
 /// The longest payment terms.
 const PAYMENT_TERMS_DAYS_MAX: i64 = 3650;
 
@@ -25,6 +27,10 @@ pub struct InvoiceEdit {
     pub internal_notes: Option<String>,
     /// Whether the party sees the invoice.
     pub hidden: Option<bool>,
+    /// The number of the other side's paper; an empty one takes it away.
+    pub document_number: Option<String>,
+    /// The day of that paper; the inner `None` takes it away.
+    pub document_day: Option<Option<Day>>,
     /// When payment is due.
     pub due_day: Option<Day>,
     /// Days from the end of the period to the due date, which moves with it unless it is given too.
@@ -40,6 +46,7 @@ impl Engine {
     pub fn edit(&self, call: &Call, id: InvoiceId, expected: Option<i64>, edit: &InvoiceEdit) -> Result<Invoice> {
         bounded("/public_notes", edit.public_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
         bounded("/internal_notes", edit.internal_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
+        bounded("/document_number", edit.document_number.as_deref().unwrap_or(""), DOCUMENT_NUMBER_CHARS_MAX)?;
         if let Some(days) = edit.payment_terms_days.filter(|days| !(0..=PAYMENT_TERMS_DAYS_MAX).contains(days)) {
             let detail = format!("payment_terms: {days} is not between 0 and {PAYMENT_TERMS_DAYS_MAX} days");
             return Err(Error::invalid("/payment_terms", detail));
@@ -63,6 +70,10 @@ impl Change<'_> {
         if let Some(notes) = &edit.internal_notes {
             invoice.internal_notes.clone_from(notes);
         }
+        if let Some(number) = &edit.document_number {
+            invoice.document_number = Some(number.clone()).filter(|number| !number.is_empty());
+        }
+        invoice.document_day = edit.document_day.unwrap_or(invoice.document_day);
         invoice.hidden = edit.hidden.unwrap_or(invoice.hidden);
         if let Some(days) = edit.payment_terms_days {
             invoice.payment_terms_days = Some(days);
@@ -73,9 +84,9 @@ impl Change<'_> {
         let after = facts(&self.invoice);
         let mut changed = Map::new();
         if let (Some(before), Some(after)) = (before.as_object(), after.as_object()) {
-            for (name, new) in after {
-                let old = before.get(name);
-                if old != Some(new) {
+            for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
+                let (old, new) = (before.get(name), after.get(name));
+                if old != new {
                     changed.insert(name.clone(), json!({ "from": old, "to": new }));
                 }
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_domain::time::Timestamp;
-pub use quittance_store::invoices::InvoiceQuery;
+pub use quittance_store::invoices::{InvoiceQuery, LastPayment};
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
 use quittance_store::{Tx, invoices};
 
@@ -34,6 +34,8 @@ pub struct ListedInvoice {
     pub billing_cycle: Option<String>,
     /// The payment system of the party's method for the currency.
     pub system: Option<PaymentSystem>,
+    /// Its last payment in money.
+    pub last_payment: Option<LastPayment>,
     /// The payment type: of the last payment in money, else of that system.
     pub payment_type: Option<String>,
 }
@@ -107,7 +109,8 @@ fn with_settings(tx: &mut dyn Tx, call: &Call, rows: Vec<invoices::InvoiceRow>) 
         by_kind.insert(kind, settings(tx, call, kind, &ids)?);
     }
     let shown = |row: invoices::InvoiceRow| {
-        let invoices::InvoiceRow { invoice, approved_at, paid_by } = row;
+        let invoices::InvoiceRow { invoice, approved_at, last_payment } = row;
+        let paid_by = last_payment.as_ref().map(|payment| payment.rail.clone());
         let book = invoice.book;
         let settings = by_kind.get(&book.kind);
         let methods = settings.and_then(|settings| settings.methods.get(&book.party_id));
@@ -119,6 +122,7 @@ fn with_settings(tx: &mut dyn Tx, call: &Call, rows: Vec<invoices::InvoiceRow>) 
             billing_cycle: party.and_then(|party| party.billing_cycle.clone()),
             payment_type: paid_by.or_else(|| system.as_ref().map(|system| system.payment_type.clone())),
             system,
+            last_payment,
             invoice,
         }
     };

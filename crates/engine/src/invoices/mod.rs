@@ -14,7 +14,7 @@ mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
 pub use edit::InvoiceEdit;
-pub use list::{InvoiceList, InvoiceQuery, ListedInvoice};
+pub use list::{InvoiceList, InvoiceQuery, LastPayment, ListedInvoice};
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
 pub use quittance_store::invoices::{Foreign, HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};
@@ -23,5 +23,5 @@ pub use returns::ReturnRequest;
 
 pub use crate::give_back::TakeOffRequest;
 pub(crate) use actions::line_of;
-pub(crate) use change::{booking, facts, issue_details};
+pub(crate) use change::{DOCUMENT, booking, facts, issue_details};
 pub(crate) use pay::{PAYMENT_IDS, use_credit};

@@ -4,7 +4,7 @@ use quittance_store::invoices::{HistoryRow, Invoice};
 use serde_json::Value;
 
 use super::Findings;
-use crate::invoices::facts;
+use crate::invoices::{DOCUMENT, facts};
 
 /// Replays the rows from the first to the last and compares.
 pub(super) fn check(invoice: &Invoice, rows: &[HistoryRow], findings: &mut Findings) {
@@ -46,10 +46,14 @@ fn replay(rows: &[HistoryRow]) -> Result<Value, String> {
             "issued" => facts = details,
             "edited" => {
                 for (name, change) in details.as_object().into_iter().flatten() {
-                    if facts.get(name) != change.get("from") {
+                    let none = Value::Null;
+                    if facts.get(name).unwrap_or(&none) != change.get("from").unwrap_or(&none) {
                         return Err(format!("version {} edits {name} from another value than it had", row.version));
                     }
                     facts[name.as_str()] = change.get("to").cloned().unwrap_or_default();
+                    if let Some(facts) = facts.as_object_mut() {
+                        facts.retain(|name, value| !(value.is_null() && DOCUMENT.contains(&name.as_str())));
+                    }
                 }
             }
             _ => {}

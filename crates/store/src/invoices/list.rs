@@ -7,7 +7,7 @@ use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::time::{Day, Timestamp};
 
 use super::{Invoice, invoice};
-use crate::conversions::day_number;
+use crate::conversions::{day, day_number};
 use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Param, Row, Tx};
@@ -45,6 +45,17 @@ macro_rules! by_end {
         concat!("FROM invoices i {by:invoices_by_end} WHERE i.network_id = $1 ", asked!())
     };
 }
+/// A column of the last payment in money.
+macro_rules! last_payment {
+    ($column:literal) => {
+        concat!(
+            "(SELECT p.",
+            $column,
+            " FROM payments p WHERE p.network_id = i.network_id AND p.kind = i.kind AND p.party_id = i.party_id \
+             AND p.invoice_id = i.invoice_id AND p.source = 'money' ORDER BY p.payment_id DESC LIMIT 1)"
+        )
+    };
+}
 macro_rules! row {
     () => {
         concat!(
@@ -52,9 +63,13 @@ macro_rules! row {
             ", (SELECT CASE WHEN h.action = 'approved' THEN h.happened_at END FROM invoice_history h \
                WHERE h.network_id = i.network_id AND h.kind = i.kind AND h.party_id = i.party_id \
                AND h.invoice_id = i.invoice_id AND h.action IN ('approved', 'unapproved') ORDER BY h.version DESC LIMIT 1), \
-             (SELECT p.rail FROM payments p WHERE p.network_id = i.network_id AND p.kind = i.kind \
-               AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id AND p.source = 'money' \
-               ORDER BY p.payment_id DESC LIMIT 1) "
+             ",
+            last_payment!("rail"),
+            ", ",
+            last_payment!("paid_day"),
+            ", ",
+            last_payment!("reference"),
+            " "
         )
     };
 }
@@ -161,6 +176,17 @@ impl InvoiceQuery {
     }
 }
 
+/// The last payment in money of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastPayment {
+    /// The rail.
+    pub rail: String,
+    /// The day.
+    pub day: Day,
+    /// The payer's reference.
+    pub reference: String,
+}
+
 /// An invoice as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvoiceRow {
@@ -168,8 +194,8 @@ pub struct InvoiceRow {
     pub invoice: Invoice,
     /// When it was approved, unless that was taken back.
     pub approved_at: Option<Timestamp>,
-    /// The rail of its last payment in money.
-    pub paid_by: Option<String>,
+    /// Its last payment in money.
+    pub last_payment: Option<LastPayment>,
 }
 
 /// Invoices by id, in a range of ids (both inclusive): at most `limit`.
@@ -188,8 +214,12 @@ pub fn rows(
     let sql = query.choose(ROWS, ROWS_OF_PARTY, ROWS_BY_IDS);
     let mut rows = Vec::new();
     tx.query_each(sql, &params, &mut |row| {
-        let approved_at = row.opt_int(26)?.map(Timestamp::from_micros);
-        rows.push(InvoiceRow { invoice: invoice(&row)?, approved_at, paid_by: row.opt_string(27)? });
+        let approved_at = row.opt_int(28)?.map(Timestamp::from_micros);
+        let last_payment = match row.opt_string(29)? {
+            Some(rail) => Some(LastPayment { rail, day: day(row.int(30)?)?, reference: row.string(31)? }),
+            None => None,
+        };
+        rows.push(InvoiceRow { invoice: invoice(&row)?, approved_at, last_payment });
         Ok(())
     })?;
     Ok(rows)

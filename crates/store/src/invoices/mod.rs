@@ -16,7 +16,7 @@ use quittance_domain::time::{Day, Timestamp};
 pub use self::history::{HistoryRow, history, history_of_parties};
 use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
-pub use self::list::{Extent, InvoiceQuery, InvoiceRow, count_found, extent, id_at, nth_found, rows};
+pub use self::list::{Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, nth_found, rows};
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };
@@ -35,7 +35,8 @@ macro_rules! invoice_fields {
          COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l WHERE l.network_id = i.network_id \
            AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id), 0), \
          COALESCE((SELECT CAST(SUM(p.units) AS BIGINT) FROM payments p WHERE p.network_id = i.network_id \
-           AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id), 0)"
+           AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id), 0), \
+         i.document_number, i.document_day"
     };
 }
 use invoice_fields;
@@ -67,7 +68,7 @@ statements! {
         AND {within:t.party_id|3} AND {within:i.party_id|3} AND i.status <> 'void' ORDER BY 1, 2, 3, 5";
     UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
         internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
-        updated_at = $16 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
+        updated_at = $16, document_number = $17, document_day = $18 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
 }
 
 bulks! {
@@ -118,6 +119,10 @@ pub struct Invoice {
     pub party_name: String,
     /// The party's address at issue.
     pub party_email: Option<String>,
+    /// The number of the other side's paper: of the invoice that an affiliate sent, or an advertiser was sent.
+    pub document_number: Option<String>,
+    /// The day of that paper.
+    pub document_day: Option<Day>,
     /// The run that issued it.
     pub run_id: RunId,
     /// Where it is void: since when and why.
@@ -208,6 +213,8 @@ fn invoice(row: &Row) -> Result<Invoice> {
         updated_at: Timestamp::from_micros(row.int(23)?),
         billed_units: row.int(24)?,
         paid_units: row.int(25)?,
+        document_number: row.opt_string(26)?,
+        document_day: row.opt_int(27)?.map(day).transpose()?,
     })
 }
 
@@ -391,6 +398,8 @@ pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &Hist
         invoice.next_line.into(),
         invoice.version.into(),
         invoice.updated_at.micros().into(),
+        invoice.document_number.as_ref().into(),
+        invoice.document_day.map(day_number).into(),
     ];
     if tx.execute(UPDATE, &params)? != 1 {
         return Err(tx.conflict());
