@@ -13,7 +13,7 @@ pub fn routes(state: AppState) -> Router {
     Router::new()
         .merge(native::routes(&state))
         .merge(cake::routes(&state))
-        .merge(postback::routes(state.clone()))
+        .merge(postback::routes(&state))
         .merge(health::routes(state))
         .layer(middleware::from_fn(watch))
 }

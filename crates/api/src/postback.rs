@@ -65,14 +65,14 @@ const ALIASES: [(&str, &str); 26] = [
 const MACROS: [(&str, &str); 5] = [("{{", "}}"), ("{", "}"), ("[", "]"), ("%", "%"), ("#", "#")];
 
 /// The route.
-pub fn routes(state: AppState) -> Router {
+pub fn routes(state: &AppState) -> Router {
     let access = Access::new(state.clone(), RULES, key_of);
     Router::new()
         .route("/postback", get(receive).post(receive))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(plain))
-        .with_state(state)
+        .with_state(state.clone())
 }
 
 /// The key of the query, else of the header that the native interface has.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use quittance_api::postback::routes;
+use quittance_api::routes;
 use quittance_engine::keys::{NewKey, Role};
 use quittance_http::{AppState, Limits};
 use quittance_testkit::{Network, TestDatabase, both_databases};

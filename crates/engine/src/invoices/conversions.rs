@@ -138,10 +138,10 @@ impl Engine {
             let mut rows = taken_rows(tx, call.network, &invoice)?;
             rows.sort_unstable_by_key(|row| by_day(&row.key));
             let (mut page, mut total) = (Vec::new(), 0);
-            for AccrualRow { key, .. } in &rows {
-                each_on_invoice(tx, call.network, &take_offs, key, 0, &mut |_, entry| {
+            for row in &rows {
+                each_on_invoice(tx, call.network, &take_offs, row, 0, &mut |_, entry| {
                     if total >= offset && page.len() < limit {
-                        page.push(listed(entry, &key.bucket, None));
+                        page.push(listed(entry, &row.key.bucket, None));
                     }
                     total += 1;
                     true

@@ -459,5 +459,6 @@ fn real_request(plain: &Request) -> RunRequest {
         sum: plain.sum.map(|units| Money::new(units, currency(&plain.currencies.as_ref().unwrap()[0]))),
         unbound: plain.is_final,
         scheduled: false,
+        positive: false,
     }
 }
