@@ -150,4 +150,18 @@ both_databases! {
         bill(&network, "2026-01-31");
         assert_eq!(balances(&network), after);
     }
+
+    /// Affiliate 1 has invoices in dollars and in euros; the fee of 2.50 is paid once, in the first currency.
+    fn a_fee_is_paid_once_whatever_the_currencies(database) {
+        let network = network(database, r#"{"affiliate":5,"basis":"flat","fee":"2.50"}"#);
+        earn(&network, "a", "2026-01-05", "10.00", ("0", "USD"));
+        let mut record = network.record("b", 1, 1, "approved", "2026-01-06", "20.00");
+        record.payout_currency = Currency::parse("EUR").ok();
+        network.ingest(vec![record]);
+        bill(&network, "2026-01-31");
+        let fees = bill(&network, "2026-01-31").totals;
+        let shown: Vec<_> = fees.iter().map(|total| format!("{} {}", total.currency, total.units / 10_000)).collect();
+        assert_eq!(shown, ["EUR 250"]);
+        assert_eq!(bill(&network, "2026-01-31").invoices(), 0);
+    }
 }

@@ -29,6 +29,8 @@ pub(super) struct PendingReferrals {
     names: HashMap<i64, String>,
     /// Fees that are on an invoice already: for whom, and for which referred affiliate.
     paid_fees: HashSet<(i64, i64, String)>,
+    /// The currency in which a fee is paid where several bring it: the first by its code that has something to be paid for.
+    fee_currencies: HashMap<(i64, i64, String), Currency>,
 }
 
 /// The shares that an invoice takes.
@@ -59,7 +61,25 @@ impl PendingReferrals {
             }
             pending.of_book.entry((referral.affiliate_id, referral.currency)).or_default().push(referral);
         }
+        pending.choose_fee_currencies()?;
         Ok(pending)
+    }
+
+    /// A fee is paid once, also where a run comes to the referrer's books in several currencies.
+    fn choose_fee_currencies(&mut self) -> Result<()> {
+        let mut bases: BTreeMap<(i64, i64, &str, &str), (Currency, i64)> = BTreeMap::new();
+        let flat = self.of_book.values().flatten().filter(|referral| referral.basis == Basis::Flat.as_str());
+        for r in flat {
+            let key = (r.affiliate_id, r.referred_id, r.share.as_str(), r.currency.code());
+            let base = bases.entry(key).or_insert((r.currency, 0));
+            base.1 = sum_units([base.1, r.base.units()])?;
+        }
+        for ((affiliate, referred, share, _), (currency, units)) in bases {
+            if units > 0 {
+                self.fee_currencies.entry((affiliate, referred, share.to_owned())).or_insert(currency);
+            }
+        }
+        Ok(())
     }
 
     /// Whether anything is pending in a book.
@@ -134,8 +154,9 @@ impl PendingReferrals {
 
     /// A fee, once, when something was billed to the referred affiliate.
     fn fee(&self, first: &Referral, total: i64, into: Currency, rates: Rates<'_>) -> Result<Option<Vec<ExtraLine>>> {
-        let paid = self.paid_fees.contains(&(first.affiliate_id, first.referred_id, first.share.clone()));
-        if paid || total <= 0 {
+        let key = (first.affiliate_id, first.referred_id, first.share.clone());
+        let here = self.fee_currencies.get(&key) == Some(&first.currency);
+        if !here || self.paid_fees.contains(&key) || total <= 0 {
             return Ok(Some(Vec::new()));
         }
         let fee = Money::parse(&first.share, first.currency).map_err(|e| corrupt(e.to_string()))?;

@@ -118,7 +118,7 @@ impl Model {
             let base: i64 = pending.iter().map(|n| self.referrals[*n].units).sum();
             let share = match referred {
                 4 if base >= 2_000 * CENT => cents(base * 5, 100),
-                1 if base > 0 && !self.fee_is_paid() => 250 * CENT,
+                1 if base > 0 && !self.fee_is_paid() && !self.fee_elsewhere(book, known) => 250 * CENT,
                 _ => 0,
             };
             if share != 0 {
@@ -127,6 +127,14 @@ impl Model {
                 extras.referrals.extend(pending);
             }
         }
+    }
+
+    /// Of several currencies the first pays the fee that has something to pay it for.
+    fn fee_elsewhere(&self, book: Book, known: usize) -> bool {
+        let euros = Book { currency: "EUR", ..book };
+        let pending =
+            self.referrals.iter().take(known).filter(|r| r.taken.is_none() && r.book == euros && r.referred == 1);
+        book.currency != "EUR" && pending.map(|r| r.units).sum::<i64>() > 0
     }
 
     /// The fee is paid once.
