@@ -9,8 +9,3 @@ ALTER TABLE conversion_revisions RENAME COLUMN received_status TO received;
 CREATE INDEX invoices_by_end ON invoices (network_id, period_end, status, kind, invoice_id);
 -- Documents that give up have ids among those of invoices.
 CREATE INDEX write_offs_by_document ON write_offs (network_id, document_id);
-
--- The number and the day that the other side's paper has: of an affiliate the invoice that it sent, of an advertiser the
--- one that it was sent.
-ALTER TABLE invoices ADD COLUMN document_number {text};
-ALTER TABLE invoices ADD COLUMN document_day {int};

@@ -10,6 +10,7 @@
 //! ```
 
 mod dice;
+pub mod judges;
 mod network;
 
 use std::sync::atomic::{AtomicU32, Ordering};
