@@ -2,6 +2,7 @@
 //! for information.
 
 mod data;
+mod lists;
 mod program;
 mod reading;
 mod report;
@@ -50,6 +51,9 @@ pub(crate) struct Bench {
     /// Measure only what each billing rule costs a run
     #[arg(long, conflicts_with = "growth")]
     rules: bool,
+    /// Measure only long lists of a million invoices
+    #[arg(long, conflicts_with_all = ["growth", "rules"])]
+    lists: bool,
     /// Of --rules only those whose name holds this
     #[arg(long, requires = "rules")]
     rule: Option<String>,
@@ -95,6 +99,12 @@ impl Bench {
             return Ok(());
         }
         let mut report = Report::default();
+        if self.lists {
+            for bed in &beds {
+                lists::measure(bed, self.rounds, &mut report)?;
+            }
+            return self.print(&report, cluster.as_ref());
+        }
         self.measure(WARM_UP, 1, &beds, &mut Report::default())?;
         let conversions = if self.conversions.is_empty() { &CONVERSIONS[..] } else { &self.conversions };
         for &conversions in conversions {
@@ -141,8 +151,8 @@ impl Bench {
     fn print(&self, report: &Report, cluster: Option<&Cluster>) -> anyhow::Result<()> {
         self.print_conditions(cluster)?;
         report.print();
-        if !self.growth {
-            println!("\nB3 and B6 are measured with --growth");
+        if !self.growth && !self.lists {
+            println!("\nB3 and B6 are measured with --growth, L1 and L2 with --lists");
         }
         if self.json {
             println!("{:#}", report.json());

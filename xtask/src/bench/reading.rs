@@ -12,12 +12,30 @@ use super::program::Program;
 const REQUESTS: u64 = 900;
 
 /// A server of ours, stopped when dropped.
-struct Server(std::process::Child);
+pub(super) struct Server {
+    /// Where it listens.
+    pub(super) address: String,
+    child: std::process::Child,
+}
+
+impl Server {
+    /// Starts one on a free port.
+    pub(super) fn start(program: &Program) -> anyhow::Result<Server> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let child = program.start(&["serve", "--listen", &address])?;
+        Ok(Server { address, child })
+    }
+
+    /// Its process.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -26,9 +44,8 @@ pub(crate) fn conversions_p99_ms(program: &Program, invoices: u64) -> anyhow::Re
     let made = program.run(&["keys", "create", "--role", "viewer", "--json"])?.output;
     let made: serde_json::Value = serde_json::from_str(&made)?;
     let key = made["key"].as_str().context("no key")?.to_owned();
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let _server = Server(program.start(&["serve", "--listen", &address])?);
-    let mut stream = BufReader::new(connect(&address)?);
+    let server = Server::start(program)?;
+    let mut stream = BufReader::new(connect(&server.address)?);
     let mut times = Vec::new();
     for i in 0..REQUESTS {
         let invoice = i * invoices.max(1) / REQUESTS + 1;
@@ -40,7 +57,8 @@ pub(crate) fn conversions_p99_ms(program: &Program, invoices: u64) -> anyhow::Re
     Ok(times[times.len() * 99 / 100])
 }
 
-fn connect(address: &str) -> anyhow::Result<TcpStream> {
+/// A connection, as soon as the server listens.
+pub(super) fn connect(address: &str) -> anyhow::Result<TcpStream> {
     for _ in 0..100 {
         if let Ok(stream) = TcpStream::connect(address) {
             stream.set_nodelay(true)?;

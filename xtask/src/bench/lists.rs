@@ -1,0 +1,128 @@
+//! Long lists over HTTP: what sixteen of them at the same time add to the server's memory, and what a page deep in a list
+//! costs beside the first one.
+
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+
+use super::program::Program;
+use super::reading::{Server, connect};
+use super::report::{Goal, Place, Report, median};
+use super::{Bed, THROUGH, set_up};
+
+/// How many invoices the network has: one of each affiliate.
+const INVOICES: u64 = 1_000_000;
+/// How many long lists are read at the same time.
+const READERS: usize = 16;
+/// The longest list there is.
+const LONG: &str = "row_limit=10000";
+/// The pages that are compared.
+const FIRST: &str = "start_at_row=1";
+const DEEP: &str = "start_at_row=900001";
+/// How often each page is read.
+const PAGES: usize = 200;
+
+/// Measures the lists of one database.
+pub(crate) fn measure(bed: &Bed<'_>, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
+    let place = Place { database: bed.name, conversions: INVOICES };
+    let csv = tempfile::NamedTempFile::new()?;
+    write(csv.path())?;
+    bed.round(|round| {
+        let ours = &round.ours;
+        set_up(ours)?;
+        eprintln!("{INVOICES} invoices on {}", bed.name);
+        ours.run(&["import", "conversions", &csv.path().display().to_string()])?;
+        ours.run(&["bill", "--through", THROUGH, "--json"])?;
+        let made = ours.run(&["keys", "create", "--role", "viewer", "--json"])?.output;
+        let made: serde_json::Value = serde_json::from_str(&made)?;
+        let key = made["key"].as_str().context("no key")?;
+        for round in 1..=rounds {
+            eprintln!("lists on {}, round {round} of {rounds}", bed.name);
+            let bytes = memory(ours, key)?;
+            let what = "16 lists of 10,000 invoices: memory above idle";
+            report.add(place, "L1", what, (bytes / 1e6, "MB"), Goal::AtMost(100.0));
+            let (first, deep) = pages(ours, key)?;
+            report.add(place, "", "first page of 100 invoices", (first, "ms"), Goal::None);
+            report.add(place, "", "page at row 900,001", (deep, "ms"), Goal::None);
+            report.add(place, "L2", "page at row 900,001 ÷ first page", (deep / first, "×"), Goal::AtMost(3.0));
+        }
+        Ok(())
+    })
+}
+
+/// One conversion of each affiliate.
+fn write(path: &Path) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(std::fs::File::create(path)?);
+    writeln!(out, "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,payout_currency")?;
+    for affiliate in 1..=INVOICES {
+        let (day, cents) = (affiliate % 31 + 1, affiliate % 9_000 + 100);
+        let (whole, part) = (cents / 100, cents % 100);
+        writeln!(out, "c{affiliate},{affiliate},1,approved,2026-01-{day:02} 12:00:00,{whole}.{part:02},USD")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// A figure of a process in bytes: `VmRSS` is what it holds now, `VmHWM` the most it held.
+fn figure(process: u32, name: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kilobytes.with_context(|| format!("no {name}"))? * 1024.0)
+}
+
+/// What long lists at the same time add to the memory of a server that has answered once.
+fn memory(ours: &Program, key: &str) -> anyhow::Result<f64> {
+    let server = Server::start(ours)?;
+    get(&server.address, FIRST, key)?;
+    let idle = figure(server.process(), "VmRSS")?;
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| get(&server.address, LONG, key))).collect();
+        readers.into_iter().try_for_each(|reader| match reader.join() {
+            Ok(read) => read,
+            Err(_) => anyhow::bail!("a reader ended"),
+        })
+    })?;
+    Ok(figure(server.process(), "VmHWM")? - idle)
+}
+
+/// What the first page and a deep one take, in milliseconds: medians of both in turn.
+fn pages(ours: &Program, key: &str) -> anyhow::Result<(f64, f64)> {
+    let server = Server::start(ours)?;
+    let (mut first, mut deep) = (Vec::new(), Vec::new());
+    for _ in 0..PAGES {
+        for (query, times) in [(FIRST, &mut first), (DEEP, &mut deep)] {
+            let start = Instant::now();
+            get(&server.address, query, key)?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok((median(&first), median(&deep)))
+}
+
+/// Reads a list to its end, and holds none of it.
+fn get(address: &str, query: &str, key: &str) -> anyhow::Result<()> {
+    let mut stream = connect(address)?;
+    let path = format!("/api/2/invoices.json?api_key={key}&{query}");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+    let (mut buffer, mut tail) = (vec![0; 64 * 1024], Vec::new());
+    let mut status = None;
+    loop {
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        let bytes = &buffer[..read];
+        status.get_or_insert_with(|| String::from_utf8_lossy(&bytes[..read.min(16)]).into_owned());
+        tail.extend_from_slice(bytes);
+        let excess = tail.len().saturating_sub(64);
+        tail.drain(..excess);
+    }
+    let status = status.unwrap_or_default();
+    ensure!(status.contains(" 200"), "{query}: {status}");
+    let total = format!("\"total_rows\":{INVOICES}}}}}");
+    ensure!(String::from_utf8_lossy(&tail).contains(&total), "{query}: the list does not end with its count");
+    Ok(())
+}
