@@ -94,6 +94,12 @@ impl std::fmt::Display for Table {
     }
 }
 
+/// How many of a thing: `1 invoice`, `1,200 invoices`.
+pub(crate) fn counted(number: impl std::fmt::Display, thing: &str) -> String {
+    let number = grouped(number);
+    if number == "1" { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// A number with groups of three digits: `50,000`.
 pub(crate) fn grouped(number: impl std::fmt::Display) -> String {
     let text = number.to_string();

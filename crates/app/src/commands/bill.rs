@@ -11,7 +11,7 @@ use quittance_engine::schedule::ScheduleReport;
 use super::day;
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
-use crate::output::{Side, Table, grouped, spinner};
+use crate::output::{Side, Table, counted, grouped, spinner};
 use clap::Args;
 
 /// A billing run.
@@ -100,7 +100,7 @@ fn due(context: &Context, dry_run: bool) -> anyhow::Result<Exit> {
     context.answer(&wire::schedule(&report), || {
         let mut out = match report.released {
             0 => String::new(),
-            count => format!("{} conversions on hold are approved: their hold days are over\n\n", grouped(count)),
+            count => format!("approved, since their hold days are over: {}\n\n", counted(count, "conversion")),
         };
         match report.runs.as_slice() {
             [] => out += "Nothing is due by schedule\n",
@@ -190,8 +190,8 @@ const SKIPPED_SHOWN: usize = 20;
 
 pub(crate) fn text(report: &RunReport) -> String {
     let mut out = match report.run_id {
-        Some(run_id) => format!("Run {run_id}: {} invoices\n", grouped(report.invoices())),
-        None => format!("Dry run: {} invoices would be issued, nothing was written\n", grouped(report.invoices())),
+        Some(run_id) => format!("Run {run_id}: {}\n", counted(report.invoices(), "invoice")),
+        None => format!("Dry run: {} would be issued, nothing was written\n", counted(report.invoices(), "invoice")),
     };
     let mut totals = Table::new(&[("currency", Side::Left), ("invoices", Side::Right), ("total", Side::Right)]);
     for total in &report.totals {
