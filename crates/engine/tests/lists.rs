@@ -170,6 +170,10 @@ both_databases! {
         assert_eq!(said[0].0, "created");
         assert_eq!(said[1], ("updated".to_owned(), json!({ "status": { "from": "pending", "to": "active" }, "phone": "changed" })));
         assert!(history.iter().all(|row| !row.details.contains("a.example")), "what is personal is not in the history");
+        engine.erase_party(call, kind, 6).unwrap();
+        let erased = engine.party(call, kind, 6).unwrap();
+        assert_eq!(erased.row.profile, quittance_engine::parties::Profile::default());
+        assert_eq!((erased.row.party.email, erased.methods[0].details.len()), (None, 0));
     }
 
     fn parties_are_found_by_what_is_known_of_them(database) {
@@ -256,7 +260,7 @@ both_databases! {
         assert_eq!(list(ConversionFilter { offer_id: Some(2), ..filter.clone() }, (0, 9)), ("d".into(), 1));
         assert_eq!(list(ConversionFilter { advertiser_id: Some(2), ..filter.clone() }, (0, 9)), (String::new(), 0));
         assert_eq!(list(ConversionFilter { statuses: vec![ConversionStatus::Pending], ..filter.clone() }, (0, 9)), ("p".into(), 1));
-        let year = ConversionFilter { from: day("2025-01-01"), through: day("2026-01-02"), ..filter.clone() };
+        let year = ConversionFilter { from: day("2025-01-01"), through: day("2026-01-03"), ..filter.clone() };
         assert!(network.engine.conversions(&network.call, &year, (0, 1)).is_err());
     }
 }

@@ -76,6 +76,17 @@ pub(super) fn parties(actor: &Actor, params: &Params, kind: &str) -> Result<Part
     Ok(filter)
 }
 
+/// `start_date` and `end_date`, both given, and no more than a year apart.
+pub(super) fn within_a_year(from: Option<Day>, through: Option<Day>) -> Result<(Day, Day), Problem> {
+    let from = Params::required("start_date", from)?;
+    let through = Params::required("end_date", through)?;
+    if from < through.plus_months(-12) {
+        let detail = format!("start_date: {from} is more than a year before {through}; ask for less at a time");
+        return Err(Problem::bad_request("start_date", detail));
+    }
+    Ok((from, through))
+}
+
 /// Which conversions are asked for.
 pub(super) fn conversions(params: &Params) -> Result<ConversionFilter, Problem> {
     let (from, through): (Option<Day>, Option<Day>) = params.days("start_date", "end_date")?;
@@ -93,9 +104,10 @@ pub(super) fn conversions(params: &Params) -> Result<ConversionFilter, Problem> 
     params.parsed("sort_descending", "false: rows come by day, the first one first", |text| {
         matches!(text.to_ascii_lowercase().as_str(), "false" | "0").then_some(())
     })?;
+    let (from, through) = within_a_year(from, through)?;
     Ok(ConversionFilter {
-        from: Params::required("start_date", from)?,
-        through: Params::required("end_date", through)?,
+        from,
+        through,
         affiliate_id,
         offer_id: params.int("offer_id")?,
         advertiser_id,

@@ -121,16 +121,25 @@ pub(super) async fn create(
     let call = actor.call((state.clock)());
     once(&state, &actor, "POST /api/2/invoice.json", &headers, &params.compared(), |_| async {
         let made = state.run(move |engine| {
-            let made = engine.bill_one(&call, &one).map_err(|error| match error.kind() {
-                // What is to be made is not there yet: an unknown affiliate is a bad parameter.
-                ErrorKind::NotFound => Error::invalid("affiliate_id", format!("affiliate_id: {error}")),
-                _ => error,
-            })?;
+            let made = engine.bill_one(&call, &one).map_err(in_own_names)?;
             shown(engine, &call, made.invoice_id)
         });
         made.await?
     })
     .await
+}
+
+/// What the engine says of a new invoice, in the names of this interface.
+fn in_own_names(error: Error) -> Error {
+    match &error {
+        // What is to be made is not there yet: an unknown affiliate is a bad parameter.
+        Error::NotFound(detail) => Error::invalid("affiliate_id", format!("affiliate_id: {detail}")),
+        Error::Invalid { field, detail } if field == "/through" => {
+            let why = detail.strip_prefix("through: ").unwrap_or(detail);
+            Error::invalid("end_date", format!("end_date: {why}"))
+        }
+        _ => error,
+    }
 }
 
 pub(super) async fn update(

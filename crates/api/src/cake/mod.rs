@@ -15,6 +15,7 @@ mod v1;
 mod wire;
 
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
@@ -109,6 +110,8 @@ pub fn routes(state: &AppState) -> Router {
         .route("/offers.json", get(report::offers))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(middleware::from_fn_with_state(state.clone(), sent::read))
+        // What is not served needs no key to be told so.
+        .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(limits(state), whole_body))
         .layer(middleware::map_response(|response| in_envelope(response, error::envelope)))
         .layer(DefaultBodyLimit::disable())

@@ -17,7 +17,7 @@ use crate::{Call, Engine};
 /// The most conversions of one page.
 const PAGE_MAX: i64 = 10_000;
 /// The longest range of days of a list of conversions: a leap year.
-const DAYS_MAX: i32 = 366;
+const DAYS_MAX: i32 = 367;
 /// The place of the comment among the texts.
 const COMMENT: usize = quittance_domain::conversion::COMMENT;
 

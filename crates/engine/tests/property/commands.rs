@@ -458,7 +458,6 @@ fn real_request(plain: &Request) -> RunRequest {
         countries: plain.countries.as_ref().map(|c| c.iter().map(|c| (*c).to_owned()).collect()),
         sum: plain.sum.map(|units| Money::new(units, currency(&plain.currencies.as_ref().unwrap()[0]))),
         unbound: plain.is_final,
-        positive: false,
         scheduled: false,
         positive: false,
     }

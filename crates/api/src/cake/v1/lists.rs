@@ -10,7 +10,7 @@ use quittance_http::{AppState, Problem};
 use super::bills::{list, respond};
 use super::named;
 use super::tree::Value;
-use crate::cake::params::Params;
+use crate::cake::from_wire::within_a_year;
 use crate::cake::quirks;
 use crate::cake::reference::{shown_cycles, shown_types};
 use crate::cake::sent::Sent;
@@ -83,8 +83,7 @@ pub(super) async fn exchange_rates(
 ) -> Result<Response, Problem> {
     let service = named("ExchangeRates");
     let (from, through) = sent.params.days("start_date", "end_date")?;
-    let from = Params::required("start_date", from)?;
-    let through = Params::required("end_date", through)?;
+    let (from, through) = within_a_year(from, through)?;
     let call = actor.call((state.clock)());
     let (on, rates) =
         state.run(move |engine| Ok((engine.currencies_in_order(&call)?, engine.rates(&call, from, through)?))).await?;
