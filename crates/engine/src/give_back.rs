@@ -1,7 +1,7 @@
 //! Giving back: what a void invoice or a take-off leaves goes to rows of the present epoch, unbilled, that name the
 //! invoice they came from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use quittance_domain::accrual::{Book, Bucket, Tally};
 use quittance_domain::conversion::EntryPlace;
@@ -115,6 +115,93 @@ pub(crate) fn on_invoice(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice)
         slots.entry((currency, day, offer)).or_default().add(tally)?;
     }
     Ok(slots)
+}
+
+/// The conversions of which anything is behind some rows of an invoice, less what was taken off it.
+fn ids_behind(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    take_offs: &[TakeOff],
+    rows: impl Iterator<Item = TakenRow>,
+) -> Result<HashSet<String>> {
+    let mut ids = HashSet::new();
+    for row in rows {
+        each_on_invoice(tx, network, take_offs, &row, 0, &mut |_, entry| {
+            ids.insert(entry.conversion_id);
+            true
+        })?;
+    }
+    Ok(ids)
+}
+
+/// Which conversions synchronizing may take onto an invoice.
+pub(crate) enum Welcome {
+    /// Those that are on it: it was made of chosen ones.
+    Only(HashSet<String>),
+    /// All but those that were taken off it.
+    AllBut(HashSet<String>),
+}
+
+impl Welcome {
+    /// What an invoice takes, by what is on it and what has left it.
+    pub(crate) fn of(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, chosen: bool) -> Result<Welcome> {
+        let take_offs = invoices::take_offs(tx, network, invoice.place())?;
+        if chosen {
+            let rows = taken_rows(tx, network, invoice)?;
+            return Ok(Welcome::Only(ids_behind(tx, network, &take_offs, rows.into_iter())?));
+        }
+        let (whole, single): (Vec<_>, Vec<_>) = take_offs.iter().partition(|t| t.conversion_id.is_empty());
+        let mut left: HashSet<String> = single.into_iter().map(|t| t.conversion_id.clone()).collect();
+        if !whole.is_empty() {
+            let of_offer = |row: &TakenRow| {
+                let bucket = row.key.bucket;
+                whole.iter().any(|t| {
+                    (t.currency, t.offer_id) == (bucket.book.currency, bucket.offer_id) && t.given_epoch > row.epoch
+                })
+            };
+            let rows = taken_rows(tx, network, invoice)?;
+            left.extend(ids_behind(tx, network, &[], rows.into_iter().filter(of_offer))?);
+        }
+        Ok(Welcome::AllBut(left))
+    }
+
+    /// Whether every conversion is.
+    fn is_open(&self) -> bool {
+        matches!(self, Welcome::AllBut(left) if left.is_empty())
+    }
+
+    fn takes(&self, id: &str) -> bool {
+        match self {
+            Welcome::Only(on) => on.contains(id),
+            Welcome::AllBut(left) => !left.contains(id),
+        }
+    }
+
+    /// The entries behind rows that an invoice would take and may not, to be given back in an epoch, and whether it takes
+    /// any other.
+    pub(crate) fn refused(
+        &self,
+        tx: &mut dyn Tx,
+        network: NetworkId,
+        rows: &[TakenRow],
+        epoch: i64,
+    ) -> Result<(Vec<TakeOff>, bool)> {
+        if self.is_open() {
+            return Ok((Vec::new(), !rows.is_empty()));
+        }
+        let (mut refused, mut any) = (Vec::new(), false);
+        for row in rows {
+            each_on_invoice(tx, network, &[], row, 0, &mut |_, entry| {
+                if self.takes(&entry.conversion_id) {
+                    any = true;
+                } else {
+                    refused.push(taken_off(slot(row), entry, epoch));
+                }
+                true
+            })?;
+        }
+        Ok((refused, any))
+    }
 }
 
 /// Takes conversions or offers off an invoice.

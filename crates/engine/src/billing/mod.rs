@@ -10,6 +10,8 @@ pub(crate) mod referrals;
 mod run;
 mod sums;
 
+pub(crate) use run::chose;
+
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::money::Money;

@@ -273,6 +273,12 @@ fn canonical(request: &RunRequest) -> String {
     parameters.to_string()
 }
 
+/// Whether the run of these parameters chose conversions: by offer, advertiser or country, or up to a sum.
+pub(crate) fn chose(parameters: &str) -> bool {
+    let parameters: serde_json::Value = serde_json::from_str(parameters).unwrap_or_default();
+    ["offers", "conversion_advertisers", "countries", "sum"].iter().any(|name| parameters.get(name).is_some())
+}
+
 impl Work<'_> {
     fn cut(&self, epoch: i64) -> Cut {
         // What is asked for by name does not wait for hold days.

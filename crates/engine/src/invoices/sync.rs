@@ -10,17 +10,19 @@ use quittance_domain::period::Period;
 use quittance_domain::planner::Converted;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, BookState};
-use quittance_store::invoices::{self, Invoice, Line};
+use quittance_store::invoices::{self, Invoice, Line, TakeOff};
 use quittance_store::networks;
+use quittance_store::runs;
 use quittance_store::takes::{self, Take};
 use serde_json::json;
 
 use super::actions::{line_of, round};
 use super::change::Change;
+use crate::billing::chose;
 use crate::billing::extras::count_again;
 use crate::error::Result;
-use crate::give_back::{self, LineSlot, TakenOff};
-use crate::places::owner;
+use crate::give_back::{self, LineSlot, TakenOff, Welcome};
+use crate::places::{TakenRow, owner};
 use crate::{Call, Engine};
 
 /// What no line bills: of a currency and offer, by day.
@@ -28,7 +30,8 @@ type Unlined = (Currency, OfferId, Vec<(Day, Tally)>);
 
 impl Engine {
     /// Takes what has changed since an invoice was issued on the days that its lines bill: revisions and late
-    /// conversions that no other invoice has taken. Its period stays.
+    /// conversions that no other invoice has taken. Its period stays. What was taken off it stays off; one whose conversions
+    /// were chosen takes the revisions of these alone.
     ///
     /// # Errors
     /// There is no such invoice, something is paid, it is void, or its version is not `expected`.
@@ -47,30 +50,48 @@ impl Change<'_> {
         let mut books: Vec<Book> = own.into_iter().map(|take| take.book).collect();
         books.dedup();
         let before = self.lines()?;
-        let mut taken = Vec::new();
+        let chosen = runs::one(self.tx, network, self.invoice.run_id)?.is_some_and(|run| chose(&run.parameters));
+        let welcome = Welcome::of(self.tx, network, &self.invoice, chosen)?;
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
         for book in books {
-            taken.extend(self.take_changes(book, epoch, &before)?);
+            let Some((rows, left)) = self.take_changes(book, epoch, &before, &welcome)? else { continue };
+            taken.extend(rows);
+            refused.extend(left);
         }
         if taken.is_empty() {
             return Ok(());
         }
-        let more = taken.iter().map(|row| {
+        give_back::leave(self.tx, network, &self.invoice, self.present.epoch, &refused)?;
+        let slot = |row: &TakenRow| {
             let bucket = row.key.bucket;
-            ((bucket.book.currency, bucket.place.posting_day, bucket.offer_id), row.tally)
-        });
-        count_again(self.tx, network, &self.invoice, more)?;
+            (bucket.book.currency, bucket.place.posting_day, bucket.offer_id)
+        };
+        let mut more: BTreeMap<LineSlot, Tally> = BTreeMap::new();
+        for row in &taken {
+            more.entry(slot(row)).or_default().add(row.tally)?;
+        }
+        for left in &refused {
+            let minus = Tally { units: -left.tally.units, conversions: -left.tally.conversions };
+            more.entry((left.currency, left.posting_day, left.offer_id)).or_default().add(minus)?;
+        }
+        let conversions: i64 = more.values().map(|tally| tally.conversions).sum();
+        count_again(self.tx, network, &self.invoice, more.into_iter())?;
         self.bill_again(&before)?;
         self.rebill(&before)?;
-        self.record(
-            "synchronized",
-            &json!({ "conversions": taken.iter().map(|row| row.tally.conversions).sum::<i64>() }),
-        )
+        self.record("synchronized", &json!({ "conversions": conversions }))
     }
 
-    /// Takes what nobody has taken yet of a book on the days that the invoice bills.
-    fn take_changes(&mut self, book: Book, epoch: i64, lines: &[Line]) -> Result<Vec<AccrualRow>> {
+    /// Takes what nobody has taken yet of a book on the days that the invoice bills; answers the rows, and what of them it
+    /// gives back at once. `None`: there is nothing for it.
+    fn take_changes(
+        &mut self,
+        book: Book,
+        epoch: i64,
+        lines: &[Line],
+        welcome: &Welcome,
+    ) -> Result<Option<(Vec<TakenRow>, Vec<TakeOff>)>> {
         let network = self.call.network;
-        let Some(state) = accruals::lock_book(self.tx, network, book)? else { return Ok(Vec::new()) };
+        let Some(state) = accruals::lock_book(self.tx, network, book)? else { return Ok(None) };
         let mut days = vec![self.invoice.period];
         let of_book = |line: &&Line| {
             line.line_type == LineType::Conversions && line.source_currency(self.invoice.book.currency) == book.currency
@@ -86,14 +107,17 @@ impl Change<'_> {
         rows.retain(|row| {
             reach.holds(row.key.bucket.place, row.key.bucket.offer_id) && owner(&before, &row.key).is_none()
         });
-        if rows.is_empty() {
-            return Ok(rows);
+        let taken = |AccrualRow { key, tally }: AccrualRow| TakenRow { key, tally, epoch: cut.epoch };
+        let rows: Vec<TakenRow> = rows.into_iter().map(taken).collect();
+        let (refused, any) = welcome.refused(self.tx, network, &rows, self.present.epoch)?;
+        if !any {
+            return Ok(None);
         }
         let document = self.invoice.invoice_id;
         let take = Take { book, take_no: state.next_take, document, reach, low_epoch: state.low_epoch };
         takes::add(self.tx, network, &[take])?;
         accruals::set_books(self.tx, network, &[BookState { next_take: state.next_take + 1, ..state }])?;
-        Ok(rows)
+        Ok(Some((rows, refused)))
     }
 
     /// Makes the lines bill what is on the invoice by now. Where everything of a line cancels out there is none, so one may

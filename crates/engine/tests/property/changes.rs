@@ -1,5 +1,7 @@
 //! The plain model: what happens to invoices after they are issued.
 
+use std::collections::BTreeSet;
+
 use crate::model::{Book, Model, Payment, Place, Source, Status};
 
 /// A payment to be recorded.
@@ -237,12 +239,16 @@ impl Model {
         }
         let before = self.conversions_of(index);
         self.count_again(index, &off, -1);
-        off.iter().for_each(|n| self.log[*n].place = Place::Unbilled);
+        for n in off {
+            self.log[n].place = Place::Unbilled;
+            self.invoices[index].off.insert(self.log[n].conversion.clone());
+        }
         self.refer(index, self.conversions_of(index) - before, false);
         true
     }
 
-    /// Takes what is unbilled on the days that the lines of an invoice bill, by currency.
+    /// Takes what is unbilled on the days that the lines of an invoice bill, by currency: of conversions that were chosen
+    /// what belongs to them, else all but what was taken off.
     pub(crate) fn sync(&mut self, index: usize, lines: &[(&'static str, i32, i32)]) -> bool {
         if !self.is_unpaid(index) {
             return false;
@@ -254,6 +260,8 @@ impl Model {
                 .iter()
                 .any(|(currency, start, end)| *currency == e.book.currency && (*start..=*end).contains(&e.day))
         };
+        let on: BTreeSet<String> = self.on(index).into_iter().map(|n| self.log[n].conversion.clone()).collect();
+        let welcome = |id: &String| if invoice.chosen { on.contains(id) } else { !invoice.off.contains(id) };
         let more: Vec<usize> = (0..self.log.len())
             .filter(|n| {
                 let e = &self.log[*n];
@@ -261,6 +269,7 @@ impl Model {
                     && (e.book.kind, e.book.party) == (invoice.book.kind, invoice.book.party)
                     && invoice.sources.contains(e.book.currency)
                     && e.billable <= self.today
+                    && welcome(&e.conversion)
                     && days(e)
             })
             .collect();

@@ -118,6 +118,10 @@ pub(crate) struct Invoice {
     pub(crate) rounding: i64,
     /// What it billed when it was voided: it says so for ever.
     pub(crate) frozen: Option<i64>,
+    /// It was made of conversions that a run chose.
+    pub(crate) chosen: bool,
+    /// The conversions that were taken off it.
+    pub(crate) off: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

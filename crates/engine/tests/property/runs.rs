@@ -246,6 +246,8 @@ impl Model {
             counted: extras.counted.clone(),
             rounding: 0,
             frozen: None,
+            chosen: request.chooses(),
+            off: BTreeSet::new(),
         };
         let base: i64 = taken
             .iter()
