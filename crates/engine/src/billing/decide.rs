@@ -73,6 +73,8 @@ struct Group {
     book: Book,
     converts: bool,
     states: Vec<BookState>,
+    /// Where the next invoice of each of them alone would start.
+    own_next_starts: Vec<Option<Day>>,
 }
 
 /// Decides for some books of one kind, all of each party's that converts. They are locked where the decision is to be
@@ -113,8 +115,14 @@ fn groups(facts: &Facts, books: &[BookState]) -> Vec<Group> {
         let book = Book { currency: into.unwrap_or(state.book.currency), ..state.book };
         match groups.last_mut().filter(|group| group.converts && into.is_some() && group.book == book) {
             Some(group) => group.states.push(*state),
-            None => groups.push(Group { book, converts: into.is_some(), states: vec![*state] }),
+            None => {
+                let (converts, states) = (into.is_some(), vec![*state]);
+                groups.push(Group { book, converts, states, own_next_starts: Vec::new() });
+            }
         }
+    }
+    for group in &mut groups {
+        group.own_next_starts = group.states.iter().map(|state| state.next_start).collect();
     }
     // One invoice has one period: the books that it bills go on from the last of them.
     for group in groups.iter_mut().filter(|group| group.converts) {
@@ -156,8 +164,10 @@ impl Deciding<'_> {
             return Ok(());
         }
         let mut takings = Vec::new();
-        for state in &group.states {
-            takings.push(self.take(state)?);
+        for (state, own_next_start) in group.states.iter().zip(&group.own_next_starts) {
+            let mut taking = self.take(state)?;
+            taking.take.after.next_start = *own_next_start;
+            takings.push(taking);
         }
         let rates: Vec<Option<Rate>> = group.states.iter().map(|state| self.rate(state.book.currency)).collect();
         let lacks_rate = |(taking, rate): (&Taking, &Option<Rate>)| {
@@ -368,7 +378,7 @@ struct Taking {
 fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>, extras: Taken) -> Decided {
     let next_start = Some(invoice.period.end.plus_days(1));
     let takes = takings.into_iter().map(|taking| {
-        let after = BookState { next_start: taking.take.before.next_start.max(next_start), ..taking.take.after };
+        let after = BookState { next_start: taking.take.after.next_start.max(next_start), ..taking.take.after };
         BookTake { after, ..taking.take }
     });
     Decided { book, takes: takes.collect(), invoice, extras }
