@@ -84,6 +84,20 @@ statements! {
     /// Entries of the ledger that do not balance.
     UNBALANCED = "SELECT entry_id, currency, CAST(SUM(units) AS BIGINT) FROM postings WHERE network_id = $1 \
         GROUP BY entry_id, currency HAVING SUM(units) <> 0 ORDER BY entry_id, currency LIMIT $2";
+    OFF_TOTALS = "SELECT invoice_id, stored, found FROM (SELECT i.invoice_id, \
+        i.billed_units || ' ' || i.balance_units || ' ' || i.standing AS stored, t.billed || ' ' || (t.billed - t.paid) \
+        || ' ' || (CASE WHEN i.status = 'void' THEN 2 WHEN t.billed = t.paid THEN 1 ELSE 0 END) AS found \
+        FROM invoices i JOIN (SELECT j.invoice_id, COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l \
+        WHERE l.network_id = j.network_id AND l.kind = j.kind AND l.party_id = j.party_id \
+        AND l.invoice_id = j.invoice_id), 0) AS billed, COALESCE((SELECT CAST(SUM(p.units) AS BIGINT) FROM payments p \
+        WHERE p.network_id = j.network_id AND p.kind = j.kind AND p.party_id = j.party_id \
+        AND p.invoice_id = j.invoice_id), 0) AS paid FROM invoices j WHERE j.network_id = $1) t \
+        ON t.invoice_id = i.invoice_id WHERE i.network_id = $1) x WHERE stored <> found ORDER BY invoice_id LIMIT $2";
+    OFF_SUMS = "SELECT kind, currency, period_end, standing FROM (SELECT kind, currency, period_end, standing, invoices, \
+        billed_units, balance_units FROM invoice_sums WHERE network_id = $1 UNION ALL SELECT kind, currency, period_end, \
+        standing, -COUNT(*), -CAST(SUM(billed_units) AS BIGINT), -CAST(SUM(balance_units) AS BIGINT) FROM invoices \
+        WHERE network_id = $1 GROUP BY kind, currency, period_end, standing) s GROUP BY kind, currency, period_end, standing \
+        HAVING SUM(invoices) <> 0 OR SUM(billed_units) <> 0 OR SUM(balance_units) <> 0 ORDER BY 1, 2, 3, 4 LIMIT $2";
     /// What each event of each invoice moved in the party's own account, and with how many entries.
     PARTY_POSTINGS = "SELECT party_id, currency, invoice_id, event, CAST(SUM(units) AS BIGINT), \
         COUNT(DISTINCT entry_id) FROM postings WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
@@ -228,6 +242,26 @@ pub fn unbalanced(tx: &mut dyn Tx, network: NetworkId, limit: i64) -> Result<Vec
         Ok(format!("entry {} {}: debits less credits are {} units", row.int(0)?, row.text(1)?, row.int(2)?))
     };
     rows.iter().map(text).collect()
+}
+
+/// Invoices whose totals beside them, and the sums over many, are not those of their lines and payments: one text each.
+///
+/// # Errors
+/// What the database says.
+pub fn off_totals(tx: &mut dyn Tx, network: NetworkId, limit: i64) -> Result<Vec<String>> {
+    let params = [network.get().into(), Param::Int(limit)];
+    let off = |row: &Row| {
+        let (id, stored, found) = (row.int(0)?, row.text(1)?, row.text(2)?);
+        Ok(format!("invoice {id}: it is found by billed, balance and standing {stored}, its rows say {found}"))
+    };
+    let mut texts = tx.query(OFF_TOTALS, &params)?.iter().map(off).collect::<Result<Vec<String>>>()?;
+    for row in tx.query(OFF_SUMS, &params)? {
+        let (kind, currency, end, standing) = (row.text(0)?, row.text(1)?, row.int(2)?, row.int(3)?);
+        texts.push(format!(
+            "the sums of {kind} {currency} ending on day {end}, standing {standing}, are not its invoices'"
+        ));
+    }
+    Ok(texts)
 }
 
 /// What each event of each invoice of a range of parties moved in the party's own account.

@@ -11,7 +11,7 @@ use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::balances::{Standing, standings};
-pub use self::list::{PartyFilter, count_listed, cycles, last_id, listed};
+pub use self::list::{PartyFilter, count_listed, cycles, last_id, listed, matching};
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
 pub use self::offers::{
     Offer, OfferAdvertiser, OfferFilter, add_offer_advertisers, advertisers_of_offers, count_offers, ensure_offers,

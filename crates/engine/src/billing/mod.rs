@@ -1,5 +1,6 @@
 //! Billing runs: what is asked, and what came of it.
 
+mod asked;
 mod decide;
 mod entries;
 pub(crate) mod extras;
@@ -19,6 +20,7 @@ use quittance_domain::time::Day;
 use quittance_store::runs::{RunSkip, RunTotal};
 pub use quittance_store::write_offs::WriteOff;
 
+pub use self::asked::AskedInvoice;
 pub use self::one::OneInvoice;
 
 /// How many books are dealt with in one transaction, and so how many invoices are issued in it at the most.

@@ -7,13 +7,16 @@ use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, RunId};
 use quittance_domain::money::sum_units;
+use quittance_domain::period::Period;
+use quittance_domain::planner::PlannedInvoice;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::runs::{self, Run, RunTotal};
 use quittance_store::{Tx, networks, parties, write_offs};
 
-use super::decide::{Decisions, decide};
-use super::facts::Setup;
+use super::decide::{Decided, Decisions, decide};
+use super::extras::Taken;
+use super::facts::{Facts, Setup};
 use super::issue::{Header, issue, write_offs_of};
 use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
@@ -26,11 +29,11 @@ const RUN_IDS: &str = "run_id";
 const BEFORE_ALL: (i64, &str) = (i64::MIN, "");
 
 /// What a run of a network works with.
-struct Work<'a> {
+pub(super) struct Work<'a> {
     call: &'a Call,
     request: &'a RunRequest,
     setup: Setup,
-    today: Day,
+    pub(super) today: Day,
     /// The parties that the request names, in order.
     named: Vec<i64>,
 }
@@ -50,10 +53,30 @@ impl Engine {
     }
 
     fn drive(&self, work: &Work<'_>, run_id: RunId, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
-        while !self.store.write(|tx| work.batch(tx, run_id))? {
+        while !self.store.write(|tx| work.batch(tx, run_id))?.is_some() {
             progress(&self.progress(work.call, run_id)?);
         }
         self.run_report(work.call, run_id)
+    }
+
+    /// A run of few books: all of it after its start, and what is done with the invoices that it issues, in one
+    /// transaction.
+    pub(super) fn bill_at_once<T>(
+        &self,
+        call: &Call,
+        request: &RunRequest,
+        after: &mut dyn FnMut(&mut dyn Tx, &Work<'_>, RunId, &[InvoiceId]) -> Result<T>,
+    ) -> Result<T> {
+        let work = self.work(call, request)?;
+        let nothing = || Error::Conflict("the run was made meanwhile".to_owned());
+        let run_id = self.store.write(|tx| work.start(tx))?.ok_or_else(nothing)?;
+        self.store.write(|tx| {
+            let mut issued = Vec::new();
+            while let Some(more) = work.batch(tx, run_id)? {
+                issued.extend(more);
+            }
+            after(tx, &work, run_id, &issued)
+        })
     }
 
     /// Continues a run that was started, to its end.
@@ -344,14 +367,40 @@ impl Work<'_> {
         }
     }
 
-    /// Deals with the next books of the run; answers whether it has come to its end.
-    fn batch(&self, tx: &mut dyn Tx, run_id: RunId) -> Result<bool> {
+    /// Issues an invoice of a party that bills nothing.
+    pub(super) fn issue_empty(
+        &self,
+        tx: &mut dyn Tx,
+        run_id: RunId,
+        party_id: i64,
+        currency: Currency,
+        period: Period,
+    ) -> Result<InvoiceId> {
+        let (network, kind) = (self.call.network, self.request.kind);
+        let present = networks::present(tx, network)?;
+        let facts = Facts::load(tx, &self.setup, kind, &[party_id])?;
+        let empty = Decided {
+            book: Book { kind, party_id, currency },
+            invoice: PlannedInvoice { period, lines: Vec::new(), total_units: 0 },
+            takes: Vec::new(),
+            extras: Taken::default(),
+        };
+        let decisions =
+            Decisions { issue: vec![empty], parties: facts.parties, rules: facts.rules, ..Decisions::default() };
+        let header = Header { epoch: present.epoch, ..self.header(run_id, present.posting_day(self.today)) };
+        let (totals, issued) = issue(tx, &header, &decisions)?;
+        runs::add_totals(tx, network, run_id, &totals)?;
+        issued.first().copied().ok_or_else(|| Error::Conflict("the invoice was not issued".to_owned()))
+    }
+
+    /// Deals with the next books of the run; answers what it has issued, or `None` at its end.
+    fn batch(&self, tx: &mut dyn Tx, run_id: RunId) -> Result<Option<Vec<InvoiceId>>> {
         let network = self.call.network;
         // What is left of the days that are taken goes back in the present epoch. Whoever needs it locks it first.
         let present = networks::present(tx, network)?;
         let run = runs::lock(tx, network, run_id)?.ok_or_else(|| unknown(run_id))?;
         if run.done {
-            return Ok(true);
+            return Ok(None);
         }
         let only = match &self.request.parties {
             Parties::Only(_) => Some(self.named.as_slice()),
@@ -365,7 +414,7 @@ impl Work<'_> {
             if let (true, Some(ids)) = (self.request.scheduled, only) {
                 schedule::dealt_with(tx, self.call, run.kind, ids, run.cut.through)?;
             }
-            return Ok(true);
+            return Ok(None);
         };
         let books = self.asked_for(books);
         let decisions = decide(tx, &self.setup, self.request, run.cut, &books)?;
@@ -373,13 +422,13 @@ impl Work<'_> {
         let header = Header { epoch: present.epoch, ..self.header(run_id, posting_day) };
         let (totals, issued) = issue(tx, &header, &decisions)?;
         if self.setup.settings.auto_approve {
-            for invoice_id in issued {
-                crate::invoices::use_credit(tx, self.call, invoice_id, self.today)?;
+            for invoice_id in &issued {
+                crate::invoices::use_credit(tx, self.call, *invoice_id, self.today)?;
             }
         }
         runs::add_totals(tx, network, run_id, &totals)?;
         runs::add_skips(tx, network, run_id, &decisions.skips)?;
         runs::advance(tx, network, run_id, (last.party_id, last.currency.code()))?;
-        Ok(false)
+        Ok(Some(issued))
     }
 }

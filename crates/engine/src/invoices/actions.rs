@@ -87,10 +87,7 @@ impl Engine {
         comment: &str,
     ) -> Result<Invoice> {
         bounded("/comment", comment, COMMENT_CHARS_MAX)?;
-        self.change(call, id, expected, |change| {
-            let money = whole_amount("/amount", amount, change.invoice.book.currency)?;
-            change.add_correction(money, comment)
-        })
+        self.change(call, id, expected, |change| change.correct(amount, comment))
     }
 
     /// Removes a correction.
@@ -122,6 +119,22 @@ impl Engine {
     }
 }
 
+/// The most corrections that an invoice is issued with.
+const CORRECTIONS_MAX: usize = 1_000;
+
+/// What can be said of corrections without their invoice.
+pub(crate) fn check_corrections(corrections: &[(String, String)], currency: Currency) -> Result<()> {
+    if corrections.len() > CORRECTIONS_MAX {
+        let detail = format!("corrections: {} are given, at most {CORRECTIONS_MAX} are taken", corrections.len());
+        return Err(Error::invalid("/corrections", detail));
+    }
+    for (amount, comment) in corrections {
+        bounded("/comment", comment, COMMENT_CHARS_MAX)?;
+        whole_amount("/amount", amount, currency)?;
+    }
+    Ok(())
+}
+
 /// An amount that can be paid: a whole number of minor units, not zero.
 pub(super) fn whole_amount(field: &str, text: &str, currency: quittance_domain::currency::Currency) -> Result<Money> {
     let name = field.trim_start_matches('/');
@@ -145,7 +158,7 @@ impl Change<'_> {
         self.use_credit()
     }
 
-    fn void(&mut self, reason: VoidReason, text: &str) -> Result<()> {
+    pub(super) fn void(&mut self, reason: VoidReason, text: &str) -> Result<()> {
         let (at, by) = (self.at(), self.by());
         self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
         self.refuse_noted()?;
@@ -173,6 +186,12 @@ impl Change<'_> {
             accruals::set_books(self.tx, network, &[BookState { next_start, ..state }])?;
         }
         Ok(())
+    }
+
+    /// Adds a correction of an amount as it was written.
+    pub(super) fn correct(&mut self, amount: &str, comment: &str) -> Result<()> {
+        let money = whole_amount("/amount", amount, self.invoice.book.currency)?;
+        self.add_correction(money, comment)
     }
 
     fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {

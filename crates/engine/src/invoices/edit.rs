@@ -44,19 +44,25 @@ impl Engine {
     /// There is no such invoice, a value is not valid, the invoice's status does not allow it, or its version is not
     /// `expected`.
     pub fn edit(&self, call: &Call, id: InvoiceId, expected: Option<i64>, edit: &InvoiceEdit) -> Result<Invoice> {
-        bounded("/public_notes", edit.public_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
-        bounded("/internal_notes", edit.internal_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
-        bounded("/document_number", edit.document_number.as_deref().unwrap_or(""), DOCUMENT_NUMBER_CHARS_MAX)?;
-        if let Some(days) = edit.payment_terms_days.filter(|days| !(0..=PAYMENT_TERMS_DAYS_MAX).contains(days)) {
-            let detail = format!("payment_terms: {days} is not between 0 and {PAYMENT_TERMS_DAYS_MAX} days");
-            return Err(Error::invalid("/payment_terms", detail));
-        }
+        check(edit)?;
         self.change(call, id, expected, |change| change.edit(edit))
     }
 }
 
+/// What can be said of an edit without its invoice.
+pub(crate) fn check(edit: &InvoiceEdit) -> Result<()> {
+    bounded("/public_notes", edit.public_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
+    bounded("/internal_notes", edit.internal_notes.as_deref().unwrap_or(""), NOTE_CHARS_MAX)?;
+    bounded("/document_number", edit.document_number.as_deref().unwrap_or(""), DOCUMENT_NUMBER_CHARS_MAX)?;
+    if let Some(days) = edit.payment_terms_days.filter(|days| !(0..=PAYMENT_TERMS_DAYS_MAX).contains(days)) {
+        let detail = format!("payment_terms: {days} is not between 0 and {PAYMENT_TERMS_DAYS_MAX} days");
+        return Err(Error::invalid("/payment_terms", detail));
+    }
+    Ok(())
+}
+
 impl Change<'_> {
-    fn edit(&mut self, edit: &InvoiceEdit) -> Result<()> {
+    pub(super) fn edit(&mut self, edit: &InvoiceEdit) -> Result<()> {
         let closed = matches!(self.invoice.status, InvoiceStatus::Paid | InvoiceStatus::Void);
         if closed && (edit.due_day.is_some() || edit.payment_terms_days.is_some()) {
             let status = self.invoice.status;

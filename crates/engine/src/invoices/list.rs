@@ -30,6 +30,10 @@ pub struct ListedInvoice {
     pub invoice: Invoice,
     /// When it was approved, unless that was taken back.
     pub approved_at: Option<Timestamp>,
+    /// When the last of what settles it was recorded.
+    pub settled_at: Option<Timestamp>,
+    /// The party as it is now.
+    pub party: Option<Party>,
     /// The title of the party's billing cycle; `None` is manual.
     pub billing_cycle: Option<String>,
     /// The payment system of the party's method for the currency.
@@ -97,7 +101,11 @@ struct Settings {
     methods: BTreeMap<i64, Vec<PaymentMethod>>,
 }
 
-fn with_settings(tx: &mut dyn Tx, call: &Call, rows: Vec<invoices::InvoiceRow>) -> Result<Vec<ListedInvoice>> {
+pub(super) fn with_settings(
+    tx: &mut dyn Tx,
+    call: &Call,
+    rows: Vec<invoices::InvoiceRow>,
+) -> Result<Vec<ListedInvoice>> {
     let systems: HashMap<i64, PaymentSystem> =
         parties::systems(tx, call.network)?.into_iter().map(|system| (system.system_id, system)).collect();
     let mut by_kind = HashMap::new();
@@ -109,7 +117,7 @@ fn with_settings(tx: &mut dyn Tx, call: &Call, rows: Vec<invoices::InvoiceRow>) 
         by_kind.insert(kind, settings(tx, call, kind, &ids)?);
     }
     let shown = |row: invoices::InvoiceRow| {
-        let invoices::InvoiceRow { invoice, approved_at, last_payment } = row;
+        let invoices::InvoiceRow { invoice, approved_at, last_payment, settled_at } = row;
         let paid_by = last_payment.as_ref().map(|payment| payment.rail.clone());
         let book = invoice.book;
         let settings = by_kind.get(&book.kind);
@@ -119,6 +127,8 @@ fn with_settings(tx: &mut dyn Tx, call: &Call, rows: Vec<invoices::InvoiceRow>) 
         let party = settings.and_then(|settings| settings.parties.get(&book.party_id));
         ListedInvoice {
             approved_at,
+            settled_at,
+            party: party.cloned(),
             billing_cycle: party.and_then(|party| party.billing_cycle.clone()),
             payment_type: paid_by.or_else(|| system.as_ref().map(|system| system.payment_type.clone())),
             system,

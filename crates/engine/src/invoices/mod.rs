@@ -9,6 +9,8 @@ mod list;
 mod pay;
 mod read;
 mod returns;
+mod revise;
+mod search;
 mod sync;
 mod transfer;
 
@@ -20,8 +22,12 @@ pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
 pub use quittance_store::invoices::{Foreign, HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};
 pub use quittance_store::ledger::StoredPosting;
 pub use returns::ReturnRequest;
+pub use revise::{Revision, TOGETHER_MAX};
+pub use search::{BalanceBound, Either, FoundInvoices, FoundSums, InvoiceFind, InvoiceSearch, InvoiceSums, Standing};
 
 pub use crate::give_back::TakeOffRequest;
-pub(crate) use actions::line_of;
+pub(crate) use actions::{check_corrections, line_of};
 pub(crate) use change::{DOCUMENT, booking, facts, issue_details};
+pub(crate) use edit::check as check_edit;
 pub(crate) use pay::{PAYMENT_IDS, use_credit};
+pub(crate) use revise::dress;

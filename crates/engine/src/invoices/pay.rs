@@ -73,7 +73,7 @@ pub(super) fn check(request: &PaymentRequest) -> Result<()> {
 }
 
 impl Change<'_> {
-    fn pay(&mut self, request: &PaymentRequest, overpaid_is_credit: bool) -> Result<()> {
+    pub(super) fn pay(&mut self, request: &PaymentRequest, overpaid_is_credit: bool) -> Result<()> {
         let day = self.paid_day(request.day)?;
         if self.invoice.status == InvoiceStatus::Pending {
             self.approve()?;

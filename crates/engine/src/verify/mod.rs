@@ -120,6 +120,7 @@ impl Engine {
         }
         let found = self.store.read(|tx| {
             let mut found = Findings::default();
+            found.add_all("I4", audit::off_totals(tx, call.network, limit)?);
             found.add_all("I5", audit::unbalanced(tx, call.network, limit)?);
             totals::numbers(tx, call, &mut found)?;
             found.add_all("I7", audit::foreign(tx, call.network, limit)?);

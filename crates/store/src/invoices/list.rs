@@ -69,7 +69,8 @@ macro_rules! row {
             last_payment!("paid_day"),
             ", ",
             last_payment!("reference"),
-            " "
+            ", (SELECT MAX(p.recorded_at) FROM payments p WHERE p.network_id = i.network_id AND p.kind = i.kind \
+               AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id) "
         )
     };
 }
@@ -196,6 +197,8 @@ pub struct InvoiceRow {
     pub approved_at: Option<Timestamp>,
     /// Its last payment in money.
     pub last_payment: Option<LastPayment>,
+    /// When the last of what settles it was recorded.
+    pub settled_at: Option<Timestamp>,
 }
 
 /// Invoices by id, in a range of ids (both inclusive): at most `limit`.
@@ -219,7 +222,8 @@ pub fn rows(
             Some(rail) => Some(LastPayment { rail, day: day(row.int(30)?)?, reference: row.string(31)? }),
             None => None,
         };
-        rows.push(InvoiceRow { invoice: invoice(&row)?, approved_at, last_payment });
+        let settled_at = row.opt_int(32)?.map(Timestamp::from_micros);
+        rows.push(InvoiceRow { invoice: invoice(&row)?, approved_at, last_payment, settled_at });
         Ok(())
     })?;
     Ok(rows)

@@ -4,6 +4,8 @@ pub(crate) mod history;
 pub(crate) mod lines;
 pub(crate) mod list;
 pub(crate) mod payments;
+pub(crate) mod search;
+pub(crate) mod standing;
 pub(crate) mod take_offs;
 
 use quittance_domain::accrual::Book;
@@ -20,6 +22,9 @@ pub use self::list::{Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found,
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };
+pub use self::search::{BalanceBound, Either, Found, InvoiceSearch, found, sums_found};
+pub use self::standing::{InvoiceSums, Standing, sums_of_all};
+use self::standing::{SumChanges, stood};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
@@ -68,7 +73,8 @@ statements! {
         AND {within:t.party_id|3} AND {within:i.party_id|3} AND i.status <> 'void' ORDER BY 1, 2, 3, 5";
     UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
         internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
-        updated_at = $16, document_number = $17, document_day = $18 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
+        updated_at = $16, document_number = $17, document_day = $18, billed_units = $19, balance_units = $20, \
+        standing = $21 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
 }
 
 bulks! {
@@ -77,7 +83,7 @@ bulks! {
         "status" Text, "period_start" Int, "period_end" Int, "due_day" Int, "payment_terms_days" Int, "hidden" Int,
         "public_notes" Text, "internal_notes" Text, "party_name" Text, "party_email" Text, "run_id" Int,
         "void_epoch" Int, "void_reason" Text, "void_text" Text, "next_line" Int, "version" Int,
-        "created_at" Int, "created_by" Text, "updated_at" Int
+        "created_at" Int, "created_by" Text, "updated_at" Int, "billed_units" Int, "balance_units" Int, "standing" Int
     ] "";
 }
 
@@ -244,6 +250,9 @@ fn push_invoice<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, i: &'a Invo
         i.created_at.micros().into(),
         (&i.created_by).into(),
         i.updated_at.micros().into(),
+        i.billed_units.into(),
+        i.balance_units().into(),
+        i.standing().number().into(),
     ]);
 }
 
@@ -274,7 +283,9 @@ pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<(
     tx.bulk(&INSERT, &invoices)?;
     tx.bulk(&lines::INSERT_LINES, &all_lines)?;
     tx.bulk(&history::INSERT_HISTORY, &all_history)?;
-    Ok(())
+    let mut sums = SumChanges::default();
+    issued.iter().for_each(|new| sums.take_in(&new.invoice));
+    sums.write(tx, network)
 }
 
 /// One invoice.
@@ -400,14 +411,22 @@ pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &Hist
         invoice.updated_at.micros().into(),
         invoice.document_number.as_ref().into(),
         invoice.document_day.map(day_number).into(),
+        invoice.billed_units.into(),
+        invoice.balance_units().into(),
+        invoice.standing().number().into(),
     ];
+    let mut sums = SumChanges::default();
+    if let Some(stood) = stood(tx, network, invoice.place())? {
+        sums.take_out(invoice, &stood);
+    }
+    sums.take_in(invoice);
     if tx.execute(UPDATE, &params)? != 1 {
         return Err(tx.conflict());
     }
     let mut values = Vec::new();
     history::push_history(&mut values, network, invoice.place(), row);
     tx.bulk(&history::INSERT_HISTORY, &values)?;
-    Ok(())
+    sums.write(tx, network)
 }
 
 /// All invoices of a range of parties, in the order of their ids.

@@ -24,6 +24,8 @@ statements! {
     COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!());
     CYCLES = "SELECT DISTINCT billing_cycle FROM parties WHERE network_id = $1 AND kind IN ('affiliate', 'advertiser') \
         AND party_id > 0 AND billing_cycle IS NOT NULL ORDER BY 1";
+    MATCHING = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 \
+        AND ($4 = 0 OR manager_id {in:5}) AND ($6 = '' OR LOWER(name) LIKE $6 ESCAPE '!') ORDER BY party_id";
     LAST_ID = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > 0 \
         ORDER BY party_id DESC LIMIT 1";
 }
@@ -45,16 +47,7 @@ pub struct PartyFilter {
 
 impl PartyFilter {
     fn pattern(&self) -> String {
-        let Some(part) = self.name_part.as_ref().filter(|part| !part.is_empty()) else { return String::new() };
-        let mut pattern = String::from("%");
-        for c in part.to_ascii_lowercase().chars() {
-            if matches!(c, '%' | '_' | '!') {
-                pattern.push('!');
-            }
-            pattern.push(c);
-        }
-        pattern.push('%');
-        pattern
+        pattern(self.name_part.as_deref().unwrap_or_default())
     }
 
     fn params<'a>(&'a self, network: NetworkId, kind: PartyKind, pattern: &'a str) -> Vec<Param<'a>> {
@@ -68,6 +61,46 @@ impl PartyFilter {
             self.manager_id.unwrap_or(0).into(),
         ]
     }
+}
+
+/// What a name is like that holds a part; empty for an empty part.
+fn pattern(part: &str) -> String {
+    if part.is_empty() {
+        return String::new();
+    }
+    let mut pattern = String::from("%");
+    for c in part.to_ascii_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// The ids of the parties of one kind whom one of the managers looks after, if some are named, and whose name holds a
+/// part.
+///
+/// # Errors
+/// What the database says.
+pub fn matching(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: PartyKind,
+    managers: Option<&[i64]>,
+    part: &str,
+) -> Result<Vec<i64>> {
+    let pattern = pattern(part);
+    let params = [
+        network.get().into(),
+        kind.as_str().into(),
+        i64::MIN.into(),
+        managers.is_some().into(),
+        Param::Ints(managers.unwrap_or_default()),
+        Param::Text(&pattern),
+    ];
+    tx.query(MATCHING, &params)?.iter().map(|row| row.int(0)).collect()
 }
 
 /// Parties by id with the instants at which they were made: at most `limit` after the first `offset`.

@@ -1,0 +1,163 @@
+//! Searches for invoices, newest first, and sums over what they find.
+
+use std::collections::BTreeSet;
+
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::InvoiceKind;
+use quittance_domain::money::{Money, sum_units};
+use quittance_store::invoices::{self, InvoiceQuery};
+pub use quittance_store::invoices::{BalanceBound, Either, InvoiceSearch, InvoiceSums, Standing};
+use quittance_store::{Tx, parties, rates};
+
+use super::list::{ListedInvoice, with_settings};
+use crate::error::{Error, Result};
+use crate::{Call, Engine};
+
+/// The most invoices of one page.
+const PAGE_MAX: i64 = 2_000;
+
+/// What is looked for, before it is known which parties that means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceFind {
+    /// What invoices are asked themselves.
+    pub search: InvoiceSearch,
+    /// Only of the parties that one of these managers looks after.
+    pub managers: Option<Vec<i64>>,
+    /// Each is the id of an invoice or of a party, or a part of a party's name; one of them is enough.
+    pub words: Vec<String>,
+}
+
+/// A page of what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundInvoices {
+    /// The invoices, newest first.
+    pub invoices: Vec<ListedInvoice>,
+    /// How many there are in all.
+    pub total: i64,
+}
+
+/// Sums over what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundSums {
+    /// How many invoices there are.
+    pub total: i64,
+    /// What they bill: in their currency where they have one, else in the network's, at the rates of their last days.
+    pub billed: Money,
+    /// What was paid of it.
+    pub paid: Money,
+    /// What is left to pay.
+    pub balance: Money,
+}
+
+impl Engine {
+    /// A page of the invoices that are looked for, newest first: at most `limit`, or 2,000, after the first `offset`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn search_invoices(
+        &self,
+        call: &Call,
+        find: &InvoiceFind,
+        (offset, limit): (i64, i64),
+    ) -> Result<FoundInvoices> {
+        self.store.read(|tx| {
+            let search = resolved(tx, call, find)?;
+            let page = (limit.clamp(0, PAGE_MAX), offset.max(0));
+            let found = invoices::found(tx, call.network, &search, page)?;
+            let total = match found.total {
+                Some(total) => total,
+                None => sum_units(invoices::sums_found(tx, call.network, &search)?.iter().map(|sums| sums.invoices))?,
+            };
+            let query = InvoiceQuery { ids: Some(found.ids), ..InvoiceQuery::default() };
+            let mut rows = invoices::rows(tx, call.network, &query, (i64::MIN, i64::MAX), PAGE_MAX)?;
+            rows.sort_by_key(|row| std::cmp::Reverse((row.invoice.created_at, row.invoice.invoice_id)));
+            Ok(FoundInvoices { invoices: with_settings(tx, call, rows)?, total })
+        })
+    }
+
+    /// The sums over the invoices that are looked for.
+    ///
+    /// # Errors
+    /// They are in several currencies, and a rate to the network's is missing.
+    pub fn sum_invoices(&self, call: &Call, find: &InvoiceFind) -> Result<FoundSums> {
+        self.store.read(|tx| {
+            let search = resolved(tx, call, find)?;
+            let sums = invoices::sums_found(tx, call.network, &search)?;
+            let sums: Vec<InvoiceSums> = sums.into_iter().filter(|sums| sums.invoices > 0).collect();
+            let network = crate::networks::network(tx, call.network)?;
+            let currencies: BTreeSet<Currency> = sums.iter().map(|sums| sums.currency).collect();
+            let into = match currencies.first() {
+                Some(only) if currencies.len() == 1 => *only,
+                _ => network.currency,
+            };
+            let total = sum_units(sums.iter().map(|sums| sums.invoices))?;
+            let (billed, balance) = converted(tx, call, &sums, into)?;
+            Ok(FoundSums { total, billed, balance, paid: billed.checked_sub(balance)? })
+        })
+    }
+}
+
+/// Billed and balance in one currency.
+fn converted(tx: &mut dyn Tx, call: &Call, sums: &[InvoiceSums], into: Currency) -> Result<(Money, Money)> {
+    let settings = crate::networks::settings(tx, call.network)?;
+    let age = settings.rate_max_age_days;
+    let foreign = || sums.iter().filter(|sums| sums.currency != into).map(|sums| sums.period_end);
+    let table = match (foreign().min(), foreign().max()) {
+        (Some(first), Some(last)) => rates::table(tx, call.network, first.plus_days(-age), last)?,
+        _ => quittance_domain::rates::RateTable::default(),
+    };
+    let (mut billed, mut balance) = (Vec::new(), Vec::new());
+    for InvoiceSums { currency, period_end, billed_units, balance_units, .. } in sums {
+        let rate = table.rate(*currency, into, *period_end, age, settings.currency).ok_or_else(|| {
+            let detail = format!(
+                "there is no rate of {currency} to {into} for {period_end} or the {age} days before; import rates first"
+            );
+            Error::Conflict(detail)
+        })?;
+        let one = |units: i64| match *currency == into {
+            true => Ok(units),
+            false => rate.convert(Money::new(units, *currency), into).map(Money::units),
+        };
+        billed.push(one(*billed_units)?);
+        balance.push(one(*balance_units)?);
+    }
+    Ok((Money::new(sum_units(billed)?, into), Money::new(sum_units(balance)?, into)))
+}
+
+/// The search with the parties that managers and words mean.
+fn resolved(tx: &mut dyn Tx, call: &Call, find: &InvoiceFind) -> Result<InvoiceSearch> {
+    let mut search = find.search.clone();
+    let kind = search.kind.party_kind();
+    if let Some(managers) = &find.managers {
+        let mut managed = parties::matching(tx, call.network, kind, Some(managers), "")?;
+        if let Some(asked) = &search.parties {
+            let asked: BTreeSet<i64> = asked.iter().copied().collect();
+            managed.retain(|party| asked.contains(party));
+        }
+        search.parties = Some(managed);
+    }
+    if !find.words.is_empty() {
+        let mut either = Either::default();
+        for word in &find.words {
+            either.parties.extend(parties::matching(tx, call.network, kind, None, word)?);
+            if let Ok(id) = word.parse() {
+                either.parties.push(id);
+                either.ids.push(id);
+            }
+        }
+        for ids in [&mut either.parties, &mut either.ids] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        search.either = Some(either);
+    }
+    Ok(search)
+}
+
+impl InvoiceFind {
+    /// All invoices of a kind that are not void.
+    #[must_use]
+    pub fn of_kind(kind: InvoiceKind) -> InvoiceFind {
+        InvoiceFind { search: InvoiceSearch::of_kind(kind), managers: None, words: Vec::new() }
+    }
+}
