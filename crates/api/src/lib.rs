@@ -1,6 +1,7 @@
 //! The HTTP interfaces. Each translates between its wire and the engine, and adds no rule of its own.
 
 pub mod cake;
+pub mod everflow;
 pub mod native;
 pub mod postback;
 
@@ -13,6 +14,7 @@ pub fn routes(state: AppState) -> Router {
     Router::new()
         .merge(native::routes(&state))
         .merge(cake::routes(&state))
+        .merge(everflow::routes(&state))
         .merge(postback::routes(&state))
         .merge(health::routes(state))
         .layer(middleware::from_fn(watch))

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use quittance_engine::keys::{Actor, Role};
 
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::state::{Allowance, AppState};
 
 /// Which roles may call a route.
 #[derive(Debug, Clone, Copy)]
@@ -66,29 +66,46 @@ pub async fn check(State(access): State<Access>, mut request: Request, next: Nex
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
     match admit(&access, secret, &method, &route).await {
-        Ok(actor) => {
+        Ok((actor, allowance)) => {
             request.extensions_mut().insert(actor);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(allowance);
+            response
         }
-        Err(problem) => problem.into_response(),
+        Err((problem, allowance)) => {
+            let mut response = problem.into_response();
+            allowance.map(|allowance| response.extensions_mut().insert(allowance));
+            response
+        }
     }
 }
 
-async fn admit(access: &Access, secret: Option<String>, method: &Method, route: &str) -> Result<Actor, Problem> {
+/// Who calls and what is left to the key; else the problem, with what is left where the key is known.
+async fn admit(
+    access: &Access,
+    secret: Option<String>,
+    method: &Method,
+    route: &str,
+) -> Result<(Actor, Allowance), (Problem, Option<Allowance>)> {
+    let actor = authenticated(access, secret).await.map_err(|problem| (problem, None))?;
+    let allowance = access.state.admit(actor.network.get(), actor.key.get()).map_err(|seconds| {
+        let detail = "the key has made too many requests; try again later";
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
+        let none_left = Allowance { remaining: 0, ..access.state.whole_allowance() };
+        (Problem { retry_after_seconds: Some(seconds), ..problem }, Some(none_left))
+    })?;
+    if allowed(&access.rules, method, route, actor.role) {
+        return Ok((actor, allowance));
+    }
+    let detail = format!("a key with the role {} may not do this", actor.role);
+    Err((Problem::new(StatusCode::FORBIDDEN, "forbidden", detail), Some(allowance)))
+}
+
+async fn authenticated(access: &Access, secret: Option<String>) -> Result<Actor, Problem> {
     let unauthorized = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
     let secret = secret.ok_or_else(|| unauthorized("a key is required: `quittance keys create` makes one"))?;
     let actor = access.state.run(move |engine| engine.authenticate(&secret)).await?;
-    let actor = actor.ok_or_else(|| unauthorized("the key is unknown or was revoked"))?;
-    if let Err(seconds) = access.state.admit(actor.network.get(), actor.key.get()) {
-        let detail = "the key has made too many requests; try again later";
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
-        return Err(Problem { retry_after_seconds: Some(seconds), ..problem });
-    }
-    if allowed(&access.rules, method, route, actor.role) {
-        return Ok(actor);
-    }
-    let role = actor.role;
-    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", format!("a key with the role {role} may not do this")))
+    actor.ok_or_else(|| unauthorized("the key is unknown or was revoked"))
 }
 
 fn allowed(rules: &[Rule], method: &Method, route: &str, role: Role) -> bool {

@@ -3,7 +3,10 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::DefaultClock;
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use quittance_domain::time::Timestamp;
 use quittance_engine::Engine;
@@ -48,6 +51,19 @@ impl Default for Limits {
     }
 }
 
+/// Counts requests by network and key.
+type Limiter = RateLimiter<(i64, i64), DefaultKeyedStateStore<(i64, i64)>, DefaultClock, StateInformationMiddleware>;
+
+/// How many requests a key may make at once, and how many of them are left. The answers to its requests carry it as an
+/// extension, for interfaces that tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many in all.
+    pub limit: u32,
+    /// How many are left now.
+    pub remaining: u32,
+}
+
 /// The state that all interfaces share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -60,7 +76,7 @@ pub struct AppState {
     /// The numbers that an operator watches, where they are recorded.
     pub metrics: Option<PrometheusHandle>,
     pub(crate) gather: Arc<Gather>,
-    limiter: Arc<DefaultKeyedRateLimiter<(i64, i64)>>,
+    limiter: Arc<Limiter>,
     database: Arc<Semaphore>,
 }
 
@@ -82,21 +98,30 @@ impl AppState {
             limits,
             metrics,
             gather: Arc::default(),
-            limiter: Arc::new(RateLimiter::keyed(quota)),
+            limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
             database: Arc::new(Semaphore::new(limits.database_requests_max)),
         }
     }
 
-    /// Counts a request of a key of a network; the seconds to wait where it has made too many.
+    /// What a key may do that has made no request yet.
+    #[must_use]
+    pub fn whole_allowance(&self) -> Allowance {
+        let limit = self.limits.requests_burst.max(1);
+        Allowance { limit, remaining: limit }
+    }
+
+    /// Counts a request of a key of a network; what is left to it, or the seconds to wait where it has made too many.
     ///
     /// # Errors
     /// The seconds to wait.
-    pub fn admit(&self, network: i64, key: i64) -> Result<(), u64> {
+    pub fn admit(&self, network: i64, key: i64) -> Result<Allowance, u64> {
         // Keys that have been quiet for long are forgotten, so that memory follows the keys in use.
         if self.limiter.len() > 10_000 {
             self.limiter.retain_recent();
         }
-        self.limiter.check_key(&(network, key)).map_err(|_| 1)
+        let whole = self.whole_allowance();
+        let left = self.limiter.check_key(&(network, key)).map_err(|_| 1_u64)?;
+        Ok(Allowance { remaining: left.remaining_burst_capacity().min(whole.limit), ..whole })
     }
 
     /// Runs a use case, which blocks, beside the threads that serve connections.

@@ -56,6 +56,12 @@ impl Zone {
         local.split(['.', 'Z']).next().unwrap_or(&local).to_owned()
     }
 
+    /// How far its clocks are ahead of UTC at an instant, in seconds.
+    #[must_use]
+    pub fn offset_seconds(&self, at: Timestamp) -> i32 {
+        self.zone.to_offset(instant(at)).seconds()
+    }
+
     /// The first instant of a day: midnight, or where the clocks are put forward over midnight, the moment they are.
     /// Of a midnight that comes twice, the first. Where a zone leaves a whole day out, the start of the next one.
     ///

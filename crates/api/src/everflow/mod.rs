@@ -1,0 +1,89 @@
+//! Everflow's billing interface, `/v1`: a client of its network or affiliate API works with its host changed.
+//!
+//! What is served and each quirk is in `docs/everflow.md`; what its documents leave open is decided in `quirks`.
+
+mod error;
+mod from_wire;
+mod invoices;
+mod meta;
+mod own;
+mod quirks;
+mod to_wire;
+mod wire;
+mod zones;
+
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::{HeaderMap, Uri};
+use axum::routing::{any, get, post};
+use axum::{Router, middleware};
+use quittance_engine::keys::Role;
+use quittance_http::AppState;
+use quittance_http::access::{Access, Rule, check};
+use quittance_http::listen::whole_body;
+use tower::ServiceExt;
+
+use Role::{Admin, Affiliate, Finance, Manager, Viewer};
+
+/// Changes of the network's books.
+const ACT: &[Role] = &[Admin, Finance];
+/// What is shown to the network's people; to a manager of the parties that it looks after.
+const LOOK: &[Role] = &[Admin, Finance, Viewer, Manager];
+const OWN: &[Role] = &[Affiliate];
+
+/// Which roles may call which route. A route that is not here is refused to everybody; those under `/v1/meta` need no key.
+pub const RULES: &[Rule] = &[
+    Rule { method: "POST", route: "/v1/networks/billings/{side}/invoicestable", roles: LOOK },
+    Rule { method: "POST", route: "/v1/networks/billings/{side}/summary", roles: LOOK },
+    Rule { method: "GET", route: "/v1/networks/billings/{side}/invoices/{id}", roles: LOOK },
+    Rule { method: "PUT", route: "/v1/networks/billings/{side}/invoices/{id}", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/billings/{side}/invoices", roles: ACT },
+    Rule { method: "PATCH", route: "/v1/networks/billings/{side}/invoices", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/billings/{side}/payments", roles: ACT },
+    Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/invoicestable", roles: OWN },
+    Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/summary", roles: OWN },
+    Rule { method: "GET", route: "/v1/affiliates/billings/affiliates/invoices/{id}", roles: OWN },
+];
+
+/// The routes, in the order of the vendor's documentation.
+pub fn routes(state: &AppState) -> Router {
+    let access = Access::new(state.clone(), RULES, key);
+    let keyed = Router::new()
+        .route("/networks/billings/{side}/invoicestable", post(invoices::table))
+        .route("/networks/billings/{side}/summary", post(invoices::sums))
+        .route("/networks/billings/{side}/invoices/{id}", get(invoices::one).put(invoices::update))
+        .route("/networks/billings/{side}/invoices", post(invoices::create).patch(invoices::bulk))
+        .route("/networks/billings/{side}/payments", post(invoices::pay))
+        .route("/affiliates/billings/affiliates/invoicestable", post(own::table))
+        .route("/affiliates/billings/affiliates/summary", post(own::sums))
+        .route("/affiliates/billings/affiliates/invoices/{id}", get(own::one))
+        .route_layer(middleware::from_fn_with_state(state.limits, whole_body))
+        .route_layer(middleware::from_fn_with_state(access, check));
+    let v1 = Router::new()
+        .route("/meta/timezones", get(meta::timezones))
+        .route("/meta/currencies", get(meta::currencies))
+        .merge(keyed)
+        .fallback(error::nothing_here)
+        .layer(middleware::from_fn_with_state(state.clone(), error::dressed))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(state.clone());
+    let v1 = Router::new().nest("/v1", v1);
+    // One of the vendor's own examples has the slash twice.
+    let inner = v1.clone();
+    v1.route("//v1/{*rest}", any(move |request: Request| inner.oneshot(without_doubled_slash(request))))
+}
+
+/// The key of the vendor's header.
+fn key(request: &Request) -> Option<String> {
+    let header = |headers: &HeaderMap| Some(headers.get(quirks::KEY_HEADER)?.to_str().ok()?.trim().to_owned());
+    header(request.headers()).filter(|key| !key.is_empty())
+}
+
+fn without_doubled_slash(mut request: Request) -> Request {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).trim_start_matches('/').to_owned();
+    if let Ok(uri) = Uri::builder().path_and_query(format!("/{path}")).build() {
+        *request.uri_mut() = uri;
+    }
+    // The router within says which of its patterns is matched.
+    request.extensions_mut().remove::<MatchedPath>();
+    request
+}

@@ -1,0 +1,7 @@
+//! The Everflow interface on both databases: the samples of its documentation, its conformance vectors, bad input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod invoices;
+mod samples;
+mod server;
+mod vectors;
