@@ -16,7 +16,19 @@ use super::quirks::{NO_KEY, OUT_OF_REALM};
 const OWN_STATUS: [&str; 3] = ["idempotency-key-reused", "in-progress", "answer-lost"];
 
 /// The engine's names of fields, as this vendor names them.
-const FIELDS: [(&str, &str); 6] = [
+const FIELDS: [(&str, &str); 18] = [
+    ("billing_cycle:", "billing.billing_frequency:"),
+    ("cycle_days:", "billing.details:"),
+    ("cycle_month:", "billing.details.starting_month:"),
+    ("payment_terms:", "payment_terms:"),
+    ("minimum_payment:", "billing.invoice_amount_threshold:"),
+    ("auto_invoice:", "billing.is_invoice_creation_auto:"),
+    ("auto_start:", "billing.auto_invoice_start_date:"),
+    ("delay_days:", "billing.invoice_generation_days_delay:"),
+    ("payment_methods[0].fields:", "billing.billing:"),
+    ("currency:", "default_currency_id:"),
+    ("manager:", "network_employee_id:"),
+    ("notes:", "internal_notes:"),
     ("through:", "end_time:"),
     ("from:", "start_time:"),
     ("amount:", "details.amount:"),
@@ -40,6 +52,8 @@ fn text(problem: &Problem) -> String {
     match problem.status {
         StatusCode::UNAUTHORIZED => NO_KEY.to_owned(),
         StatusCode::FORBIDDEN => OUT_OF_REALM.to_owned(),
+        // Said by this interface itself, with its own names.
+        StatusCode::BAD_REQUEST => problem.detail.clone(),
         _ => {
             let renamed = FIELDS
                 .iter()

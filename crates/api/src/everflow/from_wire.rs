@@ -81,6 +81,11 @@ impl Fields {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// The names of its members.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.members.keys().cloned().collect()
+    }
+
     pub(super) fn text(&self, names: &[&str]) -> Result<Option<String>, Problem> {
         self.read(names, "a string", |value| value.as_str().map(str::to_owned))
     }
@@ -124,6 +129,15 @@ impl Fields {
             Some(ids).filter(|ids| ids.len() <= IDS_MAX)
         });
         Ok(ids?.filter(|ids| !ids.is_empty()))
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
+        let form = format!("an array of at most {IDS_MAX} strings");
+        let texts = self.read(&[name], &form, |value| {
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            value.as_array()?.iter().map(text).collect::<Option<Vec<String>>>().filter(|texts| texts.len() <= IDS_MAX)
+        });
+        Ok(texts?.unwrap_or_default())
     }
 
     /// An object within; empty where there is none.

@@ -2,11 +2,15 @@
 //!
 //! What is served and each quirk is in `docs/everflow.md`; what its documents leave open is decided in `quirks`.
 
+mod conversions;
 mod error;
 mod from_wire;
 mod invoices;
 mod meta;
+mod offers;
 mod own;
+mod partner_billing;
+mod partners;
 mod quirks;
 mod to_wire;
 mod wire;
@@ -14,7 +18,7 @@ mod zones;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderMap, Uri};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, patch, post, put};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::AppState;
@@ -28,6 +32,8 @@ use Role::{Admin, Affiliate, Finance, Manager, Viewer};
 const ACT: &[Role] = &[Admin, Finance];
 /// What is shown to the network's people; to a manager of the parties that it looks after.
 const LOOK: &[Role] = &[Admin, Finance, Viewer, Manager];
+/// What is shown of all parties at once.
+const LOOK_AT_ALL: &[Role] = &[Admin, Finance, Viewer];
 const OWN: &[Role] = &[Affiliate];
 
 /// Which roles may call which route. A route that is not here is refused to everybody; those under `/v1/meta` need no key.
@@ -42,6 +48,17 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/invoicestable", roles: OWN },
     Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/summary", roles: OWN },
     Rule { method: "GET", route: "/v1/affiliates/billings/affiliates/invoices/{id}", roles: OWN },
+    Rule { method: "GET", route: "/v1/networks/affiliates", roles: LOOK },
+    Rule { method: "POST", route: "/v1/networks/affiliates", roles: ACT },
+    Rule { method: "GET", route: "/v1/networks/affiliates/{id}", roles: LOOK },
+    Rule { method: "PUT", route: "/v1/networks/affiliates/{id}", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/reporting/conversions", roles: LOOK_AT_ALL },
+    Rule { method: "PATCH", route: "/v1/networks/reporting/conversions", roles: ACT },
+    Rule { method: "GET", route: "/v1/networks/reporting/conversions/{id}", roles: LOOK_AT_ALL },
+    Rule { method: "PUT", route: "/v1/networks/reporting/conversions/{id}/payoutrevenue", roles: ACT },
+    Rule { method: "PUT", route: "/v1/networks/reporting/conversions/{id}/notes", roles: ACT },
+    Rule { method: "GET", route: "/v1/networks/offers", roles: LOOK_AT_ALL },
+    Rule { method: "GET", route: "/v1/networks/offers/{id}", roles: LOOK_AT_ALL },
 ];
 
 /// The routes, in the order of the vendor's documentation.
@@ -56,6 +73,14 @@ pub fn routes(state: &AppState) -> Router {
         .route("/affiliates/billings/affiliates/invoicestable", post(own::table))
         .route("/affiliates/billings/affiliates/summary", post(own::sums))
         .route("/affiliates/billings/affiliates/invoices/{id}", get(own::one))
+        .route("/networks/affiliates", get(partners::list).post(partners::create))
+        .route("/networks/affiliates/{id}", get(partners::one).put(partners::update))
+        .route("/networks/reporting/conversions", post(conversions::list).merge(patch(conversions::set_status)))
+        .route("/networks/reporting/conversions/{id}", get(conversions::one))
+        .route("/networks/reporting/conversions/{id}/payoutrevenue", put(conversions::set_amounts))
+        .route("/networks/reporting/conversions/{id}/notes", put(conversions::set_notes))
+        .route("/networks/offers", get(offers::list))
+        .route("/networks/offers/{id}", get(offers::one))
         .route_layer(middleware::from_fn_with_state(state.limits, whole_body))
         .route_layer(middleware::from_fn_with_state(access, check));
     let v1 = Router::new()

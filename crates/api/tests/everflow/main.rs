@@ -1,7 +1,9 @@
 //! The Everflow interface on both databases: the samples of its documentation, its conformance vectors, bad input.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod conversions;
 mod invoices;
+mod partners;
 mod samples;
 mod server;
 mod vectors;

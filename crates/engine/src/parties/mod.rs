@@ -114,6 +114,37 @@ impl Engine {
         })
     }
 
+    /// The names of the parties of these ids.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn party_names(&self, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<HashMap<i64, String>> {
+        let parties = self.store.read(|tx| parties::by_ids(tx, call.network, kind, ids))?;
+        Ok(parties.into_iter().map(|party| (party.party_id, party.name)).collect())
+    }
+
+    /// The payment methods of some parties, those of each in their order.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn party_methods(&self, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<BTreeMap<i64, Vec<MethodView>>> {
+        self.store.read(|tx| methods(tx, call, kind, ids))
+    }
+
+    /// What is left to pay of the invoices of some parties, by party and currency.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn outstanding(&self, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<BTreeMap<i64, Vec<Money>>> {
+        let standings = self.store.read(|tx| parties::standings(tx, call.network, kind.invoice_kind(), ids))?;
+        let mut outstanding: BTreeMap<i64, Vec<Money>> = BTreeMap::new();
+        for ((party, currency), standing) in standings {
+            let units = sum_units([standing.billed_units, -standing.paid_units])?;
+            outstanding.entry(party).or_default().push(Money::new(units, currency));
+        }
+        Ok(outstanding)
+    }
+
     /// A party with its payment methods and how it stands.
     ///
     /// # Errors
@@ -133,14 +164,22 @@ fn view(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<PartyV
     let filter = PartyFilter { id: Some(id), ..PartyFilter::default() };
     let found = parties::listed(tx, call.network, kind, &filter, (0, 1))?.pop();
     let (party, created_at) = found.ok_or_else(|| Error::NotFound(format!("there is no {kind} {id}")))?;
+    let methods = methods(tx, call, kind, &[id])?.remove(&id).unwrap_or_default();
+    Ok(PartyView { row: row(party, created_at)?, methods, balances: balances(tx, call, kind, id)? })
+}
+
+fn methods(tx: &mut dyn Tx, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<BTreeMap<i64, Vec<MethodView>>> {
     let systems: HashMap<i64, PaymentSystem> =
         parties::systems(tx, call.network)?.into_iter().map(|system| (system.system_id, system)).collect();
-    let methods = parties::methods_of(tx, call.network, kind, &[id])?.into_iter().map(|method| MethodView {
-        system: systems.get(&method.system_id).cloned(),
-        details: serde_json::from_str(&method.fields).unwrap_or_default(),
-        method,
-    });
-    Ok(PartyView { row: row(party, created_at)?, methods: methods.collect(), balances: balances(tx, call, kind, id)? })
+    let mut methods: BTreeMap<i64, Vec<MethodView>> = BTreeMap::new();
+    for method in parties::methods_of(tx, call.network, kind, ids)? {
+        methods.entry(method.party_id).or_default().push(MethodView {
+            system: systems.get(&method.system_id).cloned(),
+            details: serde_json::from_str(&method.fields).unwrap_or_default(),
+            method,
+        });
+    }
+    Ok(methods)
 }
 
 fn balances(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<Vec<PartyBalance>> {

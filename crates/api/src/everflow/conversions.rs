@@ -1,0 +1,271 @@
+//! Conversions as this vendor's clients read them, and changes of their status, amounts and notes.
+
+use std::collections::HashMap;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use quittance_domain::conversion::{COMMENT, Conversion, ConversionStatus, TEXT_NAMES};
+use quittance_domain::ids::PartyKind;
+use quittance_engine::ingest::{ConversionEdit, ConversionFilter, State as Stored};
+use quittance_engine::keys::Actor;
+use quittance_engine::{Call, Engine, Error};
+use quittance_http::idempotency::Answer;
+use quittance_http::{AppState, Problem};
+use serde_json::{Number, Value, json};
+
+use super::error::bad;
+use super::from_wire::{Fields, Page, query};
+use super::wire::{amount, paging, seconds};
+use super::zones;
+
+/// The vendor's status; what its tracker holds is not decided yet.
+fn status(ours: ConversionStatus) -> &'static str {
+    match ours {
+        ConversionStatus::Approved => "approved",
+        ConversionStatus::Rejected => "rejected",
+        ConversionStatus::Pending | ConversionStatus::Hold => "pending",
+    }
+}
+
+/// The names that conversions refer to.
+struct Names {
+    offers: HashMap<i64, String>,
+    affiliates: HashMap<i64, String>,
+    advertisers: HashMap<i64, String>,
+}
+
+impl Names {
+    fn of(engine: &Engine, call: &Call, states: &[Stored]) -> quittance_engine::Result<Names> {
+        let ids = |id: &dyn Fn(&Conversion) -> Option<i64>| {
+            let mut ids: Vec<i64> = states.iter().filter_map(|state| id(&state.known.conversion)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids
+        };
+        let offers = engine.offers_by_ids(call, &ids(&|c| Some(c.offer_id.get())))?;
+        let affiliates = ids(&|c| Some(c.affiliate_id.get()));
+        let advertisers = ids(&|c| c.advertiser_id.map(|id| id.get()));
+        Ok(Names {
+            offers: offers.into_iter().map(|offer| (offer.offer_id, offer.name)).collect(),
+            affiliates: engine.party_names(call, PartyKind::Affiliate, &affiliates)?,
+            advertisers: engine.party_names(call, PartyKind::Advertiser, &advertisers)?,
+        })
+    }
+}
+
+fn shown(conversion: &Conversion, names: &Names) -> Value {
+    let text = |name: &str| {
+        let place = TEXT_NAMES.iter().position(|known| *known == name);
+        place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or_default()
+    };
+    let named = |key: &str, id: i64, names: &HashMap<i64, String>| json!({ key: id, "name": names.get(&id).cloned().unwrap_or_default() });
+    let sale = serde_json::from_str::<Number>(text("sale_amount")).map_or(json!(0), Value::Number);
+    let mut fields = json!({
+        "conversion_id": &*conversion.conversion_id,
+        "transaction_id": text("click_id"),
+        "conversion_unix_timestamp": seconds(conversion.occurred_at),
+        "click_unix_timestamp": 0,
+        "status": status(conversion.status),
+        "is_event": !text("goal").is_empty(),
+        "event": text("goal"),
+        "payout": amount(conversion.payout),
+        "revenue": amount(conversion.revenue),
+        "sale_amount": sale,
+        "payout_type": "cpa",
+        "revenue_type": "rpa",
+        "currency_id": conversion.payout.currency().code(),
+        "is_scrub": false,
+        "order_id": "",
+        "coupon_code": "",
+        "network_offer_payout_revenue_id": 0,
+        "country": text("country"),
+        "notes": text(TEXT_NAMES[COMMENT]),
+        "relationship": {
+            "offer": named("network_offer_id", conversion.offer_id.get(), &names.offers),
+            "affiliate": named("network_affiliate_id", conversion.affiliate_id.get(), &names.affiliates),
+            "advertiser": named("network_advertiser_id", conversion.advertiser_id.map_or(0, |id| id.get()), &names.advertisers),
+            "snapshots": [],
+        },
+    });
+    for sub in ["sub1", "sub2", "sub3", "sub4", "sub5"] {
+        fields[sub] = text(sub).into();
+    }
+    fields
+}
+
+/// The filters of a query: one value of each resource.
+fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
+    let day = |name: &str, whole: &str| {
+        let text = body.text(&[name])?.unwrap_or_default();
+        if text.len() > 10 && !text.ends_with(whole) {
+            return Err(
+                body.invalid(name, &format!("{text:?}: whole days are served, with {whole} behind them if at all"))
+            );
+        }
+        let day = body.day(&[name])?;
+        body.required(name, day)
+    };
+    let (from, through) = (day("from", "00:00:00")?, day("to", "23:59:59")?);
+    if through < from {
+        return Err(body.invalid("to", &format!("{through} is before from, {from}")));
+    }
+    let mut filter =
+        ConversionFilter { from, through, affiliate_id: None, offer_id: None, advertiser_id: None, status: None };
+    for wanted in body.object("query")?.objects("filters")? {
+        let resource = wanted.text(&["resource_type"])?;
+        let resource = wanted.required("resource_type", resource)?;
+        let value = wanted.amount(&["filter_id_value"])?;
+        let value = wanted.required("filter_id_value", value)?;
+        let id = || value.parse::<i64>().map_err(|_| wanted.invalid("filter_id_value", &format!("{value:?} is no id")));
+        let place = match resource.as_str() {
+            "offer" => &mut filter.offer_id,
+            "affiliate" => &mut filter.affiliate_id,
+            "advertiser" => &mut filter.advertiser_id,
+            "status" => {
+                let known = ConversionStatus::parse(&value);
+                filter.status =
+                    Some(known.ok_or_else(|| wanted.invalid("filter_id_value", &format!("{value:?} is no status")))?);
+                continue;
+            }
+            other => {
+                return Err(wanted.invalid(
+                    "resource_type",
+                    &format!("{other:?} is not served; offer, affiliate, advertiser and status are"),
+                ));
+            }
+        };
+        if place.replace(id()?).is_some() {
+            return Err(
+                wanted.invalid("resource_type", &format!("{resource:?} is there twice; one at a time is served"))
+            );
+        }
+    }
+    Ok(filter)
+}
+
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Answer, Problem> {
+    let body = Fields::of_body(&body)?;
+    let page = Page::read(&query(&uri)?, &body)?;
+    let (filter, zone_id) = (filter(&body)?, body.int(&["timezone_id"])?);
+    let call = actor.call((state.clock)());
+    let found = state.run(move |engine| {
+        let own = engine.network(call.network)?.time_zone;
+        // 0 is the absence of a value.
+        if zone_id.is_some_and(|id| id != 0 && id != zones::id_of(&own)) {
+            let detail = format!("timezone_id: days are those of the network's zone, {own}; leave it out");
+            return Err(Error::invalid("timezone_id", detail));
+        }
+        let found = engine.conversions(&call, &filter, (page.offset(), page.size))?;
+        let names = Names::of(engine, &call, &found.conversions)?;
+        let rows: Vec<Value> = found.conversions.iter().map(|state| shown(&state.known.conversion, &names)).collect();
+        Ok(json!({ "conversions": rows, "paging": paging(page, found.total) }))
+    });
+    Ok(Answer::json(StatusCode::OK, &found.await?))
+}
+
+pub(super) async fn one(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Answer, Problem> {
+    let call = actor.call((state.clock)());
+    let found = state.run(move |engine| {
+        let found = engine.conversions_by_ids(&call, &[&id])?;
+        let names = Names::of(engine, &call, &found)?;
+        let found = found.first().ok_or_else(|| absent(&id))?;
+        Ok(shown(&found.known.conversion, &names))
+    });
+    Ok(Answer::json(StatusCode::OK, &found.await?))
+}
+
+fn absent(id: &str) -> Error {
+    Error::NotFound(format!("there is no conversion {id:?}"))
+}
+
+/// Changes conversions, all of them or none.
+async fn edit(state: &AppState, actor: &Actor, edits: Vec<(String, ConversionEdit)>) -> Result<Answer, Problem> {
+    let call = actor.call((state.clock)());
+    let done = state.run(move |engine| {
+        let ids: Vec<&str> = edits.iter().map(|(id, _)| id.as_str()).collect();
+        let known = engine.conversions_by_ids(&call, &ids)?;
+        let is_known = |id: &str| known.iter().any(|state| &*state.known.conversion.conversion_id == id);
+        if let Some(unknown) = ids.iter().find(|id| !is_known(id)) {
+            return Err(absent(unknown));
+        }
+        engine.edit_conversions(&call, &edits)
+    });
+    done.await?;
+    Ok(Answer::json(StatusCode::OK, &json!({ "result": true })))
+}
+
+pub(super) async fn set_status(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Answer, Problem> {
+    let body = Fields::of_body(&body)?;
+    let mut ids = body.texts("conversion_ids")?;
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Err(bad("conversion_ids", "conversion_ids is required"));
+    }
+    let word = body.text(&["conversion_status"])?;
+    let word = body.required("conversion_status", word)?;
+    let status = match word.as_str() {
+        "approved" => ConversionStatus::Approved,
+        "rejected" => ConversionStatus::Rejected,
+        "pending" => ConversionStatus::Pending,
+        other => {
+            return Err(body.invalid("conversion_status", &format!("{other:?} is none of approved, rejected, pending")));
+        }
+    };
+    let to = ConversionEdit { status: Some(status), ..ConversionEdit::default() };
+    edit(&state, &actor, ids.into_iter().map(|id| (id, to.clone())).collect()).await
+}
+
+/// The conversion of the path, which a body may name too.
+fn named(id: &str, body: &Fields) -> Result<(), Problem> {
+    match body.text(&["conversion_id"])? {
+        Some(other) if other != id => {
+            Err(body.invalid("conversion_id", &format!("{other:?} is not {id:?}, as in the address")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn set_amounts(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Answer, Problem> {
+    let body = Fields::of_body(&body)?;
+    named(&id, &body)?;
+    let (payout, revenue) = (body.amount(&["payout"])?, body.amount(&["revenue"])?);
+    if payout.is_none() && revenue.is_none() {
+        return Err(bad("payout", "payout or revenue is required"));
+    }
+    let to = ConversionEdit { payout, revenue, ..ConversionEdit::default() };
+    edit(&state, &actor, vec![(id, to)]).await
+}
+
+pub(super) async fn set_notes(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Answer, Problem> {
+    let body = Fields::of_body(&body)?;
+    named(&id, &body)?;
+    let notes = body.text(&["notes"])?;
+    let to = ConversionEdit { comment: Some(body.required("notes", notes)?), ..ConversionEdit::default() };
+    edit(&state, &actor, vec![(id, to)]).await
+}

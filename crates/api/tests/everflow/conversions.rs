@@ -1,0 +1,94 @@
+//! Conversions and offers as this vendor's clients read them.
+
+use axum::http::StatusCode;
+use quittance_engine::keys::Role;
+use quittance_testkit::both_databases;
+use serde_json::json;
+
+use crate::server::{BILLINGS, secret, server};
+
+const CONVERSIONS: &str = "/v1/networks/reporting/conversions";
+
+both_databases! {
+    fn conversions_are_listed_and_read(database) {
+        let server = server(database);
+        server.approve("a1 1 1 2026-01-05 10.50 20\na2 2 1 2026-01-06 1\na3 1 2 2026-01-07 2");
+        let list = |body: &str| server.ok("POST", CONVERSIONS, body);
+        let ids = |body: &str| list(body)["conversions"].as_array().unwrap().iter().map(|c| c["conversion_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let all = r#"{"from":"2026-01-01","to":"2026-01-31","timezone_id":67,"show_conversions":true}"#;
+        assert_eq!(ids(all), ["a1", "a2", "a3"]);
+        assert_eq!(ids(r#"{"from":"2026-01-06 00:00:00","to":"2026-01-07 23:59:59"}"#), ["a2", "a3"]);
+        let by = |resource: &str, id: &str| ids(&json!({"from":"2026-01-01","to":"2026-01-31","query":{"filters":[{"resource_type":resource,"filter_id_value":id}]}}).to_string());
+        assert_eq!((by("affiliate", "1"), by("offer", "1"), by("status", "pending")), (vec!["a1".into(), "a3".into()], vec!["a1".into(), "a2".into()], vec![]));
+        let page = server.ok("POST", &format!("{CONVERSIONS}?page=2&page_size=2"), all);
+        assert_eq!((&page["conversions"][0]["conversion_id"], &page["paging"]), (&json!("a3"), &json!({"page":2,"page_size":2,"total_count":3})));
+        let one = server.ok("GET", &format!("{CONVERSIONS}/a1"), "");
+        for (key, value) in [
+            ("status", json!("approved")), ("payout", json!(10.5)), ("revenue", json!(20)), ("currency_id", json!("USD")),
+            ("conversion_unix_timestamp", json!(1_767_614_400)), ("transaction_id", json!("")), ("is_event", json!(false)), ("is_scrub", json!(false)), ("notes", json!("")),
+        ] {
+            assert_eq!(one[key], value, "{key}");
+        }
+        assert_eq!(one["relationship"], json!({
+            "offer": { "network_offer_id": 1, "name": "First Offer" }, "affiliate": { "network_affiliate_id": 1, "name": "Media One" },
+            "advertiser": { "network_advertiser_id": 1, "name": "Acme" }, "snapshots": [],
+        }));
+        for key in ["click_unix_timestamp", "event", "sale_amount", "payout_type", "revenue_type", "order_id", "coupon_code", "network_offer_payout_revenue_id"] {
+            assert!(one.get(key).is_some(), "{key} is missing");
+        }
+        for (body, says) in [
+            ("", "from is required"), (r#"{"from":"2026-01-01"}"#, "to is required"), (r#"{"from":"2026-02-30","to":"2026-03-01"}"#, "from"),
+            (r#"{"from":"2026-02-01","to":"2026-01-01"}"#, "to"), (r#"{"from":"2024-01-01","to":"2026-01-01"}"#, "year"),
+            (r#"{"from":"2026-01-01","to":"2026-01-02","timezone_id":80}"#, "timezone_id"),
+            (r#"{"from":"2026-01-01 10:00:00","to":"2026-01-02"}"#, "whole days"),
+            (r#"{"from":"2026-01-01","to":"2026-01-02","query":{"filters":[{"resource_type":"sub1","filter_id_value":"x"}]}}"#, "resource_type"),
+        ] {
+            server.refused("POST", CONVERSIONS, body, 400, says);
+        }
+        server.refused("GET", &format!("{CONVERSIONS}/none"), "", 404, "none");
+    }
+
+    fn changes_of_conversions_reach_the_next_invoice(database) {
+        let server = server(database);
+        server.approve("a1 1 1 2026-01-05 10.50 20\na2 1 1 2026-01-06 1");
+        let result = json!({ "result": true });
+        assert_eq!(server.ok("PATCH", CONVERSIONS, r#"{"conversion_ids":["a1"],"conversion_status":"rejected"}"#), result);
+        assert_eq!(server.ok("GET", &format!("{CONVERSIONS}/a1"), "")["status"], "rejected");
+        assert_eq!(server.ok("PUT", &format!("{CONVERSIONS}/a2/payoutrevenue"), r#"{"conversion_id":"a2","payout":3.25,"revenue":4}"#), result);
+        assert_eq!(server.ok("PUT", &format!("{CONVERSIONS}/a2/notes"), r#"{"conversion_id":"a2","notes":"late"}"#), result);
+        let one = server.ok("GET", &format!("{CONVERSIONS}/a2"), "");
+        assert_eq!((&one["payout"], &one["revenue"], &one["notes"]), (&json!(3.25), &json!(4), &json!("late")));
+        let made = server.ok("POST", &format!("{BILLINGS}/invoices"), r#"{"network_affiliate_id":1,"start_time":"2026-01-01","end_time":"2026-01-31"}"#);
+        assert_eq!(made["balance"], json!(3.25));
+        server.refused("PATCH", CONVERSIONS, r#"{"conversion_ids":["a1","none"],"conversion_status":"approved"}"#, 404, "none");
+        assert_eq!(server.ok("GET", &format!("{CONVERSIONS}/a1"), "")["status"], "rejected", "all or nothing");
+        server.refused("PATCH", CONVERSIONS, r#"{"conversion_ids":[1],"conversion_status":"approved"}"#, 400, "conversion_ids");
+        server.refused("PATCH", CONVERSIONS, r#"{"conversion_ids":["a1"],"conversion_status":"gone"}"#, 400, "conversion_status");
+        server.refused("PATCH", CONVERSIONS, r#"{"conversion_status":"approved"}"#, 400, "conversion_ids is required");
+        server.refused("PUT", &format!("{CONVERSIONS}/a2/payoutrevenue"), r#"{"conversion_id":"a1","payout":1}"#, 400, "conversion_id");
+        server.refused("PUT", &format!("{CONVERSIONS}/a2/payoutrevenue"), "{}", 400, "payout");
+        server.verified();
+    }
+
+    fn offers_are_listed(database) {
+        let server = server(database);
+        let found = server.ok("GET", "/v1/networks/offers?page_size=1", "");
+        assert_eq!(found["paging"], json!({ "page": 1, "page_size": 1, "total_count": 2 }));
+        assert_eq!((&found["offers"][0]["network_offer_id"], &found["offers"][0]["name"]), (&json!(1), &json!("First Offer")));
+        assert_eq!(server.ok("GET", "/v1/networks/offers/2", "")["network_advertiser_id"], 1);
+        server.refused("GET", "/v1/networks/offers/9", "", 404, "9");
+    }
+
+    fn every_route_is_open_to_its_roles_and_to_no_other(database) {
+        let server = server(database);
+        let parties = [(Role::Admin, 0), (Role::Finance, 0), (Role::Viewer, 0), (Role::Tracker, 0), (Role::Affiliate, 1), (Role::Advertiser, 1)];
+        for rule in quittance_api::everflow::RULES {
+            let path = rule.route.replace("{side}", "affiliates").replace("{id}", "1");
+            for (role, party) in parties {
+                let (status, body) = server.ask(&secret(role, party), rule.method, &path, "{}");
+                assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{} {}", rule.method, rule.route);
+                assert_eq!(status == StatusCode::FORBIDDEN, !rule.roles.contains(&role), "{} {} {role}: {body}", rule.method, rule.route);
+            }
+        }
+    }
+}
