@@ -46,6 +46,7 @@ pub(crate) fn measure(bed: &Bed<'_>, rounds: u32, report: &mut Report) -> anyhow
             let (first, deep) = pages(ours, key)?;
             report.add(place, "", "first page of 100 invoices", (first, "ms"), Goal::None);
             report.add(place, "", "page at row 900,001", (deep, "ms"), Goal::None);
+            super::everflow::measure(ours, key, place, report)?;
             report.add(place, "L2", "page at row 900,001 ÷ first page", (deep / first, "×"), Goal::AtMost(3.0));
         }
         Ok(())

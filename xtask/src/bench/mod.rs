@@ -2,6 +2,7 @@
 //! for information.
 
 mod data;
+mod everflow;
 mod lists;
 mod program;
 mod reading;
@@ -152,7 +153,7 @@ impl Bench {
         self.print_conditions(cluster)?;
         report.print();
         if !self.growth && !self.lists {
-            println!("\nB3 and B6 are measured with --growth, L1 and L2 with --lists");
+            println!("\nB3 and B6 are measured with --growth, L1, L2 and E1 with --lists");
         }
         if self.json {
             println!("{:#}", report.json());

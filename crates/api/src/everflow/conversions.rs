@@ -111,8 +111,14 @@ fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
     if through < from {
         return Err(body.invalid("to", &format!("{through} is before from, {from}")));
     }
-    let mut filter =
-        ConversionFilter { from, through, affiliate_id: None, offer_id: None, advertiser_id: None, status: None };
+    let mut filter = ConversionFilter {
+        from,
+        through,
+        affiliate_id: None,
+        offer_id: None,
+        advertiser_id: None,
+        statuses: Vec::new(),
+    };
     for wanted in body.object("query")?.objects("filters")? {
         let resource = wanted.text(&["resource_type"])?;
         let resource = wanted.required("resource_type", resource)?;
@@ -125,8 +131,11 @@ fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
             "advertiser" => &mut filter.advertiser_id,
             "status" => {
                 let known = ConversionStatus::parse(&value);
-                filter.status =
-                    Some(known.ok_or_else(|| wanted.invalid("filter_id_value", &format!("{value:?} is no status")))?);
+                let known =
+                    known.ok_or_else(|| wanted.invalid("filter_id_value", &format!("{value:?} is no status")))?;
+                // What the tracker holds is shown as pending.
+                let held = (known == ConversionStatus::Pending).then_some(ConversionStatus::Hold);
+                filter.statuses = std::iter::once(known).chain(held).collect();
                 continue;
             }
             other => {

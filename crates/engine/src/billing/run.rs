@@ -38,6 +38,9 @@ pub(super) struct Work<'a> {
     named: Vec<i64>,
 }
 
+/// What is done with the invoices of a run in the transaction that issues them.
+pub(super) type After<'a, T> = dyn FnMut(&mut dyn Tx, &Work<'_>, RunId, &[InvoiceId]) -> Result<T> + 'a;
+
 impl Engine {
     /// Runs the billing that is asked for, or continues an unfinished run with equal parameters. `progress` hears
     /// after each batch what has been issued so far.
@@ -53,7 +56,7 @@ impl Engine {
     }
 
     fn drive(&self, work: &Work<'_>, run_id: RunId, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
-        while !self.store.write(|tx| work.batch(tx, run_id))?.is_some() {
+        while self.store.write(|tx| work.batch(tx, run_id))?.is_some() {
             progress(&self.progress(work.call, run_id)?);
         }
         self.run_report(work.call, run_id)
@@ -61,12 +64,7 @@ impl Engine {
 
     /// A run of few books: all of it after its start, and what is done with the invoices that it issues, in one
     /// transaction.
-    pub(super) fn bill_at_once<T>(
-        &self,
-        call: &Call,
-        request: &RunRequest,
-        after: &mut dyn FnMut(&mut dyn Tx, &Work<'_>, RunId, &[InvoiceId]) -> Result<T>,
-    ) -> Result<T> {
+    pub(super) fn bill_at_once<T>(&self, call: &Call, request: &RunRequest, after: &mut After<'_, T>) -> Result<T> {
         let work = self.work(call, request)?;
         let nothing = || Error::Conflict("the run was made meanwhile".to_owned());
         let run_id = self.store.write(|tx| work.start(tx))?.ok_or_else(nothing)?;
