@@ -344,12 +344,17 @@ impl BookCheck<'_> {
             let of_book = |line: &&Line| line.source_currency(invoice.book.currency) == self.book.currency;
             list(&self.facts.lines, invoice.invoice_id).iter().filter(of_book)
         });
-        let (mut remainder, mut count) = (0_i128, 0_i128);
+        // A rounding line bills what other lines had left; it stays when these are taken off.
+        let minor_unit = i128::from(self.book.currency.minor_unit_units());
+        let (mut remainder, mut most) = (0_i128, minor_unit);
         for line in lines.filter(|line| matches!(line.line_type, LineType::Conversions | LineType::Rounding)) {
             remainder += i128::from(line.taken.units) - i128::from(line.source_units());
-            count += 1;
+            most += match line.line_type {
+                LineType::Rounding => i128::from(line.source_units()).abs(),
+                _ => minor_unit,
+            };
         }
-        if remainder.abs() >= i128::from(self.book.currency.minor_unit_units()) * count.max(1) {
+        if remainder.abs() >= most {
             let text = format!("{}: rounding has left {remainder} units, more than it can", name(self.book));
             self.findings.add("I3", text);
         }
