@@ -34,6 +34,8 @@ pub struct Limits {
     pub requests_burst: u32,
     /// How many requests use the database at the same time.
     pub database_requests_max: usize,
+    /// How many pages of long lists are read at the same time: more would not be faster, and each holds memory.
+    pub list_pages_max: usize,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
             requests_per_second: 500,
             requests_burst: 1000,
             database_requests_max: 32,
+            list_pages_max: 4,
         }
     }
 }
@@ -78,6 +81,7 @@ pub struct AppState {
     pub(crate) gather: Arc<Gather>,
     limiter: Arc<Limiter>,
     database: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -100,6 +104,7 @@ impl AppState {
             gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
             database: Arc::new(Semaphore::new(limits.database_requests_max)),
+            lists: Arc::new(Semaphore::new(limits.list_pages_max)),
         }
     }
 
@@ -122,6 +127,20 @@ impl AppState {
         let whole = self.whole_allowance();
         let left = self.limiter.check_key(&(network, key)).map_err(|_| 1_u64)?;
         Ok(Allowance { remaining: left.remaining_burst_capacity().min(whole.limit), ..whole })
+    }
+
+    /// Runs a use case that reads a page of a long list. Only some are read at the same time; the others wait their turn.
+    ///
+    /// # Errors
+    /// The use case's, as a problem.
+    pub async fn run_list<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> quittance_engine::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.lists).acquire_owned().await.map_err(|_| Problem::unavailable())?;
+        let done = self.run(work).await;
+        drop(permit);
+        done
     }
 
     /// Runs a use case, which blocks, beside the threads that serve connections.

@@ -3,7 +3,7 @@
 pub(crate) mod backup;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ const SHARED_COMMIT_MAX: usize = 512;
 const STATEMENT_CACHE: usize = 256;
 /// How many idle read connections are kept.
 const IDLE_READERS_MAX: usize = 16;
+/// What a read connection keeps of the file, in KiB: the first one, which is used most, and each further one. Together they
+/// bound what many readers at the same time hold.
+const FIRST_READER_KIB: u32 = 16 * 1024;
+const FURTHER_READER_KIB: u32 = 1024;
 
 /// An embedded database in a file.
 pub(crate) struct Sqlite {
@@ -33,6 +37,8 @@ pub(crate) struct Sqlite {
     writer: Mutex<Writer>,
     waiting: AtomicUsize,
     readers: Mutex<Vec<Connection>>,
+    /// A read connection was opened before.
+    has_readers: AtomicBool,
 }
 
 struct Writer {
@@ -87,7 +93,7 @@ fn configure(connection: &Connection, writer: bool) -> Result<()> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864;"
     } else {
-        "PRAGMA query_only = ON; PRAGMA cache_size = -16384;"
+        "PRAGMA query_only = ON;"
     };
     connection.execute_batch(settings).map_err(failure)
 }
@@ -110,6 +116,7 @@ impl Sqlite {
             writer: Mutex::new(Writer { connection, batch: None, callers: 0 }),
             waiting: AtomicUsize::new(0),
             readers: Mutex::new(Vec::new()),
+            has_readers: AtomicBool::new(false),
         })
     }
 
@@ -181,6 +188,9 @@ impl Sqlite {
             })
             .map_err(failure)?;
         configure(&connection, false)?;
+        let first = !self.has_readers.swap(true, Ordering::Relaxed);
+        let kib = if first { FIRST_READER_KIB } else { FURTHER_READER_KIB };
+        connection.execute_batch(&format!("PRAGMA cache_size = -{kib}")).map_err(failure)?;
         Ok(connection)
     }
 

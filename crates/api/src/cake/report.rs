@@ -82,7 +82,7 @@ pub(super) async fn conversions(
     let filter = from_wire::conversions(&sent.params)?;
     let (offset, limit) = sent.params.rows(quirks::ROWS)?;
     let call = actor.call((state.clock)());
-    let started = state.run(move |engine| {
+    let started = state.run_list(move |engine| {
         let zone = engine.zone_of(&call)?;
         let listing = Listing { call, filter, zone };
         let (first, total) = listing.first(engine, (offset, limit))?;
@@ -93,7 +93,7 @@ pub(super) async fn conversions(
     let tail = format!(r#"]}},"total_rows":{total}}}}}"#);
     let body = pages::body(head, first, tail, move |next| {
         let (state, listing) = (state.clone(), listing.clone());
-        async move { state.run(move |engine| listing.page(engine, next)).await }
+        async move { state.run_list(move |engine| listing.page(engine, next)).await }
     });
     let json = HeaderValue::from_static("application/json");
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, json)], body).into_response())

@@ -39,10 +39,11 @@ macro_rules! by_ids {
         concat!("FROM invoices i {by:invoices_by_id} WHERE i.network_id = $1 AND i.invoice_id {in:16} ", asked!())
     };
 }
-/// Counted without looking at the rows where nothing else is asked than this index holds.
-macro_rules! by_end {
+/// Nothing is asked that this index does not hold: the rows themselves are not looked at.
+macro_rules! covered {
     () => {
-        concat!("FROM invoices i {by:invoices_by_end} WHERE i.network_id = $1 ", asked!())
+        "FROM invoices i {by:invoices_by_end} WHERE i.network_id = $1 AND i.period_end >= $2 AND i.period_end <= $3 \
+         AND ($4 = '' OR i.kind = $4) AND ($5 = 0 OR i.status {in:6}) "
     };
 }
 /// A column of the last payment in money.
@@ -82,7 +83,9 @@ statements! {
     NTH = concat!("SELECT i.invoice_id ", all!(), "ORDER BY i.invoice_id LIMIT 1 OFFSET $15");
     NTH_OF_PARTY = concat!("SELECT i.invoice_id ", of_party!(), "ORDER BY i.invoice_id LIMIT 1 OFFSET $15");
     NTH_BY_IDS = concat!("SELECT i.invoice_id ", by_ids!(), "ORDER BY i.invoice_id LIMIT 1 OFFSET $15");
-    COUNT_FOUND = concat!("SELECT COUNT(*) ", by_end!(), "LIMIT $15");
+    COUNT_FOUND = concat!("SELECT COUNT(*) ", all!(), "LIMIT $15");
+    COUNT_COVERED = concat!("SELECT COUNT(*) ", covered!());
+    NTH_COVERED = concat!("SELECT i.invoice_id ", covered!(), "ORDER BY i.invoice_id LIMIT 1 OFFSET $7");
     COUNT_OF_PARTY = concat!("SELECT COUNT(*) ", of_party!(), "LIMIT $15");
     COUNT_BY_IDS = concat!("SELECT COUNT(*) ", by_ids!(), "LIMIT $15");
     FIRST_ID = "SELECT invoice_id FROM invoices {by:invoices_by_id} WHERE network_id = $1 AND invoice_id > 0 \
@@ -132,6 +135,29 @@ impl InvoiceQuery {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         *self == InvoiceQuery { kind: self.kind, ..InvoiceQuery::default() }
+    }
+
+    /// Whether it asks for nothing but a kind, statuses and the ends of periods.
+    fn is_covered(&self) -> bool {
+        let covered = InvoiceQuery {
+            kind: self.kind,
+            statuses: self.statuses.clone(),
+            ends_from: self.ends_from,
+            ends_through: self.ends_through,
+            ..InvoiceQuery::default()
+        };
+        *self == covered
+    }
+
+    fn covered_params<'a>(&self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
+        vec![
+            network.get().into(),
+            day_number(self.ends_from.unwrap_or(Day::MIN)).into(),
+            day_number(self.ends_through.unwrap_or(Day::MAX)).into(),
+            self.kind.map_or("", InvoiceKind::as_str).into(),
+            (statuses.len() as i64).into(),
+            Param::Texts(statuses),
+        ]
     }
 
     fn statuses(&self) -> Vec<&'static str> {
@@ -235,6 +261,11 @@ pub fn rows(
 /// What the database says.
 pub fn nth_found(tx: &mut dyn Tx, network: NetworkId, query: &InvoiceQuery, place: i64) -> Result<Option<i64>> {
     let statuses = query.statuses();
+    if query.is_covered() {
+        let mut params = query.covered_params(network, &statuses);
+        params.push(place.into());
+        return number(tx, NTH_COVERED, &params);
+    }
     let params = query.params(network, (i64::MIN, i64::MAX), &statuses, place);
     let sql = query.choose(NTH, NTH_OF_PARTY, NTH_BY_IDS);
     tx.query_one(sql, &params)?.map(|row| row.int(0)).transpose()
@@ -246,6 +277,9 @@ pub fn nth_found(tx: &mut dyn Tx, network: NetworkId, query: &InvoiceQuery, plac
 /// What the database says.
 pub fn count_found(tx: &mut dyn Tx, network: NetworkId, query: &InvoiceQuery) -> Result<i64> {
     let statuses = query.statuses();
+    if query.is_covered() {
+        return Ok(number(tx, COUNT_COVERED, &query.covered_params(network, &statuses))?.unwrap_or(0));
+    }
     let params = query.params(network, (i64::MIN, i64::MAX), &statuses, 1);
     let sql = query.choose(COUNT_FOUND, COUNT_OF_PARTY, COUNT_BY_IDS);
     tx.query_one(sql, &params)?.map_or(Ok(0), |row| row.int(0))
