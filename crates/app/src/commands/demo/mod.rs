@@ -83,6 +83,11 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
         println!("              curl -s {url}/billing/v1/invoices -H 'Authorization: Bearer {affiliate}'");
         println!("              curl -s '{url}/api/2/invoices.json?api_key={admin}&row_limit=3'");
         println!("              curl -s '{url}/api/2/invoices.json?api_key={affiliate}&invoice_status=Approved'");
+        let eflow = |path: &str, key: &str| {
+            println!("              curl -s -X POST {url}/v1/{path}/invoicestable -H 'X-Eflow-API-Key: {key}'");
+        };
+        eflow("networks/billings/affiliates", &admin);
+        eflow("affiliates/billings/affiliates", &affiliate);
     }
     super::serve::serve(engine, &args.listen)
 }
