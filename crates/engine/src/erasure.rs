@@ -36,6 +36,7 @@ impl Engine {
             }
             let rules = without_personal(&party.rules);
             parties::erase(tx, call.network, kind, party_id, &format!("Erased {kind} {party_id}"), &rules, call.now)?;
+            invoices::erase_accounts(tx, call.network, kind.invoice_kind(), party_id)?;
             let change = NewChange {
                 subject: kind.as_str(),
                 subject_id: party_id.to_string(),

@@ -2,8 +2,8 @@
 
 use quittance_domain::currency::Currency;
 use quittance_domain::money::Money;
-use quittance_store::parties;
 pub use quittance_store::parties::{Manager, Offer, OfferFilter, PaymentSystem};
+use quittance_store::{parties, rates};
 
 use crate::error::Result;
 use crate::{Call, Engine};
@@ -68,6 +68,24 @@ impl Engine {
     /// What the store says.
     pub fn cycles_in_use(&self, call: &Call) -> Result<Vec<String>> {
         self.store.read(|tx| Ok(parties::cycles(tx, call.network)?))
+    }
+
+    /// What one unit of the network's currency is worth in others, by the rates of today and as far before as they may be
+    /// old. Those without a rate are left out.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn worth_of_one(&self, call: &Call, currencies: &[Currency]) -> Result<Vec<Money>> {
+        let settings = self.network_settings(call)?;
+        let today = self.zone_of(call)?.day_of(call.now);
+        let oldest = today.plus_days(-settings.rate_max_age_days);
+        let table = self.store.read(|tx| rates::table(tx, call.network, oldest, today))?;
+        let base = settings.currency;
+        let Ok(one) = Money::parse("1", base) else { return Ok(Vec::new()) };
+        let worth = |currency: &Currency| {
+            table.rate(base, *currency, today, settings.rate_max_age_days, base)?.convert(one, *currency).ok()
+        };
+        Ok(currencies.iter().filter_map(worth).collect())
     }
 
     /// The account managers, by id.

@@ -10,7 +10,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
-pub use self::balances::{Standing, standings};
+pub use self::balances::{Amounts, Standing, held, open_billed, standings};
 pub use self::list::{PartyFilter, count_listed, cycles, last_id, listed, matching};
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
 pub use self::offers::{

@@ -66,6 +66,7 @@ pub(super) fn parties(actor: &Actor, params: &Params, kind: &str) -> Result<Part
         name_part: params.text(&format!("{kind}_name")).map(str::to_owned),
         status: status(params, &format!("{kind}_status"))?,
         manager_id: params.int("account_manager_id")?,
+        ..PartyFilter::default()
     };
     if actor.role == Role::Manager {
         let own = actor.party_id.unwrap_or(0);

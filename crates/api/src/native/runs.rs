@@ -97,6 +97,8 @@ fn request(members: &Body) -> Result<RunRequest, Problem> {
         countries: Some(members.texts("countries")?).filter(|list| !list.is_empty()),
         unbound: members.flag("final")?.unwrap_or(false),
         positive: false,
+        approve: false,
+        internal_notes: String::new(),
         scheduled: false,
     })
 }

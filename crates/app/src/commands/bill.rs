@@ -152,6 +152,8 @@ fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {
         sum,
         unbound: args.unbound,
         positive: false,
+        approve: false,
+        internal_notes: String::new(),
         scheduled: false,
     };
     let engine = context.engine()?;

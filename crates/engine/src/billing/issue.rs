@@ -44,6 +44,7 @@ pub(super) struct Header<'a> {
     pub(super) first_invoice_id: i64,
     pub(super) first_invoice_number: i64,
     pub(super) auto_approve: bool,
+    pub(super) internal_notes: &'a str,
 }
 
 /// Writes the invoices; answers what was issued, by currency, and the ids.
@@ -175,7 +176,7 @@ fn build(
         payment_terms_days: terms,
         hidden: party.is_some_and(|party| party.hidden_default),
         public_notes: String::new(),
-        internal_notes: String::new(),
+        internal_notes: header.internal_notes.to_owned(),
         party_name: party.map(|party| party.name.clone()).unwrap_or_default(),
         document_number: None,
         document_day: None,

@@ -7,6 +7,7 @@ pub(crate) mod extras;
 pub(crate) mod facts;
 pub(crate) mod issue;
 mod one;
+mod payout;
 pub(crate) mod referrals;
 mod run;
 mod sums;
@@ -22,6 +23,7 @@ pub use quittance_store::write_offs::WriteOff;
 
 pub use self::asked::AskedInvoice;
 pub use self::one::OneInvoice;
+pub use self::payout::PayoutConditions;
 
 /// How many books are dealt with in one transaction, and so how many invoices are issued in it at the most.
 pub const BATCH_BOOKS_MAX: i64 = 500;
@@ -76,6 +78,10 @@ pub struct RunRequest {
     pub unbound: bool,
     /// What totals zero or less is not issued, also where nothing else keeps it from being so.
     pub positive: bool,
+    /// What is issued is approved at once, also where the network's setting does not say so.
+    pub approve: bool,
+    /// Notes on each invoice that its party does not see.
+    pub internal_notes: String,
     /// The schedule asks for it: nothing before the day on which a party's automatic invoices start is taken, and the
     /// parties go on to their next period.
     pub scheduled: bool,
@@ -97,6 +103,8 @@ impl RunRequest {
             sum: None,
             unbound: false,
             positive: false,
+            approve: false,
+            internal_notes: String::new(),
             scheduled: false,
         }
     }

@@ -20,6 +20,7 @@ use super::facts::{Facts, Setup};
 use super::issue::{Header, issue, write_offs_of};
 use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
+use crate::invoices::{NOTE_CHARS_MAX, bounded};
 use crate::schedule;
 use crate::{Call, Engine};
 
@@ -226,6 +227,7 @@ fn check(request: &RunRequest, today: Day) -> Result<()> {
             "conversion_advertisers: the invoices of a receivable run are with advertisers: name them as parties";
         return Err(Error::invalid("/conversion_advertisers", detail));
     }
+    bounded("/internal_notes", &request.internal_notes, NOTE_CHARS_MAX)?;
     check_sum(request, one_party)
 }
 
@@ -288,6 +290,12 @@ fn canonical(request: &RunRequest) -> String {
     if request.unbound {
         parameters["final"] = true.into();
     }
+    if request.approve {
+        parameters["approve"] = true.into();
+    }
+    if !request.internal_notes.is_empty() {
+        parameters["internal_notes"] = request.internal_notes.as_str().into();
+    }
     if request.positive {
         parameters["positive"] = true.into();
     }
@@ -301,6 +309,11 @@ pub(crate) fn chose(parameters: &str) -> bool {
 }
 
 impl Work<'_> {
+    /// What is issued is approved at once.
+    fn approves(&self) -> bool {
+        self.setup.settings.auto_approve || self.request.approve
+    }
+
     fn cut(&self, epoch: i64) -> Cut {
         // What is asked for by name does not wait for hold days.
         let as_of = if self.request.is_unbound() { Day::MAX } else { self.today };
@@ -361,7 +374,8 @@ impl Work<'_> {
             posting_day,
             first_invoice_id: settings.first_invoice_id,
             first_invoice_number: settings.first_invoice_number,
-            auto_approve: settings.auto_approve,
+            auto_approve: self.approves(),
+            internal_notes: &self.request.internal_notes,
         }
     }
 
@@ -419,7 +433,7 @@ impl Work<'_> {
         let posting_day = present.posting_day(run.cut.as_of.min(self.today));
         let header = Header { epoch: present.epoch, ..self.header(run_id, posting_day) };
         let (totals, issued) = issue(tx, &header, &decisions)?;
-        if self.setup.settings.auto_approve {
+        if self.approves() {
             for invoice_id in &issued {
                 crate::invoices::use_credit(tx, self.call, *invoice_id, self.today)?;
             }

@@ -24,7 +24,7 @@ use crate::{Call, Engine};
 pub(super) const COMMENT_CHARS_MAX: usize = 1000;
 
 /// A text that is not too long.
-pub(super) fn bounded(field: &str, text: &str, chars_max: usize) -> Result<()> {
+pub(crate) fn bounded(field: &str, text: &str, chars_max: usize) -> Result<()> {
     let count = text.chars().count();
     if count > chars_max {
         let name = field.trim_start_matches('/');
@@ -71,6 +71,20 @@ impl Engine {
     ) -> Result<Invoice> {
         bounded("/text", text, COMMENT_CHARS_MAX)?;
         self.change(call, id, expected, |change| change.void(reason, text))
+    }
+
+    /// Says of a void invoice that it was deleted: lists leave it out from then on.
+    ///
+    /// # Errors
+    /// There is no such invoice, or it is not void.
+    pub fn delete_void(&self, call: &Call, id: InvoiceId) -> Result<Invoice> {
+        self.change(call, id, None, |change| {
+            let Some(voided) = change.invoice.voided.as_mut() else {
+                return Err(Error::Conflict(format!("invoice {id} is {}, not void", change.invoice.status)));
+            };
+            let before = std::mem::replace(&mut voided.reason, VoidReason::Deleted.as_str().to_owned());
+            change.record("void_reason_changed", &json!({ "from": before, "to": VoidReason::Deleted.as_str() }))
+        })
     }
 
     /// Adds a correction: a line with an amount of either sign and a comment.

@@ -12,6 +12,7 @@ use quittance_store::networks::Present;
 use quittance_store::{Tx, accruals, networks};
 use serde_json::{Value, json};
 
+use super::destination;
 use crate::billing::issue::ENTRY_IDS;
 use crate::billing::referrals::referred_again;
 use crate::error::{Error, Result};
@@ -198,7 +199,8 @@ impl<'t> Change<'t> {
             paid_units: self.invoice.paid_units,
             details: details.to_string(),
         };
-        Ok(invoices::update(self.tx, self.call.network, &self.invoice, &row)?)
+        invoices::update(self.tx, self.call.network, &self.invoice, &row)?;
+        destination::settle(self.tx, self.call.network, &self.invoice)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
 /// The longest note, in characters.
-const NOTE_CHARS_MAX: usize = 10_000;
+pub(crate) const NOTE_CHARS_MAX: usize = 10_000;
 /// The longest number of the other side's paper, in characters.
 const DOCUMENT_NUMBER_CHARS_MAX: usize = 100;
 /// The longest payment terms.

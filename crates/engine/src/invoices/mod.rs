@@ -4,6 +4,7 @@
 mod actions;
 mod change;
 mod conversions;
+mod destination;
 mod edit;
 mod list;
 mod pay;
@@ -15,19 +16,23 @@ mod sync;
 mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
+pub use destination::{DestinationEdit, NewestPage, ShownInvoice};
 pub use edit::InvoiceEdit;
 pub use list::{InvoiceList, InvoiceQuery, LastPayment, ListedInvoice};
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
-pub use quittance_store::invoices::{Foreign, HistoryRow, Invoice, InvoiceFilter, Line, Payment, TakeOff, Voided};
+pub use quittance_store::invoices::{
+    Foreign, HistoryRow, Invoice, InvoiceFilter, Line, NewestQuery, Payment, TakeOff, Voided,
+};
 pub use quittance_store::ledger::StoredPosting;
 pub use returns::ReturnRequest;
 pub use revise::{Revision, TOGETHER_MAX};
 pub use search::{BalanceBound, Either, FoundInvoices, FoundSums, InvoiceFind, InvoiceSearch, InvoiceSums, Standing};
 
 pub use crate::give_back::TakeOffRequest;
-pub(crate) use actions::{check_corrections, line_of};
+pub(crate) use actions::{bounded, check_corrections, line_of};
 pub(crate) use change::{DOCUMENT, booking, facts, issue_details};
+pub(crate) use edit::NOTE_CHARS_MAX;
 pub(crate) use edit::check as check_edit;
 pub(crate) use pay::{PAYMENT_IDS, use_credit};
 pub(crate) use revise::dress;

@@ -4,7 +4,7 @@ use quittance_domain::ids::PartyKind;
 use quittance_domain::money::Money;
 use quittance_store::changes::{self, NewChange};
 use quittance_store::parties::{self, PaymentMethod};
-use quittance_store::{Tx, networks as table};
+use quittance_store::{Tx, invoices, networks as table};
 use serde_json::{Map, Value, json};
 
 use super::{Party, PartyView, view};
@@ -47,7 +47,12 @@ fn put(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64, entry: &Map<Strin
     let before = facts(tx, call, kind, id)?;
     let mut entry = entry.clone();
     entry.insert("id".to_owned(), id.into());
+    let new_methods = entry.contains_key("payment_methods");
     put_party(tx, call, kind, entry)?;
+    if new_methods {
+        // Open invoices follow the party's methods, also where somebody had written an account on one.
+        invoices::forget_accounts(tx, call.network, kind.invoice_kind(), id)?;
+    }
     let after = facts(tx, call, kind, id)?.unwrap_or_default();
     let details = changed(before.as_ref(), &after);
     if !details.is_empty() {

@@ -1,9 +1,11 @@
 //! Affiliates and advertisers one by one: listed, shown with how they stand, made and changed.
 
 mod edit;
+mod funds;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub use self::funds::{Funds, FundsByAffiliate};
 use quittance_domain::accrual::Tally;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::PartyKind;
@@ -32,6 +34,17 @@ pub struct Profile {
     pub country: Option<String>,
     /// Notes that the party does not see.
     pub notes: Option<String>,
+    /// Who has referred it.
+    pub referrer: Option<ReferredBy>,
+}
+
+/// Who has referred an affiliate.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReferredBy {
+    /// That affiliate.
+    pub affiliate: i64,
+    /// Its share in percent, as it was given.
+    pub percent: Option<String>,
 }
 
 /// A party in a list.
@@ -151,6 +164,17 @@ impl Engine {
     /// There is no such party.
     pub fn party(&self, call: &Call, kind: PartyKind, id: i64) -> Result<PartyView> {
         self.store.read(|tx| view(tx, call, kind, id))
+    }
+}
+
+impl Engine {
+    /// Those of some ids that parties of one kind have, in order.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn known_parties(&self, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<Vec<i64>> {
+        let found = self.store.read(|tx| parties::by_ids(tx, call.network, kind, ids))?;
+        Ok(found.into_iter().map(|party| party.party_id).collect())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Invoices with their lines, payments, take-offs and history.
 
+pub(crate) mod destinations;
 pub(crate) mod history;
 pub(crate) mod lines;
 pub(crate) mod list;
+pub(crate) mod newest;
 pub(crate) mod payments;
 pub(crate) mod search;
 pub(crate) mod standing;
@@ -15,10 +17,12 @@ use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::period::Period;
 use quittance_domain::time::{Day, Timestamp};
 
+pub use self::destinations::{Destination, destinations, erase_accounts, forget_accounts, put_destination};
 pub use self::history::{HistoryRow, history, history_of_parties};
 use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
 pub use self::list::{Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, nth_found, rows};
+pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };

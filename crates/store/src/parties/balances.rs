@@ -14,6 +14,13 @@ statements! {
     BILLED_OF = "SELECT i.party_id, i.currency, CAST(SUM(l.units) AS BIGINT) FROM invoices i JOIN invoice_lines l \
         ON l.network_id = i.network_id AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id \
         WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id {in:3} AND i.status <> 'void' GROUP BY 1, 2 ORDER BY 1, 2";
+    OPEN_OF = "SELECT i.party_id, i.currency, CAST(SUM(l.units) AS BIGINT) FROM invoices i JOIN invoice_lines l \
+        ON l.network_id = i.network_id AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id \
+        WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id {in:3} AND i.status IN ('pending', 'approved', 'partly_paid') \
+        GROUP BY 1, 2 ORDER BY 1, 2";
+    HELD_OF = "SELECT affiliate_id, payout_currency, CAST(SUM(payout_units) AS BIGINT) \
+        FROM conversions {by:conversions_held} WHERE network_id = $1 AND status = 'hold' AND affiliate_id {in:2} \
+        GROUP BY 1, 2 ORDER BY 1, 2";
     PAID_OF = "SELECT p.party_id, p.currency, \
         CAST(SUM(CASE WHEN i.status <> 'void' THEN p.units ELSE 0 END) AS BIGINT), \
         CAST(SUM(CASE WHEN p.invoice_id = 0 OR i.status = 'void' THEN p.units ELSE 0 END \
@@ -54,4 +61,28 @@ pub fn standings(
         (standing.paid_units, standing.credit_units) = (row.int(2)?, row.int(3)?);
     }
     Ok(found)
+}
+
+/// An amount in billing units by party and currency.
+pub type Amounts = BTreeMap<(i64, Currency), i64>;
+
+fn amounts(tx: &mut dyn Tx, sql: &'static str, params: &[Param<'_>]) -> Result<Amounts> {
+    let amount = |row: &crate::tx::Row| Ok(((row.int(0)?, currency(row.text(1)?)?), row.int(2)?));
+    tx.query(sql, params)?.iter().map(amount).collect()
+}
+
+/// What the invoices of parties bill that are neither paid nor void.
+///
+/// # Errors
+/// What the database says.
+pub fn open_billed(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: &[i64]) -> Result<Amounts> {
+    amounts(tx, OPEN_OF, &[network.get().into(), kind.as_str().into(), Param::Ints(parties)])
+}
+
+/// The payouts of affiliates' conversions on hold.
+///
+/// # Errors
+/// What the database says.
+pub fn held(tx: &mut dyn Tx, network: NetworkId, affiliates: &[i64]) -> Result<Amounts> {
+    amounts(tx, HELD_OF, &[network.get().into(), Param::Ints(affiliates)])
 }

@@ -14,14 +14,17 @@ const CREATED_AT: usize = 15;
 macro_rules! filtered {
     () => {
         " FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 AND ($4 = 0 OR party_id = $4) \
-         AND ($5 = '' OR LOWER(name) LIKE $5 ESCAPE '!') AND ($6 = '' OR status = $6) AND ($7 = 0 OR manager_id = $7)"
+         AND ($5 = '' OR LOWER(name) LIKE $5 ESCAPE '!' OR ($14 = 1 AND LOWER(COALESCE(email, '')) LIKE $5 ESCAPE '!')) AND ($6 = '' OR status = $6) AND ($7 = 0 OR manager_id = $7) \
+         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11})"
     };
 }
 
 statements! {
     LISTED = concat!("SELECT ", super::party_columns!(), ", created_at", filtered!(),
-        " ORDER BY party_id LIMIT $8 OFFSET $9");
-    COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!());
+        " ORDER BY party_id LIMIT $12 OFFSET $13");
+    LISTED_BACKWARDS = concat!("SELECT ", super::party_columns!(), ", created_at", filtered!(),
+        " ORDER BY party_id DESC LIMIT $12 OFFSET $13");
+    COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!(), " LIMIT $12 OFFSET $13");
     CYCLES = "SELECT DISTINCT billing_cycle FROM parties WHERE network_id = $1 AND kind IN ('affiliate', 'advertiser') \
         AND party_id > 0 AND billing_cycle IS NOT NULL ORDER BY 1";
     MATCHING = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 \
@@ -43,6 +46,14 @@ pub struct PartyFilter {
     pub status: Option<String>,
     /// Those whom this manager looks after.
     pub manager_id: Option<i64>,
+    /// Only these.
+    pub ids: Option<Vec<i64>>,
+    /// Those whom one of these managers looks after.
+    pub managers: Option<Vec<i64>>,
+    /// What `name_part` says may be in the address as well.
+    pub name_or_email: bool,
+    /// The highest id first.
+    pub backwards: bool,
 }
 
 impl PartyFilter {
@@ -50,7 +61,13 @@ impl PartyFilter {
         pattern(self.name_part.as_deref().unwrap_or_default())
     }
 
-    fn params<'a>(&'a self, network: NetworkId, kind: PartyKind, pattern: &'a str) -> Vec<Param<'a>> {
+    fn params<'a>(
+        &'a self,
+        network: NetworkId,
+        kind: PartyKind,
+        pattern: &'a str,
+        (offset, limit): (i64, i64),
+    ) -> Vec<Param<'a>> {
         vec![
             network.get().into(),
             kind.as_str().into(),
@@ -59,6 +76,13 @@ impl PartyFilter {
             pattern.into(),
             self.status.as_deref().unwrap_or("").into(),
             self.manager_id.unwrap_or(0).into(),
+            self.ids.is_some().into(),
+            Param::Ints(self.ids.as_deref().unwrap_or(&[])),
+            self.managers.is_some().into(),
+            Param::Ints(self.managers.as_deref().unwrap_or(&[])),
+            limit.into(),
+            offset.into(),
+            self.name_or_email.into(),
         ]
     }
 }
@@ -112,12 +136,11 @@ pub fn listed(
     network: NetworkId,
     kind: PartyKind,
     filter: &PartyFilter,
-    (offset, limit): (i64, i64),
+    page: (i64, i64),
 ) -> Result<Vec<(Party, Timestamp)>> {
     let pattern = filter.pattern();
-    let mut params = filter.params(network, kind, &pattern);
-    params.extend([Param::Int(limit), Param::Int(offset)]);
-    let rows = tx.query(LISTED, &params)?;
+    let sql = if filter.backwards { LISTED_BACKWARDS } else { LISTED };
+    let rows = tx.query(sql, &filter.params(network, kind, &pattern, page))?;
     rows.iter().map(|row| Ok((party(row)?, Timestamp::from_micros(row.int(CREATED_AT)?)))).collect()
 }
 
@@ -127,7 +150,7 @@ pub fn listed(
 /// What the database says.
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, filter: &PartyFilter) -> Result<i64> {
     let pattern = filter.pattern();
-    tx.query_one(COUNT_LISTED, &filter.params(network, kind, &pattern))?.map_or(Ok(0), |row| row.int(0))
+    tx.query_one(COUNT_LISTED, &filter.params(network, kind, &pattern, (0, 1)))?.map_or(Ok(0), |row| row.int(0))
 }
 
 /// The titles of the billing cycles that parties have.
