@@ -1,5 +1,6 @@
 //! The HTTP interfaces. Each translates between its wire and the engine, and adds no rule of its own.
 
+pub mod affise;
 pub mod cake;
 pub mod everflow;
 pub mod native;
@@ -14,6 +15,7 @@ pub fn routes(state: AppState) -> Router {
     Router::new()
         .merge(native::routes(&state))
         .merge(cake::routes(&state))
+        .merge(affise::routes(&state))
         .merge(everflow::routes(&state))
         .merge(postback::routes(&state))
         .merge(health::routes(state))

@@ -1,0 +1,91 @@
+//! The Affise interface: affiliate billing under `/3.1/payments`, and what goes with it under `/3.0` and `/3.1`.
+//! `docs/affise.md` says what is served and what is not.
+
+mod changes;
+mod error;
+mod generate;
+mod params;
+mod partners;
+mod payments;
+mod quirks;
+mod reference;
+mod sent;
+mod to_wire;
+mod wire;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodFilter, any, on};
+use axum::{Router, middleware};
+use quittance_engine::keys::Role;
+use quittance_http::AppState;
+use quittance_http::access::{Access, Rule, check};
+use quittance_http::listen::whole_body;
+use quittance_http::problem::in_envelope;
+
+use Role::{Admin, Affiliate, Finance, Viewer};
+
+const ACT: &[Role] = &[Admin, Finance];
+const LOOK: &[Role] = &[Admin, Finance, Viewer];
+/// What an affiliate sees of its own; nobody else can be meant by it.
+const SELF: &[Role] = &[Affiliate];
+
+/// Declares the routes with their roles and handlers. Each is there with a slash at its end too: some clients send one.
+macro_rules! routes {
+    ($($method:ident $path:literal $roles:ident $handler:path;)*) => {
+        /// Which roles may call which route. A route that is not here is refused to everybody.
+        pub const RULES: &[Rule] = &[$(
+            Rule { method: stringify!($method), route: $path, roles: $roles },
+            Rule { method: stringify!($method), route: concat!($path, "/"), roles: $roles },
+        )*];
+
+        fn table(state: &AppState) -> Router<AppState> {
+            let access = Access::new(state.clone(), RULES, sent::key);
+            let mut router = Router::new();
+            $(for path in [$path, concat!($path, "/")] {
+                let handler = on(MethodFilter::$method, $handler)
+                    .route_layer(middleware::from_fn_with_state(state.clone(), sent::read))
+                    .route_layer(middleware::from_fn_with_state(access.clone(), check));
+                router = router.route(path, handler);
+            })*
+            router
+        }
+    };
+}
+
+// In the order of Affise's documents.
+routes! {
+    GET "/3.1/payments" LOOK payments::list;
+    POST "/3.1/payments/create-for-affiliate" ACT generate::create;
+    POST "/3.1/payments/generate" ACT generate::by_date;
+    POST "/3.1/payments/bulk-delete" ACT changes::remove_several;
+    DELETE "/3.1/payments/del-correction/{id}" ACT changes::remove_correction;
+    DELETE "/3.1/payments/delete/{id}" ACT changes::remove;
+    POST "/3.1/payments/delete/{id}" ACT changes::remove_several_by_alias;
+    GET "/3.1/payments/{id}" LOOK payments::one;
+    POST "/3.1/payments/{id}" ACT changes::update;
+    POST "/3.1/payments/{id}/add-correction" ACT changes::correct;
+    POST "/3.1/payments/{id}/conversions/delete" ACT changes::take_off;
+    GET "/3.0/admin/partners" LOOK partners::list;
+    POST "/3.0/admin/partner" ACT partners::create;
+    GET "/3.0/admin/partner/{id}" LOOK partners::one;
+    POST "/3.0/admin/partner/{id}" ACT partners::edit;
+    GET "/3.0/admin/partner/{id}/referrals" LOOK partners::referrals;
+    GET "/3.0/balance" SELF reference::own_balance;
+    GET "/3.1/partner/me" SELF reference::me;
+    GET "/3.0/admin/payment_systems" LOOK reference::payment_systems;
+    GET "/3.0/admin/currency" LOOK reference::currencies;
+    GET "/3.0/offers" LOOK reference::offers;
+}
+
+/// The routes. Every other address under `/3.0` and `/3.1` is answered in this interface's envelope too.
+pub fn routes(state: &AppState) -> Router {
+    let mut router = table(state).method_not_allowed_fallback(error::no_page);
+    for path in ["/3.0", "/3.0/", "/3.0/{*rest}", "/3.1", "/3.1/", "/3.1/{*rest}"] {
+        router = router.route(path, any(error::no_page));
+    }
+    router
+        .layer(middleware::from_fn_with_state(state.limits, whole_body))
+        .layer(middleware::map_response(|response| in_envelope(response, error::envelope)))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(state.clone())
+}

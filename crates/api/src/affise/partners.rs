@@ -1,0 +1,311 @@
+//! Partners: affiliates, listed, shown, made and edited, with their payment systems and balances.
+
+use axum::extract::Path;
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::PartyKind;
+use quittance_engine::parties::{FundsByAffiliate, PartyFilter, PartyRow, PartyView};
+use quittance_engine::reference::Manager;
+use quittance_engine::{Call, Engine, Error};
+use quittance_http::Problem;
+use quittance_http::idempotency::Answer;
+use serde_json::{Map, Value, json};
+
+use super::error::renamed;
+use super::params::{Page, Params, not, required};
+use super::payments::id;
+use super::quirks;
+use super::sent::Asked;
+use super::to_wire::{self, local_time};
+use super::wire::{self, Named};
+
+/// How many affiliates are looked at a time for those that one has referred.
+const LOOK: i64 = 1000;
+/// The names of a partner's fields, and of what the engine keeps of them.
+const NAMES: &[(&str, &str)] = &[
+    ("name", "login"),
+    ("email", "email"),
+    ("phone", "phone"),
+    ("country", "country"),
+    ("notes", "notes"),
+    ("status", "status"),
+    ("manager", "manager_id"),
+    ("referrer.percent", "ref_percent"),
+    ("referrer.affiliate", "ref"),
+];
+
+/// What is needed to show partners.
+struct Showing {
+    zone: quittance_domain::time::Zone,
+    currencies: Vec<Currency>,
+    managers: Vec<Manager>,
+    funds: FundsByAffiliate,
+}
+
+impl Showing {
+    fn of(engine: &Engine, call: &Call, ids: &[i64]) -> quittance_engine::Result<Showing> {
+        Ok(Showing {
+            zone: engine.zone_of(call)?,
+            currencies: engine.currencies(call)?.iter().map(|on| on.currency).collect(),
+            managers: engine.managers(call)?,
+            funds: engine.affiliate_funds(call, ids)?,
+        })
+    }
+
+    fn partner(&self, view: &PartyView) -> wire::Partner {
+        let PartyRow { party, profile, created_at } = &view.row;
+        let made = local_time(*created_at, &self.zone);
+        let manager = self.managers.iter().find(|manager| Some(manager.manager_id) == party.manager_id);
+        let referrer = profile.referrer.as_ref();
+        let systems = view.methods.iter().enumerate().map(|(i, method)| wire::PartnerSystem {
+            id: method.method.method_no,
+            active: i64::from(i == 0),
+            system: method.system.as_ref().map(|system| system.title.clone()).unwrap_or_default(),
+            system_id: method.method.system_id,
+            currency: method
+                .method
+                .currency
+                .or_else(|| method.system.as_ref().and_then(|system| system.currency))
+                .map(|currency| currency.code().to_owned()),
+            fields: Named(method.details.clone().into_iter().collect()),
+        });
+        wire::Partner {
+            id: party.party_id,
+            created_at: made.clone(),
+            updated_at: made,
+            email: party.email.clone().unwrap_or_default(),
+            login: party.name.clone(),
+            contact_person: None,
+            name: party.name.clone(),
+            country: profile.country.clone(),
+            phone: profile.phone.clone(),
+            notes: profile.notes.clone().unwrap_or_default(),
+            reference: referrer.map_or_else(|| "0".to_owned(), |by| by.affiliate.to_string()),
+            ref_percent: referrer.and_then(|by| by.percent.clone()),
+            level: 0,
+            status: quirks::partner_status(&party.status).to_owned(),
+            manager: manager.map(|manager| self.manager(manager)),
+            payment_systems: systems.collect(),
+            custom_fields: [],
+            balance: self.balance(party.party_id),
+            offers_count: 0,
+            api_key: "",
+            tags: [],
+            lang: "en",
+            sub_accounts: Named(["1", "2"].map(|n| (n.to_owned(), wire::SubAccount::default())).to_vec()),
+            tipalti_payee_id: None,
+            tipalti_status: None,
+        }
+    }
+
+    fn manager(&self, manager: &Manager) -> wire::Manager {
+        let (first, last) = manager.name.split_once(' ').unwrap_or((&manager.name, ""));
+        wire::Manager {
+            id: quirks::manager_id(manager.manager_id),
+            first_name: first.to_owned(),
+            last_name: last.to_owned(),
+            work_hours: "",
+            email: manager.email.clone().unwrap_or_default(),
+            skype: "",
+            api_key: "",
+            roles: [],
+            avatar: "",
+        }
+    }
+
+    /// What a partner has in every currency that is switched on.
+    fn balance(&self, partner: i64) -> Named<wire::Balance> {
+        let of = |currency: &Currency| {
+            let balance = to_wire::balance(self.funds.get(&(partner, *currency)));
+            (currency.code().to_owned(), balance)
+        };
+        Named(self.currencies.iter().map(of).collect())
+    }
+}
+
+fn shown(engine: &Engine, call: &Call, name: &str, view: &PartyView) -> quittance_engine::Result<Answer> {
+    let id = view.row.party.party_id;
+    let partner = Showing::of(engine, call, &[id])?.partner(view);
+    to_wire::answer_of(name, partner, id)
+}
+
+fn views(engine: &Engine, call: &Call, ids: &[i64]) -> quittance_engine::Result<Vec<wire::Partner>> {
+    let showing = Showing::of(engine, call, ids)?;
+    ids.iter().map(|id| Ok(showing.partner(&engine.party(call, PartyKind::Affiliate, *id)?))).collect()
+}
+
+fn filter(params: &Params) -> Result<PartyFilter, Problem> {
+    let manager = |text: &&str| quirks::manager_of(text).ok_or_else(|| not("manager", text, "a manager's id"));
+    let managers = params.texts("manager")?.iter().map(manager).collect::<Result<Vec<_>, _>>()?;
+    let status = match (params.text("status")?, params.text("status_partner")?) {
+        (None, None) => None,
+        (Some(word), _) => Some(
+            quirks::partner_status_of(word)
+                .ok_or_else(|| not("status", word, "active, banned, on moderation or not active"))?,
+        ),
+        (None, Some(code)) => {
+            let word = ["inactive", "active", "suspended", "pending"].into_iter().zip(0..);
+            let found = word.into_iter().find(|(_, number): &(&str, i64)| number.to_string() == code);
+            Some(found.ok_or_else(|| not("status_partner", code, "0, 1, 2 or 3"))?.0)
+        }
+    };
+    let order = params.text("order")?.unwrap_or("id");
+    let field = order.trim_start_matches('-');
+    if !["id", "_id", "created_at", "updated_at"].contains(&field) {
+        return Err(not("order", order, "id, created_at or updated_at"));
+    }
+    let desc = params.text("orderType")?.is_some_and(|word| word.eq_ignore_ascii_case("desc"));
+    Ok(PartyFilter {
+        ids: params.ids("id")?,
+        name_part: params.text("search")?.map(str::to_owned),
+        name_or_email: true,
+        status: status.map(str::to_owned),
+        managers: Some(managers).filter(|managers| !managers.is_empty()),
+        backwards: desc || order.starts_with('-'),
+        ..PartyFilter::default()
+    })
+}
+
+pub(super) async fn list(asked: Asked) -> Result<Answer, Problem> {
+    let filter = filter(&asked.params)?;
+    let page = asked.params.page(quirks::PARTNERS)?;
+    let listed = asked.read(move |engine, call| {
+        let found = engine.parties(call, PartyKind::Affiliate, &filter, (page.offset, page.limit))?;
+        let ids: Vec<i64> = found.parties.iter().map(|row| row.party.party_id).collect();
+        to_wire::list("partners", views(engine, call, &ids)?, page, found.total)
+    });
+    listed.await
+}
+
+pub(super) async fn one(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let id = id(&text)?;
+    let found =
+        asked.read(move |engine, call| shown(engine, call, "partner", &engine.party(call, PartyKind::Affiliate, id)?));
+    found.await
+}
+
+pub(super) async fn referrals(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let id = id(&text)?;
+    let page: Page = asked.params.page(quirks::PARTNERS)?;
+    let found = asked.read(move |engine, call| {
+        engine.party(call, PartyKind::Affiliate, id)?;
+        let (mut ids, mut after) = (Vec::new(), 0);
+        loop {
+            let filter = PartyFilter { after, ..PartyFilter::default() };
+            let rows = engine.parties(call, PartyKind::Affiliate, &filter, (0, LOOK))?.parties;
+            let Some(last) = rows.last() else { break };
+            after = last.party.party_id;
+            let by_it = |row: &&PartyRow| row.profile.referrer.as_ref().is_some_and(|by| by.affiliate == id);
+            ids.extend(rows.iter().filter(by_it).map(|row| row.party.party_id));
+        }
+        let total = ids.len() as i64;
+        let rows = ids.into_iter().skip(usize::try_from(page.offset).unwrap_or(usize::MAX));
+        let ids: Vec<i64> = rows.take(usize::try_from(page.limit).unwrap_or(0)).collect();
+        to_wire::list("referrals", views(engine, call, &ids)?, page, total)
+    });
+    found.await
+}
+
+/// The entry that a network file would have for what a client sends.
+fn entry(params: &Params) -> Result<Map<String, Value>, Problem> {
+    let mut entry = Map::new();
+    for (name, wire) in
+        [("name", "login"), ("email", "email"), ("phone", "phone"), ("country", "country"), ("notes", "notes")]
+    {
+        entry.extend(params.given(wire)?.map(|value| (name.to_owned(), Value::from(value))));
+    }
+    if entry.get("name").is_some_and(|name| name == "") {
+        entry.remove("name");
+    }
+    if let Some(word) = params.text("status")? {
+        let status = quirks::partner_status_of(word);
+        let status = status.ok_or_else(|| not("status", word, "active, banned, on moderation or not active"))?;
+        entry.insert("status".to_owned(), status.into());
+    }
+    if let Some(text) = params.text("manager_id")? {
+        let manager = quirks::manager_of(text).ok_or_else(|| not("manager_id", text, "a manager's id"))?;
+        entry.insert("manager".to_owned(), manager.into());
+    }
+    if let Some(rows) = params.rows("payment_systems")? {
+        let rows = rows.into_iter().enumerate().map(|(i, row)| method(row, i == 0));
+        entry.insert("payment_methods".to_owned(), Value::Array(rows.collect::<Result<_, _>>()?));
+    }
+    Ok(entry)
+}
+
+/// The method of a row. The first one is the main one.
+fn method(row: &Params, main: bool) -> Result<Value, Problem> {
+    let name = "payment_systems[system_id]";
+    let system = required(name, row.int("system_id")?)?;
+    let mut method = json!({ "system": system, "main": main });
+    if let Some(currency) = row.text("currency")? {
+        method["currency"] = currency.into();
+    }
+    let mut fields = Map::new();
+    if let Some(given) = row.branch("fields") {
+        for (key, _) in given.nodes() {
+            fields.insert(key.to_owned(), given.given(key)?.unwrap_or("").into());
+        }
+    }
+    method["fields"] = fields.into();
+    Ok(method)
+}
+
+/// Puts who has referred a partner into its entry; what is not sent stays.
+fn refer(entry: &mut Map<String, Value>, params: (Option<i64>, Option<String>), before: Option<&PartyView>) {
+    let known = before.and_then(|view| view.row.profile.referrer.as_ref());
+    let affiliate = params.0.or(known.map(|by| by.affiliate));
+    let percent = params.1.clone().or_else(|| known.and_then(|by| by.percent.clone()));
+    if params == (None, None) {
+        return;
+    }
+    let referrer = match affiliate {
+        None | Some(0) => Value::String(String::new()),
+        Some(id) => json!({ "affiliate": id, "percent": percent.unwrap_or_else(|| "0".to_owned()) }),
+    };
+    entry.insert("referrer".to_owned(), referrer);
+}
+
+/// What the engine says of an entry, in the names of this interface.
+fn in_own_names(error: Error) -> Error {
+    let own = |text: &str| text.replace("payment_methods", "payment_systems").replace(".system:", ".system_id:");
+    match renamed(error, NAMES) {
+        Error::Invalid { field, detail } => Error::invalid(own(&field), own(&detail)),
+        error => error,
+    }
+}
+
+async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Answer, Problem> {
+    let params = &asked.params;
+    let mut entry = entry(params)?;
+    let referred = (params.int("ref")?, params.text("ref_percent")?.map(str::to_owned));
+    if id.is_none() {
+        for name in ["email", "password", "country"] {
+            required(name, params.text(name)?)?;
+        }
+        // A partner has a name here; without a login it is the address.
+        let email = params.text("email")?.unwrap_or("");
+        entry.entry("name").or_insert_with(|| email.into());
+    }
+    let place = id.map(|id| id.to_string()).unwrap_or_default();
+    let done = move |engine: &Engine, call: &Call| {
+        let kind = PartyKind::Affiliate;
+        let before = id.map(|id| engine.party(call, kind, id)).transpose()?;
+        refer(&mut entry, referred, before.as_ref());
+        let written = match id {
+            Some(id) => engine.update_party(call, kind, id, &entry),
+            None => engine.create_party(call, kind, &entry),
+        };
+        let view = written.map_err(in_own_names)?;
+        shown(engine, call, "partner", &view)
+    };
+    asked.write(route, &place, done).await
+}
+
+pub(super) async fn create(asked: Asked) -> Result<Answer, Problem> {
+    write(asked, "POST /3.0/admin/partner", None).await
+}
+
+pub(super) async fn edit(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let id = id(&text)?;
+    write(asked, "POST /3.0/admin/partner/{id}", Some(id)).await
+}
