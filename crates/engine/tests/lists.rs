@@ -246,9 +246,7 @@ both_databases! {
         network.at("2026-02-01");
         network.approve("d 1 2 2026-01-06 1\na 1 1 2026-01-06 1\nb 2 1 2026-01-06 1\nc 1 1 2026-01-07 1\nz 1 1 2026-01-08 1");
         network.ingest(vec![network.record("p", 1, 1, "pending", "2026-01-05", "1")]);
-        let filter = ConversionFilter {
-            from: day("2026-01-05"), through: day("2026-01-07"), affiliate_id: None, offer_id: None, advertiser_id: None, statuses: Vec::new(),
-        };
+        let filter = ConversionFilter::of_days(day("2026-01-05"), day("2026-01-07"));
         let list = |filter: ConversionFilter, page| {
             let list = network.engine.conversions(&network.call, &filter, page).unwrap();
             let ids: Vec<String> = list.conversions.iter().map(|s| s.known.conversion.conversion_id.to_string()).collect();

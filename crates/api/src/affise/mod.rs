@@ -2,6 +2,8 @@
 //! `docs/affise.md` says what is served and what is not.
 
 mod changes;
+mod conversion_changes;
+mod conversions;
 mod error;
 mod generate;
 mod params;
@@ -27,6 +29,7 @@ use Role::{Admin, Affiliate, Finance, Viewer};
 const ACT: &[Role] = &[Admin, Finance];
 const LOOK: &[Role] = &[Admin, Finance, Viewer];
 /// What an affiliate sees of its own; nobody else can be meant by it.
+const LOOK_OR_SELF: &[Role] = &[Admin, Finance, Viewer, Affiliate];
 const SELF: &[Role] = &[Affiliate];
 
 /// Declares the routes with their roles and handlers. Each is there with a slash at its end too: some clients send one.
@@ -74,6 +77,12 @@ routes! {
     GET "/3.1/partner/me" SELF reference::me;
     GET "/3.0/admin/payment_systems" LOOK reference::payment_systems;
     GET "/3.0/admin/currency" LOOK reference::currencies;
+    GET "/3.0/stats/conversions" LOOK_OR_SELF conversions::list;
+    GET "/3.0/stats/conversionsbyid" LOOK conversions::by_id;
+    POST "/3.0/admin/conversion/edit" ACT conversion_changes::edit;
+    POST "/3.0/admin/conversion/edit-by-advertiser" ACT conversion_changes::edit_by_advertiser;
+    POST "/3.0/admin/conversion/import" ACT conversion_changes::import;
+    POST "/3.0/admin/conversions/import" ACT conversion_changes::import_several;
     GET "/3.0/offers" LOOK reference::offers;
 }
 

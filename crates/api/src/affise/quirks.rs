@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use quittance_domain::conversion::ConversionStatus;
 use quittance_domain::currency::Currency;
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_engine::invoices::{Invoice, ShownInvoice};
@@ -79,6 +80,58 @@ pub(super) fn correction_id(invoice: i64, line_no: i64) -> i64 {
 /// The invoice and the line of a correction's id.
 pub(super) fn correction_of(id: i64) -> (i64, i64) {
     (id / CORRECTIONS, id % CORRECTIONS)
+}
+
+/// [oas]
+pub(super) const CHANGES: &str = "Conversion changes will take a few minutes";
+/// [oas]
+pub(super) const IMPORTS: &str = "Conversion import will take a few minutes";
+/// How many conversions are edited or imported in one request.
+pub(super) const EDITED_MAX: i64 = 10_000;
+/// How many are edited by their advertiser [oas].
+pub(super) const EDITED_BY_ADVERTISER_MAX: i64 = 2000;
+/// How old an imported conversion may be [oas].
+pub(super) const IMPORT_MONTHS: i32 = 2;
+
+/// The words and codes of conversions.
+const CONVERSION_STATUSES: [(ConversionStatus, &str, i64); 4] = [
+    (ConversionStatus::Approved, "confirmed", 1),
+    (ConversionStatus::Pending, "pending", 2),
+    (ConversionStatus::Rejected, "declined", 3),
+    (ConversionStatus::Hold, "hold", 5),
+];
+
+/// The status of a word or code. `not_found` is the word of older clients for what is declined.
+pub(super) fn conversion_status(text: &str) -> Option<ConversionStatus> {
+    let text = if text == "not_found" { "declined" } else { text };
+    let known = CONVERSION_STATUSES.iter().find(|(_, word, code)| *word == text || code.to_string() == text);
+    known.map(|(status, _, _)| *status)
+}
+
+/// The word of a status.
+pub(super) fn conversion_word(status: ConversionStatus) -> &'static str {
+    CONVERSION_STATUSES.iter().find(|(known, _, _)| *known == status).map_or("", |(_, word, _)| word)
+}
+
+/// The code of a status.
+pub(super) fn conversion_code(status: ConversionStatus) -> i64 {
+    CONVERSION_STATUSES.iter().find(|(known, _, _)| *known == status).map_or(0, |(_, _, code)| *code)
+}
+
+/// The id of a conversion that is known by its action id: the same action id of another affiliate or offer is another
+/// conversion.
+pub(super) fn conversion_id(pid: i64, offer: i64, action_id: &str) -> String {
+    format!("{action_id}-{pid}-{offer}")
+}
+
+/// The action id in such an id; a tracker's own id is its action id.
+pub(super) fn action_id(id: &str, pid: i64, offer: i64) -> &str {
+    id.strip_suffix(&conversion_id(pid, offer, "")).unwrap_or(id)
+}
+
+/// The id of a conversion that came without an action id: no action id makes one like it.
+pub(super) fn generated_id(number: i64) -> String {
+    format!("affise-{number}")
 }
 
 /// The words of a partner's status: ours, Affise's, and its code.

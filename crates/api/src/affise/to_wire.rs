@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::params::Page;
 use super::quirks;
-use super::wire::{self, Named, NamedOrList, Pagination, Success, SuccessOf};
+use super::wire::{self, Named, NamedOrList, Pagination, Success, SuccessOf, SuccessWithMessage};
 
 /// How many conversions of an invoice are read at a time.
 const CONVERSIONS: usize = 1000;
@@ -51,6 +51,16 @@ pub(super) fn list(name: &str, value: impl Serialize, page: Page, total: i64) ->
 /// An answer about something that has its id beside it.
 pub(super) fn answer_of(name: &str, value: impl Serialize, id: i64) -> quittance_engine::Result<Answer> {
     let body = json(&SuccessOf { name, value, id })?;
+    Ok(Answer { status: StatusCode::OK, body })
+}
+
+/// An answer with a message beside it.
+pub(super) fn answer_with_message(
+    name: &str,
+    value: impl Serialize,
+    message: &str,
+) -> quittance_engine::Result<Answer> {
+    let body = json(&SuccessWithMessage { name, value, message })?;
     Ok(Answer { status: StatusCode::OK, body })
 }
 

@@ -203,6 +203,23 @@ impl<T: Serialize> Serialize for SuccessOf<'_, T> {
     }
 }
 
+/// The same answer with a message beside it.
+pub(super) struct SuccessWithMessage<'a, T> {
+    pub(super) name: &'a str,
+    pub(super) value: T,
+    pub(super) message: &'a str,
+}
+
+impl<T: Serialize> Serialize for SuccessWithMessage<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("status", &quirks::SUCCESS)?;
+        map.serialize_entry(self.name, &self.value)?;
+        map.serialize_entry("message", self.message)?;
+        map.end()
+    }
+}
+
 /// A payment system.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct PaymentSystem {

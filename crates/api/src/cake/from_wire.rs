@@ -107,11 +107,10 @@ pub(super) fn conversions(params: &Params) -> Result<ConversionFilter, Problem> 
     })?;
     let (from, through) = within_a_year(from, through)?;
     Ok(ConversionFilter {
-        from,
-        through,
         affiliate_id,
         offer_id: params.int("offer_id")?,
         advertiser_id,
         statuses: params.parsed("conversion_status", "approved, pending or rejected", status)?.unwrap_or_default(),
+        ..ConversionFilter::of_days(from, through)
     })
 }

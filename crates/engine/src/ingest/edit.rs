@@ -88,6 +88,14 @@ impl Engine {
         Ok(found)
     }
 
+    /// Conversions whose ids begin with a text, by id: at most 10,000.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn conversions_starting(&self, call: &Call, text: &str) -> Result<Vec<State>> {
+        self.store.read(|tx| Ok(conversions::starting(tx, call.network, text, PAGE_MAX)?))
+    }
+
     /// Changes conversions, each once, in one transaction. The changes stay until the tracker says something new of a
     /// conversion; what invoices billed of it before is not changed, the next ones carry the difference.
     ///

@@ -3,6 +3,7 @@
 mod batch;
 mod directory;
 mod edit;
+mod generated;
 mod import;
 mod lanes;
 mod release;

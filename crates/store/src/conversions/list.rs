@@ -14,13 +14,16 @@ macro_rules! filtered {
     () => {
         "FROM conversions c {by:conversions_by_place} WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
          AND ($4 = 0 OR affiliate_id = $4) AND ($5 = 0 OR offer_id = $5) AND ($6 = 0 OR status {in:7}) \
-         AND ($8 = 0 OR advertiser_id = $8)"
+         AND ($8 = 0 OR advertiser_id = $8) AND ($9 = 0 OR affiliate_id {in:10}) AND ($11 = 0 OR offer_id {in:12}) \
+         AND ($13 = 0 OR advertiser_id {in:14})"
     };
 }
 
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $9 OFFSET $10");
+        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $15 OFFSET $16");
+    STARTING = concat!("SELECT ", super::state_columns!(), " FROM conversions c WHERE network_id = $1 \
+        AND conversion_id >= $2 AND conversion_id < $3 ORDER BY conversion_id LIMIT $4");
     COUNT_LISTED = concat!("SELECT COUNT(*) ", filtered!());
 }
 
@@ -39,14 +42,36 @@ pub struct ConversionFilter {
     pub advertiser_id: Option<i64>,
     /// In one of these statuses; none: in any.
     pub statuses: Vec<ConversionStatus>,
+    /// Of one of these affiliates; none: of any.
+    pub affiliates: Vec<i64>,
+    /// Of one of these offers; none: of any.
+    pub offers: Vec<i64>,
+    /// Of one of these advertisers; none: of any.
+    pub advertisers: Vec<i64>,
 }
 
 impl ConversionFilter {
+    /// All conversions of a range of days, both inclusive.
+    #[must_use]
+    pub fn of_days(from: Day, through: Day) -> ConversionFilter {
+        ConversionFilter {
+            from,
+            through,
+            affiliate_id: None,
+            offer_id: None,
+            advertiser_id: None,
+            statuses: Vec::new(),
+            affiliates: Vec::new(),
+            offers: Vec::new(),
+            advertisers: Vec::new(),
+        }
+    }
+
     fn statuses(&self) -> Vec<&'static str> {
         self.statuses.iter().map(|status| status.as_str()).collect()
     }
 
-    fn params<'a>(&self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
+    fn params<'a>(&'a self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
         vec![
             network.get().into(),
             day_number(self.from).into(),
@@ -56,6 +81,12 @@ impl ConversionFilter {
             (statuses.len() as i64).into(),
             Param::Texts(statuses),
             self.advertiser_id.unwrap_or(0).into(),
+            (self.affiliates.len() as i64).into(),
+            Param::Ints(&self.affiliates),
+            (self.offers.len() as i64).into(),
+            Param::Ints(&self.offers),
+            (self.advertisers.len() as i64).into(),
+            Param::Ints(&self.advertisers),
         ]
     }
 }
@@ -89,4 +120,14 @@ pub fn listed(
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, filter: &ConversionFilter) -> Result<i64> {
     let statuses = filter.statuses();
     tx.query_one(COUNT_LISTED, &filter.params(network, &statuses))?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Conversions whose ids begin with a text, by id: at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn starting(tx: &mut dyn Tx, network: NetworkId, text: &str, limit: i64) -> Result<Vec<State>> {
+    let end = format!("{text}{}", char::MAX);
+    let rows = tx.query(STARTING, &[network.get().into(), text.into(), end.as_str().into(), limit.into()])?;
+    rows.iter().map(state).collect()
 }

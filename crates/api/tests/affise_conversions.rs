@@ -1,0 +1,204 @@
+//! Affise's conversions: listed, edited, imported; and an affiliate's month from its first conversion to its last payment.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, reason = "each test file uses a part of what they share")]
+
+mod affise_common;
+mod server;
+
+use affise_common::{Affise, FORM, failure, network, success};
+use quittance_engine::keys::Role;
+use quittance_testkit::{Network, TestDatabase, both_databases};
+use serde_json::{Value, json};
+
+/// The network, with an offer 1 of 10 out of 16, and an offer 2 of 10 % of the sale out of 20 %.
+fn with_offers(database: &TestDatabase) -> Network {
+    let network = network(database);
+    let file = json!({ "offers": [
+        { "id": 1, "name": "Fixed", "payout": "10", "payout_currency": "USD", "revenue": "16" },
+        { "id": 2, "name": "Share", "payout": "10 %", "payout_currency": "USD", "revenue": "20 %" },
+    ] });
+    let report = network.engine.import_network(network.call.now, Some("test"), &file).unwrap();
+    report.unwrap();
+    network
+}
+
+const IMPORT: &str = "/3.0/admin/conversion/import";
+
+both_databases! {
+    fn an_affiliate_through_a_month(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        for (action, day) in [("a1", "2026-01-05"), ("a2", "2026-01-10"), ("a3", "2026-01-20")] {
+            affise.post(IMPORT, &format!("offer=1&pid=1&action_id={action}&status=confirmed&created_at={day}"));
+        }
+        affise.post(IMPORT, "offer=1&pid=1&action_id=a4&status=hold&created_at=2026-01-21");
+        let balance = |available: i64, hold: i64| {
+            let own = success(&affise.call(Role::Affiliate, "GET", "/3.0/balance", FORM, ""));
+            assert_eq!((&own["balance"]["available"]["USD"], &own["balance"]["hold"]["USD"]), (&json!(available), &json!(hold)));
+            network.assert_verified();
+        };
+        balance(30, 10);
+        affise.post("/3.1/payments/generate", "date=2026-01-31&aid=1");
+        balance(30, 10);
+        affise.post("/3.1/payments/1/add-correction", "revenue=-2&comment=chargeback");
+        assert_eq!(affise.get("/3.1/payments/1")["payment"]["revenue"], "28.00000000");
+        balance(28, 10);
+        affise.post("/3.1/payments/1", "status=3");
+        balance(28, 10);
+        affise.post("/3.1/payments/1", "status=2");
+        balance(0, 10);
+        let payment = &affise.get("/3.1/payments/1")["payment"];
+        assert_eq!((&payment["status"], &payment["cpa_actions"]), (&json!("2"), &json!(["a1-1-1", "a2-1-1", "a3-1-1"])));
+        assert_eq!(affise.refused("/3.1/payments/1", "comment=late"), "Payment has status finished");
+        // What was on hold is confirmed, and goes on the next one.
+        affise.post("/3.0/admin/conversion/edit", "ids[]=a4-1-1&status=confirmed");
+        balance(10, 0);
+        affise.post("/3.1/payments/generate", "aid=1");
+        assert_eq!(affise.get("/3.1/payments/2")["payment"]["revenue"], "10.00000000");
+        balance(10, 0);
+    }
+
+    fn a_conversion_has_every_field(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        let form = "offer=2&pid=1&action_id=order-7&click_id=c1&goal=2&comment=hi&sum=55.5&created_at=2026-01-30&ip=1.2.3.4";
+        assert_eq!(affise.post(IMPORT, form), json!({
+            "status": 1,
+            "data": {
+                "offer": 2, "pid": 1, "action_id": "order-7", "goal": 2, "ip": "1.2.3.4", "ua": null, "sum": 55.5,
+                "comment": "hi",
+            },
+            "message": "Conversion import will take a few minutes",
+        }));
+        let list = affise.get("/3.0/stats/conversions?action_id=order-7");
+        assert_eq!(list["pagination"], json!({ "per_page": 100, "total_count": 1, "page": 1 }));
+        let shown = list["conversions"][0].as_object().unwrap();
+        let expected = json!({
+            "id": "order-7-1-2", "conversion_id": "order-7-1-2", "cbid": "c1", "action_id": "order-7",
+            "status": "confirmed", "offer_id": 2, "partner_id": 1, "goal": "2", "goal_value": "2", "currency": "USD",
+            "sum": 55.5, "payouts": 5.55, "revenue": 11.1, "earnings": 5.55, "payment_type": "fixed",
+            "payment_status": "opened", "is_paid": "1", "created_at": "2026-01-30 00:00:00",
+            "click_time": "2026-01-30 00:00:00", "clickid": "c1", "comment": "hi", "supplier_id": "1",
+            "offer": { "id": 2, "title": "Share", "offer_id": "2", "url": "", "external_id": "" },
+            "partner": {
+                "id": "1", "title": "Affiliate 1", "email": "", "login": "Affiliate 1", "name": "Affiliate 1",
+                "manager_id": "00000000000000000000001f",
+            },
+            "advertiser": { "id": "1", "title": "" },
+        });
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&shown[name], value, "{name}");
+        }
+        for name in ["sub8", "custom_field_7", "hold_date_expire", "city_id", "country", "ua"] {
+            assert!(shown.contains_key(name), "{name}");
+        }
+        let one = affise.get("/3.0/stats/conversionsbyid?id=order-7-1-2");
+        assert_eq!((&one["conversion"]["status"], &one["conversion"]["charge"]), (&json!(1), &json!(11.1)));
+        // The affiliate's own key sees nothing of what the network earns.
+        let own = success(&affise.call(Role::Affiliate, "GET", "/3.0/stats/conversions?partner=2", FORM, ""));
+        let own = own["conversions"][0].as_object().unwrap();
+        assert_eq!(own["payouts"], json!(5.55));
+        for name in ["revenue", "earnings", "advertiser", "supplier_id"] {
+            assert!(!own.contains_key(name), "{name}");
+        }
+    }
+
+    fn an_import_counts_once(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        let count = |query: &str| {
+            affise.get(&format!("/3.0/stats/conversions?{query}"))["pagination"]["total_count"].as_i64().unwrap()
+        };
+        for _ in 0..2 {
+            affise.post(IMPORT, "offer=1&pid=1&action_id=x");
+        }
+        assert_eq!(count(""), 1);
+        // The same action id of another affiliate or offer is another conversion; without one each is new.
+        affise.post("/3.0/admin/conversions/import", "list[0][offer]=1&list[0][pid]=2&list[0][action_id]=x&\
+            list[1][offer]=2&list[1][pid]=1&list[1][action_id]=x&list[1][sum]=10&list[1][status]=pending");
+        assert_eq!((count(""), count("action_id=x"), count("action_id=x&partner[]=2")), (3, 3, 1));
+        for _ in 0..2 {
+            affise.post(IMPORT, "offer=1&pid=1");
+        }
+        assert_eq!((count(""), count("status[]=2"), count("partner=1&offer[]=1"), count("advertiser=1")), (5, 1, 3, 5));
+        assert_eq!(count("limit=2&page=2"), 5);
+        affise.post("/3.1/payments/generate", "aid=1");
+        assert_eq!(count("invoice_id=1"), 3);
+        let status = |query: &str| {
+            let list = affise.get(&format!("/3.0/stats/conversions?{query}"));
+            (list["conversions"][0]["payment_status"].clone(), list["conversions"][0]["is_paid"].clone())
+        };
+        assert_eq!(status("action_id=x&partner=1&offer=1"), (json!("pending"), json!("3")));
+        affise.post("/3.1/payments/1", "status=2");
+        assert_eq!(status("action_id=x&partner=1&offer=1"), (json!("closed"), json!("2")));
+        assert_eq!(status("action_id=x&partner=2"), (json!("opened"), json!("1")));
+        network.assert_verified();
+    }
+
+    fn edits_one_many_and_by_filter(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        for action in ["a", "b", "c"] {
+            affise.post(IMPORT, &format!("offer=1&pid=1&action_id={action}&status=pending"));
+        }
+        let edited = affise.post("/3.0/admin/conversion/edit", "ids[0]=a-1-1&status=confirmed&payouts=7&revenue=9.5");
+        assert_eq!(edited, json!({
+            "status": 1,
+            "data": { "ids": ["a-1-1"], "status": "confirmed", "currency": null, "payouts": 7, "revenue": 9.5 },
+            "message": "Conversion changes will take a few minutes",
+        }));
+        let payouts = || {
+            let list = affise.get("/3.0/stats/conversions");
+            let of = |c: &Value| (c["status"].as_str().unwrap().to_owned(), c["payouts"].to_string());
+            list["conversions"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+        };
+        let pair = |status: &str, payout: &str| (status.to_owned(), payout.to_owned());
+        assert_eq!(payouts(), [pair("confirmed", "7"), pair("pending", "10"), pair("pending", "10")]);
+        affise.post("/3.0/admin/conversion/edit", "ids=b-1-1&ids=c-1-1&status=declined");
+        assert_eq!(payouts()[1..], [pair("declined", "10"), pair("declined", "10")]);
+        let filter = "all=1&params[date_from]=2026-01-31&params[date_to]=2026-01-31&params[status][]=3&status=hold";
+        affise.post("/3.0/admin/conversion/edit", filter);
+        assert_eq!(payouts(), [pair("confirmed", "7"), pair("hold", "10"), pair("hold", "10")]);
+        affise.post("/3.0/admin/conversion/edit-by-advertiser", "advertiser_id=1&ids[]=b-1-1&status=confirmed");
+        let refused = affise.refused("/3.0/admin/conversion/edit-by-advertiser", "advertiser_id=2&ids[]=b-1-1&status=hold");
+        assert_eq!(refused, "ids: Conversions [b-1-1] not found");
+        network.assert_verified();
+    }
+
+    fn bad_conversions_are_named(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        let import = |form: &str| affise.refused(IMPORT, form);
+        for (form, start) in [
+            ("pid=1", "offer: "),
+            ("offer=1", "pid: "),
+            ("offer=1&pid=99", "pid: "),
+            ("offer=99&pid=1", "offer: Offers [99] not found"),
+            ("offer=3&pid=1", "offer: the offer 3 (Offer 3) has no payout"),
+            ("offer=2&pid=1", "sum: "),
+            ("offer=2&pid=1&sum=x", "sum: "),
+            ("offer=1&pid=1&status=maybe", "status: "),
+            ("offer=1&pid=1&created_at=2025-11-01", "created_at: "),
+            ("offer=1&pid=1&created_at=2026-02-01", "created_at: "),
+            ("offer=1&pid=1&created_at=soon", "created_at: "),
+        ] {
+            assert!(import(form).starts_with(start), "{form}: {}", import(form));
+        }
+        let several = affise.refused("/3.0/admin/conversions/import", "list[0][offer]=1&list[0][pid]=1&list[1][pid]=1");
+        assert!(several.starts_with("list[1] offer: "), "{several}");
+        let edit = |form: &str| affise.refused("/3.0/admin/conversion/edit", form);
+        assert!(edit("status=confirmed").starts_with("ids: "));
+        assert!(edit("ids=zz&status=confirmed").starts_with("ids: Conversions [zz] not found"));
+        assert!(edit("ids=zz").starts_with("status"));
+        assert!(edit("all=1&status=hold").starts_with("params: "));
+        assert!(edit("all=1&params[date_from]=2026-01-01&status=hold").starts_with("params[date_to]: "));
+        // A filter that is not known would change too much if it were ignored.
+        let unknown = "all=1&params[date_from]=2026-01-01&params[date_to]=2026-01-31&params[country]=DE&status=hold";
+        assert!(edit(unknown).starts_with("country: "));
+        let list = affise.call(Role::Admin, "GET", "/3.0/stats/conversions?os=Android", FORM, "");
+        assert!(failure(&list, 400).starts_with("os: "));
+        let absent = affise.call(Role::Admin, "GET", "/3.0/stats/conversionsbyid?id=zz", FORM, "");
+        assert_eq!(failure(&absent, 404), "Resource Not Found");
+    }
+}
