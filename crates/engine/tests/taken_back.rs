@@ -7,7 +7,7 @@ use quittance_domain::ids::{InvoiceId, PartyKind, PaymentId};
 use quittance_domain::invoice::{InvoiceStatus, VoidReason};
 use quittance_domain::money::Money;
 use quittance_engine::billing::{Parties, RunReport, RunRequest};
-use quittance_engine::invoices::{PaymentRequest, ReturnRequest, TakeOffRequest};
+use quittance_engine::invoices::{ConversionQuery, PaymentRequest, ReturnRequest, TakeOffRequest};
 use quittance_store::ledger;
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
@@ -250,5 +250,22 @@ both_databases! {
         network.at("2026-02-07");
         assert_eq!(network.engine.release_holds(&network.call).unwrap(), 1);
         network.assert_verified();
+    }
+
+    /// What Quittance approved, the tracker confirms: another revision stands for the same entry, which stays where it was.
+    fn what_was_taken_off_stays_off_when_the_tracker_confirms_it(database) {
+        let mut network = network(database);
+        network.ingest(vec![network.record("a", 1, 4, "hold", "2026-01-05", "10.00")]);
+        network.approve("b 1 1 2026-01-06 5.00");
+        network.engine.release_holds(&network.call).unwrap();
+        bill(&network, &through("2026-01-31"));
+        take_off(&network, 1, "a");
+        network.at("2026-02-03");
+        network.ingest(vec![network.record("a", 1, 4, "approved", "2026-01-05", "10.00")]);
+        assert_eq!((billed(&network, 1), place(&network, "a")), (500, vec![None]));
+        assert_eq!(bill(&network, &through("2026-02-02")).totals[0].units, 10_000_000);
+        assert_eq!(place(&network, "a"), [Some(2)]);
+        let on_first = network.engine.invoice_conversions(&network.call, InvoiceId::new(1), &ConversionQuery { limit: 10, ..Default::default() });
+        assert_eq!(on_first.unwrap().conversions.len(), 1);
     }
 }

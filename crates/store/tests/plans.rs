@@ -38,7 +38,10 @@ const NOTHING: [&str; 20] = [
 ];
 
 /// Each search with the index that it must use, and what it asks by place.
-fn searches() -> Vec<(&'static str, &'static str, Vec<(usize, &'static str)>)> {
+/// What is searched for, its statement, and the parameters that it has beside those of all.
+type Search = (&'static str, &'static str, Vec<(usize, &'static str)>);
+
+fn searches() -> Vec<Search> {
     vec![
         ("STANDING", "invoices_by_standing", vec![(3, "ARRAY[1]")]),
         ("TERMS", "invoices_by_standing", vec![(5, "1"), (6, "ARRAY[15]")]),

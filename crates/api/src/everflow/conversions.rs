@@ -111,14 +111,7 @@ fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
     if through < from {
         return Err(body.invalid("to", &format!("{through} is before from, {from}")));
     }
-    let mut filter = ConversionFilter {
-        from,
-        through,
-        affiliate_id: None,
-        offer_id: None,
-        advertiser_id: None,
-        statuses: Vec::new(),
-    };
+    let mut filter = ConversionFilter::of_days(from, through);
     for wanted in body.object("query")?.objects("filters")? {
         let resource = wanted.text(&["resource_type"])?;
         let resource = wanted.required("resource_type", resource)?;

@@ -460,5 +460,7 @@ fn real_request(plain: &Request) -> RunRequest {
         unbound: plain.is_final,
         scheduled: false,
         positive: false,
+        approve: false,
+        internal_notes: String::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! What was taken off invoices.
 
+use std::collections::HashSet;
+
 use quittance_domain::accrual::Tally;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
@@ -18,6 +20,9 @@ statements! {
     TAKE_OFFS_OF_PARTIES = "SELECT invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, given_epoch \
         FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
         ORDER BY invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day";
+    /// The revisions of some conversions whose entry the next one stands for.
+    KEPT = "SELECT conversion_id, revision FROM conversion_revisions WHERE network_id = $1 AND conversion_id {in:2} \
+        AND entry_kept = 1 AND status = 'approved' ORDER BY conversion_id, revision";
 }
 
 bulks! {
@@ -37,7 +42,7 @@ pub struct TakeOff {
     pub offer_id: OfferId,
     /// The conversion; empty: all that was left of the offer.
     pub conversion_id: String,
-    /// The entry's revision.
+    /// The entry's revision: the present one, where others have stood for the same entry since it was taken off.
     pub revision: i64,
     /// The entry's sign.
     pub sign: i64,
@@ -56,7 +61,43 @@ pub struct TakeOff {
 /// # Errors
 /// What the database says.
 pub fn take_offs(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<TakeOff>> {
-    tx.query(TAKE_OFFS, &key(network, place))?.iter().map(take_off).collect()
+    let mut take_offs =
+        tx.query(TAKE_OFFS, &key(network, place))?.iter().map(take_off).collect::<Result<Vec<TakeOff>>>()?;
+    let kept = kept(tx, network, &take_offs)?;
+    take_offs.iter_mut().for_each(|take_off| follow(&kept, take_off));
+    Ok(take_offs)
+}
+
+/// Revisions whose entry the next one stands for.
+type Kept = HashSet<(String, i64)>;
+
+/// How many conversions are asked about at a time.
+const ASKED_TOGETHER: usize = 10_000;
+
+/// Of the conversions that were taken off one by one.
+fn kept(tx: &mut dyn Tx, network: NetworkId, take_offs: &[TakeOff]) -> Result<Kept> {
+    let single = take_offs.iter().filter(|t| t.sign > 0 && !t.conversion_id.is_empty());
+    let mut ids: Vec<&str> = single.map(|t| t.conversion_id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut kept = Kept::new();
+    for ids in ids.chunks(ASKED_TOGETHER) {
+        for row in tx.query(KEPT, &[network.get().into(), Param::Texts(ids)])? {
+            kept.insert((row.string(0)?, row.int(1)?));
+        }
+    }
+    Ok(kept)
+}
+
+/// Brings what was taken off to the revision that stands for its entry now.
+fn follow(kept: &Kept, take_off: &mut TakeOff) {
+    if take_off.sign > 0 {
+        let mut at = (take_off.conversion_id.clone(), take_off.revision);
+        while kept.contains(&at) {
+            at.1 += 1;
+        }
+        take_off.revision = at.1;
+    }
 }
 
 /// Records what was taken off an invoice.
