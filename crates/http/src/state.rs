@@ -1,7 +1,9 @@
 //! What every request is served with.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
@@ -10,7 +12,7 @@ use governor::{Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use quittance_domain::time::Timestamp;
 use quittance_engine::Engine;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::gather::Gather;
 use crate::problem::Problem;
@@ -34,8 +36,8 @@ pub struct Limits {
     pub requests_burst: u32,
     /// How many requests use the database at the same time.
     pub database_requests_max: usize,
-    /// How many pages of long lists are read at the same time: more would not be faster, and each holds memory.
-    pub list_pages_max: usize,
+    /// How many threads read pages of long lists: more would not be faster, and each holds memory.
+    pub list_threads: usize,
 }
 
 impl Default for Limits {
@@ -49,7 +51,7 @@ impl Default for Limits {
             requests_per_second: 500,
             requests_burst: 1000,
             database_requests_max: 32,
-            list_pages_max: 4,
+            list_threads: 4,
         }
     }
 }
@@ -67,6 +69,26 @@ pub struct Allowance {
     pub remaining: u32,
 }
 
+/// A page that is to be read.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that read pages as long as somebody can ask for them.
+fn list_threads(count: usize) -> Sender<Job> {
+    let (jobs, queue) = channel::<Job>();
+    let queue = Arc::new(Mutex::new(queue));
+    for _ in 0..count.max(1) {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || {
+            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok(job) = next() {
+                // A defect in one page must not take the thread from the others; who asked is told.
+                let _ = catch_unwind(AssertUnwindSafe(job));
+            }
+        });
+    }
+    jobs
+}
+
 /// The state that all interfaces share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -81,7 +103,7 @@ pub struct AppState {
     pub(crate) gather: Arc<Gather>,
     limiter: Arc<Limiter>,
     database: Arc<Semaphore>,
-    lists: Arc<Semaphore>,
+    lists: Sender<Job>,
 }
 
 impl AppState {
@@ -104,7 +126,7 @@ impl AppState {
             gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
             database: Arc::new(Semaphore::new(limits.database_requests_max)),
-            lists: Arc::new(Semaphore::new(limits.list_pages_max)),
+            lists: list_threads(limits.list_threads),
         }
     }
 
@@ -129,7 +151,7 @@ impl AppState {
         Ok(Allowance { remaining: left.remaining_burst_capacity().min(whole.limit), ..whole })
     }
 
-    /// Runs a use case that reads a page of a long list. Only some are read at the same time; the others wait their turn.
+    /// Runs a use case that reads a page of a long list, on one of a few threads of their own; others wait their turn.
     ///
     /// # Errors
     /// The use case's, as a problem.
@@ -137,10 +159,15 @@ impl AppState {
         &self,
         work: impl FnOnce(&Engine) -> quittance_engine::Result<T> + Send + 'static,
     ) -> Result<T, Problem> {
-        let permit = Arc::clone(&self.lists).acquire_owned().await.map_err(|_| Problem::unavailable())?;
-        let done = self.run(work).await;
-        drop(permit);
-        done
+        let (answer, answered) = oneshot::channel();
+        let engine = Arc::clone(&self.engine);
+        // Whoever asked may be gone by then: nobody misses the answer.
+        let job = Box::new(move || drop(answer.send(work(&engine))));
+        self.lists.send(job).map_err(|_| Problem::unavailable())?;
+        match answered.await {
+            Ok(done) => done.map_err(|error| Problem::of(&error)),
+            Err(_) => Err(Problem::internal(&"a page of a list was given up")),
+        }
     }
 
     /// Runs a use case, which blocks, beside the threads that serve connections.
