@@ -37,8 +37,7 @@ const NOTHING: [&str; 20] = [
     "ARRAY[]::BIGINT[]",
 ];
 
-/// Each search with the index that it must use, and what it asks by place.
-/// What is searched for, its statement, and the parameters that it has beside those of all.
+/// A statement, the index that it must use, and what it asks by place.
 type Search = (&'static str, &'static str, Vec<(usize, &'static str)>);
 
 fn searches() -> Vec<Search> {
