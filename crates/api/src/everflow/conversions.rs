@@ -17,6 +17,7 @@ use serde_json::{Number, Value, json};
 
 use super::error::bad;
 use super::from_wire::{Fields, Page, query};
+use super::quirks::IDS_MAX;
 use super::wire::{amount, paging, seconds};
 use super::zones;
 
@@ -95,7 +96,7 @@ fn shown(conversion: &Conversion, names: &Names) -> Value {
     fields
 }
 
-/// The filters of a query: one value of each resource.
+/// What a query asks for.
 fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
     let day = |name: &str, whole: &str| {
         let text = body.text(&[name])?.unwrap_or_default();
@@ -113,38 +114,39 @@ fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
     }
     let mut filter = ConversionFilter::of_days(from, through);
     for wanted in body.object("query")?.objects("filters")? {
-        let resource = wanted.text(&["resource_type"])?;
-        let resource = wanted.required("resource_type", resource)?;
-        let value = wanted.amount(&["filter_id_value"])?;
-        let value = wanted.required("filter_id_value", value)?;
-        let id = || value.parse::<i64>().map_err(|_| wanted.invalid("filter_id_value", &format!("{value:?} is no id")));
-        let place = match resource.as_str() {
-            "offer" => &mut filter.offer_id,
-            "affiliate" => &mut filter.affiliate_id,
-            "advertiser" => &mut filter.advertiser_id,
-            "status" => {
-                let known = ConversionStatus::parse(&value);
-                let known =
-                    known.ok_or_else(|| wanted.invalid("filter_id_value", &format!("{value:?} is no status")))?;
-                // What the tracker holds is shown as pending.
-                let held = (known == ConversionStatus::Pending).then_some(ConversionStatus::Hold);
-                filter.statuses = std::iter::once(known).chain(held).collect();
-                continue;
-            }
-            other => {
-                return Err(wanted.invalid(
-                    "resource_type",
-                    &format!("{other:?} is not served; offer, affiliate, advertiser and status are"),
-                ));
-            }
-        };
-        if place.replace(id()?).is_some() {
-            return Err(
-                wanted.invalid("resource_type", &format!("{resource:?} is there twice; one at a time is served"))
-            );
-        }
+        narrow(&mut filter, &wanted)?;
     }
     Ok(filter)
+}
+
+/// One filter of a query: of several for one resource one is enough, those for different ones must all hold.
+fn narrow(filter: &mut ConversionFilter, wanted: &Fields) -> Result<(), Problem> {
+    let resource = wanted.text(&["resource_type"])?;
+    let resource = wanted.required("resource_type", resource)?;
+    let value = wanted.amount(&["filter_id_value"])?;
+    let value = wanted.required("filter_id_value", value)?;
+    let wrong = |what: &str| wanted.invalid("filter_id_value", &format!("{value:?} is no {what}"));
+    let ids = match resource.as_str() {
+        "offer" => &mut filter.offers,
+        "affiliate" => &mut filter.affiliates,
+        "advertiser" => &mut filter.advertisers,
+        "status" => {
+            let known = ConversionStatus::parse(&value).ok_or_else(|| wrong("status"))?;
+            // What the tracker holds is shown as pending.
+            let held = (known == ConversionStatus::Pending).then_some(ConversionStatus::Hold);
+            filter.statuses.extend(std::iter::once(known).chain(held));
+            return Ok(());
+        }
+        other => {
+            let detail = format!("{other:?} is not served; offer, affiliate, advertiser and status are");
+            return Err(wanted.invalid("resource_type", &detail));
+        }
+    };
+    if ids.len() >= IDS_MAX {
+        return Err(wanted.invalid("resource_type", &format!("at most {IDS_MAX} of {resource:?} are taken")));
+    }
+    ids.push(value.parse().map_err(|_| wrong("id"))?);
+    Ok(())
 }
 
 pub(super) async fn list(

@@ -20,6 +20,11 @@ both_databases! {
         assert_eq!(ids(r#"{"from":"2026-01-06 00:00:00","to":"2026-01-07 23:59:59"}"#), ["a2", "a3"]);
         let by = |resource: &str, id: &str| ids(&json!({"from":"2026-01-01","to":"2026-01-31","query":{"filters":[{"resource_type":resource,"filter_id_value":id}]}}).to_string());
         assert_eq!((by("affiliate", "1"), by("offer", "1"), by("status", "pending")), (vec!["a1".into(), "a3".into()], vec!["a1".into(), "a2".into()], vec![]));
+        let filters = |filters: &[(&str, &str)]| {
+            let filters: Vec<_> = filters.iter().map(|(resource, id)| json!({"resource_type":resource,"filter_id_value":id})).collect();
+            ids(&json!({"from":"2026-01-01","to":"2026-01-31","query":{"filters":filters}}).to_string())
+        };
+        assert_eq!(filters(&[("offer", "1"), ("offer", "2"), ("affiliate", "1")]), ["a1", "a3"], "one of the same, all of different");
         let page = server.ok("POST", &format!("{CONVERSIONS}?page=2&page_size=2"), all);
         assert_eq!((&page["conversions"][0]["conversion_id"], &page["paging"]), (&json!("a3"), &json!({"page":2,"page_size":2,"total_count":3})));
         let one = server.ok("GET", &format!("{CONVERSIONS}/a1"), "");

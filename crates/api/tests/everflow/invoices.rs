@@ -125,6 +125,51 @@ both_databases! {
         server.refused("POST", "/v1/networks/billings/others/invoicestable", "", 404, "nothing");
     }
 
+    fn a_partner_of_another_network_is_none_of_this_one(database) {
+        let server = server(database);
+        let other = json!({
+            "network": { "name": "other", "time_zone": "UTC", "currency": "USD" },
+            "affiliates": [{ "id": 77, "name": "Theirs" }],
+        });
+        server.engine.import_network(server.call.now, None, &other).unwrap().unwrap();
+        let body = r#"{"network_affiliate_id":77,"start_time":"2026-01-01","end_time":"2026-01-31"}"#;
+        server.refused("POST", INVOICES, body, 400, "there is no affiliate 77");
+        server.refused("GET", "/v1/networks/affiliates/77", "", 404, "77");
+    }
+
+    fn what_was_left_of_earlier_periods_is_told_with_them(database) {
+        let server = server(database);
+        let january = r#"{"network_affiliate_id":1,"start_time":"2026-01-01","end_time":"2026-01-31"}"#;
+        server.approve("a1 1 1 2026-01-05 10");
+        server.ok("POST", INVOICES, january);
+        // It comes late, for a period that was billed.
+        server.approve("a2 1 1 2026-01-06 2\na3 1 1 2026-02-02 3");
+        let made = server.ok("POST", INVOICES, r#"{"network_affiliate_id":1,"start_time":"2026-02-01","end_time":"2026-02-09"}"#);
+        assert_eq!((&made["balance"], &made["start_time"]), (&json!(5), &json!("2026-02-01 00:00:00")));
+        assert_eq!(made["extra_periods"], json!([{ "start_time": "2026-01-01 00:00:00", "end_time": "2026-01-31 23:59:59" }]));
+        server.verified();
+    }
+
+    fn a_summary_over_currencies_is_in_the_networks(database) {
+        let server = server(database);
+        let make = |party: i64, currency: &str, amount: i64| {
+            let body = json!({ "network_affiliate_id": party, "start_time": "2026-01-01", "end_time": "2026-01-31", "currency_id": currency, "details": [{ "amount": amount }] });
+            server.ok("POST", INVOICES, &body.to_string());
+        };
+        make(1, "EUR", 100);
+        let summary = || server.network("POST", &format!("{BILLINGS}/summary"), "");
+        // One currency needs no rate, and is summed up in itself.
+        assert_eq!(summary().1, json!({ "total_count": 1, "balance": 100, "billed": 100, "paid": 0 }));
+        make(2, "USD", 7);
+        let (status, refused) = summary();
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(refused["error"].as_str().unwrap().contains("no rate of EUR to USD"), "{refused}");
+        let file = "date,base,quote,rate\n2026-01-30,EUR,USD,1.25";
+        server.engine.import_rates(&server.call, file.as_bytes(), "by hand").unwrap();
+        // 100 EUR at 1.25 and 7 USD.
+        assert_eq!(summary().1, json!({ "total_count": 2, "balance": 132, "billed": 132, "paid": 0 }));
+    }
+
     fn what_is_wrong_is_told_with_its_field(database) {
         let server = server(database);
         let table = format!("{BILLINGS}/invoicestable");
