@@ -88,6 +88,8 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
         };
         eflow("networks/billings/affiliates", &admin);
         eflow("affiliates/billings/affiliates", &affiliate);
+        println!("              curl -s '{url}/3.0/admin/partners?api-key={admin}&limit=3'");
+        println!("              curl -s '{url}/3.0/balance?api-key={affiliate}'");
     }
     super::serve::serve(engine, &args.listen)
 }
