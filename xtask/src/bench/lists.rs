@@ -47,6 +47,7 @@ pub(crate) fn measure(bed: &Bed<'_>, rounds: u32, report: &mut Report) -> anyhow
             report.add(place, "", "first page of 100 invoices", (first, "ms"), Goal::None);
             report.add(place, "", "page at row 900,001", (deep, "ms"), Goal::None);
             super::everflow::measure(ours, key, place, report)?;
+            super::affise::measure(ours, key, place, report)?;
             report.add(place, "L2", "page at row 900,001 ÷ first page", (deep / first, "×"), Goal::AtMost(3.0));
         }
         Ok(())

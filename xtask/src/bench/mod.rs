@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our speed beside bare yardsticks, in one run on one machine. The ratios count; absolute times are
 //! for information.
 
+mod affise;
 mod data;
 mod everflow;
 mod lists;

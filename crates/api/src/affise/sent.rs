@@ -55,7 +55,8 @@ impl Asked {
         let Asked { state, actor, call, params, headers } = self;
         let mut compared = place.as_bytes().to_vec();
         compared.extend_from_slice(&params.compared());
-        once(&state, &actor, route, &headers, &Bytes::from(compared), |_| async {
+        once(&state, &actor, route, &headers, &Bytes::from(compared), |claimed| async {
+            let call = Call { claimed, ..call };
             let done = tokio::spawn({
                 let state = state.clone();
                 async move { state.run(move |engine| work(engine, &call)).await }
