@@ -25,9 +25,9 @@ macro_rules! asked {
 
 statements! {
     COUNT_NEWEST = concat!("SELECT COUNT(*) ", asked!(), "LIMIT $13");
-    NEWEST = concat!("SELECT i.invoice_id, i.party_id, i.currency ", asked!(),
+    FROM_NEW_END = concat!("SELECT i.invoice_id, i.party_id, i.currency ", asked!(),
         "ORDER BY i.created_at DESC, i.invoice_id DESC LIMIT $13 OFFSET $14");
-    OLDEST = concat!("SELECT i.invoice_id, i.party_id, i.currency ", asked!(),
+    FROM_OLD_END = concat!("SELECT i.invoice_id, i.party_id, i.currency ", asked!(),
         "ORDER BY i.created_at, i.invoice_id LIMIT $13 OFFSET $14");
 }
 
@@ -116,7 +116,7 @@ pub fn newest(
     let left = total.saturating_sub(offset).clamp(0, limit);
     let from_end = total.saturating_sub(offset).saturating_sub(left);
     let backwards = offset > from_end;
-    let (sql, skip) = if backwards { (OLDEST, from_end) } else { (NEWEST, offset) };
+    let (sql, skip) = if backwards { (FROM_OLD_END, from_end) } else { (FROM_NEW_END, offset) };
     let statuses = query.statuses();
     let mut params = query.params(network, &statuses);
     params.extend([Param::Int(left), Param::Int(skip)]);
