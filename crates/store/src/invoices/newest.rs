@@ -114,6 +114,9 @@ pub fn newest(
     total: i64,
 ) -> Result<Vec<Spotted>> {
     let left = total.saturating_sub(offset).clamp(0, limit);
+    if left == 0 {
+        return Ok(Vec::new());
+    }
     let from_end = total.saturating_sub(offset).saturating_sub(left);
     let backwards = offset > from_end;
     let (sql, skip) = if backwards { (FROM_OLD_END, from_end) } else { (FROM_NEW_END, offset) };
