@@ -18,6 +18,6 @@ pub fn routes(state: AppState) -> Router {
         .merge(affise::routes(&state))
         .merge(everflow::routes(&state))
         .merge(postback::routes(&state))
-        .merge(health::routes(state))
-        .layer(middleware::from_fn(watch))
+        .merge(health::routes(state.clone()))
+        .layer(middleware::from_fn_with_state(state, watch))
 }

@@ -9,6 +9,7 @@ use axum::routing::get;
 use axum::{Extension, Router, middleware};
 use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::time::Zone;
+use quittance_engine::ingest::Positioned;
 use quittance_engine::keys::{Actor, Role};
 use quittance_engine::records::Field;
 use quittance_http::access::{Access, Rule, bearer, check};
@@ -104,7 +105,8 @@ async fn receive(
     let zone_call = call.clone();
     let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
     let record = ConversionRecord { assumed_at: Some(call.now), ..record(&pairs, &zone)? };
-    match gather::receive(&state, call, record).await? {
+    let report = gather::receive(&state, call, vec![Positioned { position: 0, record }], None).await?;
+    match report.rejections.into_iter().next() {
         None => Ok("OK"),
         Some(refused) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", refused.detail)),
     }

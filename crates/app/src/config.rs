@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use quittance_engine::records::nearest;
 use quittance_engine::settings::meant;
+use quittance_http::limits::{LIMITS, Limits};
 
 use crate::cli::GlobalArgs;
 use crate::failure::Usage;
@@ -13,11 +14,15 @@ use crate::failure::Usage;
 const DEFAULT_FILE: &str = "quittance.toml";
 /// The database that is used where none is named.
 const DEFAULT_DATABASE: &str = "sqlite://quittance.db";
-/// The keys of the file.
-const KEYS: [&str; 2] = ["database", "network"];
+/// The keys of the file that are texts, and then its tables.
+const KEYS: [&str; 5] = ["database", "network", "listen", "log_format", LIMITS_TABLE];
+/// The table of the limits.
+const LIMITS_TABLE: &str = "limits";
 /// The variables of the environment. Clap reads them, together with the flags.
 const VARIABLES: [&str; 5] =
     ["QUITTANCE_CONFIG", "QUITTANCE_DATABASE_URL", "QUITTANCE_LISTEN", "QUITTANCE_LOG_FORMAT", "QUITTANCE_NETWORK"];
+/// What the variable of a limit begins with; its name follows in capitals.
+const LIMIT_VARIABLE: &str = "QUITTANCE_LIMITS_";
 
 /// The configuration of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +31,12 @@ pub(crate) struct Config {
     pub(crate) database: String,
     /// The name of the network that commands are about.
     pub(crate) network: Option<String>,
+    /// The address to serve on, where the file has one.
+    pub(crate) listen: Option<String>,
+    /// How logs are written, where the file says it.
+    pub(crate) log_format: Option<String>,
+    /// The limits of a server, of the file and the environment.
+    pub(crate) limits: Limits,
 }
 
 /// What the file says.
@@ -33,6 +44,9 @@ pub(crate) struct Config {
 struct File {
     database: Option<String>,
     network: Option<String>,
+    listen: Option<String>,
+    log_format: Option<String>,
+    limits: Limits,
 }
 
 /// Puts the configuration together.
@@ -40,7 +54,8 @@ struct File {
 /// # Errors
 /// The file cannot be read or has a wrong key or value; a variable of the environment is misspelt.
 pub(crate) fn load(args: &GlobalArgs) -> anyhow::Result<Config> {
-    check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    let variables = || std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    check_variables(variables().map(|(name, _)| name))?;
     let file = match &args.config {
         Some(path) => read(path)?,
         None if Path::new(DEFAULT_FILE).exists() => read(&PathBuf::from(DEFAULT_FILE))?,
@@ -48,9 +63,31 @@ pub(crate) fn load(args: &GlobalArgs) -> anyhow::Result<Config> {
     };
     // An empty variable is as good as none: that is how many deployments leave one out.
     let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+    let mut limits = file.limits;
+    for (name, value) in variables() {
+        if let Some(limit) = name.strip_prefix(LIMIT_VARIABLE).filter(|_| !value.is_empty()) {
+            let set = set_limit(&mut limits, &limit.to_lowercase(), &value.to_string_lossy());
+            set.map_err(|detail| Usage(format!("{name}: {detail}")))?;
+        }
+    }
     Ok(Config {
         database: given(&args.database).or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
         network: given(&args.network).or(file.network),
+        listen: file.listen,
+        log_format: file.log_format,
+        limits,
+    })
+}
+
+/// Sets a limit by its name and a text.
+///
+/// # Errors
+/// There is no such limit, or the text is not a number that it may be.
+pub(crate) fn set_limit(limits: &mut Limits, name: &str, text: &str) -> Result<(), String> {
+    let value = text.trim().parse().map_err(|_| format!("{name}: {text:?} is not a whole number"))?;
+    limits.set(name, value).map_err(|refused| {
+        let known: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
+        refused.unwrap_or_else(|| format!("there is no limit {name:?}: {}", meant(name, &known)))
     })
 }
 
@@ -64,9 +101,16 @@ fn parse(text: &str) -> Result<File, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string().trim_end().to_owned())?;
     let mut file = File::default();
     for (key, value) in table {
-        let slot = match key.as_str() {
-            "database" => &mut file.database,
-            "network" => &mut file.network,
+        let slot = match (key.as_str(), &value) {
+            ("database", _) => &mut file.database,
+            ("network", _) => &mut file.network,
+            ("listen", _) => &mut file.listen,
+            ("log_format", _) => &mut file.log_format,
+            (LIMITS_TABLE, toml::Value::Table(limits)) => {
+                read_limits(limits, &mut file.limits)?;
+                continue;
+            }
+            (LIMITS_TABLE, _) => return Err(format!("{key}: a table of limits is expected")),
             _ => return Err(format!("there is no key {key:?}: {}", meant(&key, &KEYS))),
         };
         match value {
@@ -77,10 +121,15 @@ fn parse(text: &str) -> Result<File, String> {
     Ok(file)
 }
 
+fn read_limits(table: &toml::Table, limits: &mut Limits) -> Result<(), String> {
+    table.iter().try_for_each(|(name, value)| set_limit(limits, name, &value.to_string()))
+}
+
 /// Refuses variables that are one of ours but for a letter or two, or the beginning of one. Others that begin alike are left alone:
 /// container platforms make such for their own purposes.
 fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Usage> {
-    let unknown = names.filter(|name| name.starts_with("QUITTANCE_") && !VARIABLES.contains(&name.as_str()));
+    let ours = |name: &str| VARIABLES.contains(&name) || name.starts_with(LIMIT_VARIABLE);
+    let unknown = names.filter(|name| name.starts_with("QUITTANCE_") && !ours(name));
     for name in unknown {
         let near = VARIABLES.iter().map(|known| known.to_lowercase()).collect::<Vec<_>>();
         let begun = || near.iter().map(String::as_str).find(|known| known.starts_with(&name.to_lowercase()));
@@ -106,9 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_of_a_server_are_read() {
+        let file = parse("listen = \"[::1]:80\"\nlog_format = \"json\"\n[limits]\nrequests_burst = 7\n").unwrap();
+        assert_eq!(file.limits, Limits { requests_burst: 7, ..Limits::default() });
+        assert_eq!((file.listen.as_deref(), file.log_format.as_deref()), (Some("[::1]:80"), Some("json")));
+    }
+
+    #[test]
     fn an_unknown_key_names_the_nearest() {
         assert_eq!(parse("databse = \"x\"").unwrap_err(), "there is no key \"databse\": did you mean database?");
         assert!(parse("colour = 1").unwrap_err().contains("known are database, network"));
+        assert!(parse("[limits]\nbody_byte_max = 1").unwrap_err().ends_with("did you mean body_bytes_max?"));
+        assert!(parse("limits = 1").unwrap_err().starts_with("limits: a table"));
+        assert!(parse("[limits]\nlist_threads = \"4\"").unwrap_err().contains("not a whole number"));
+        assert!(parse("[limits]\nlist_threads = 0").unwrap_err().contains("not between 1 and 64"));
         assert!(parse("database = 1").unwrap_err().starts_with("database: a text in quotes"));
         assert!(parse("database = ").is_err());
     }

@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod ingest;
 pub mod invoices;
 pub mod keys;
+mod measure;
 pub mod network_file;
 pub mod networks;
 pub mod parties;
@@ -40,6 +41,7 @@ pub use crate::error::{Error, ErrorKind, Result};
 /// All use cases, over one database. Cheap to share between threads by an `Arc`.
 pub struct Engine {
     pub(crate) store: Store,
+    directories: ingest::Directories,
 }
 
 /// Who calls, for which network, and when. Every use case takes one.
@@ -63,7 +65,7 @@ impl Engine {
     pub fn open(url: &str) -> Result<Engine> {
         let store = Store::open(url)?;
         store.migrate()?;
-        Ok(Engine { store })
+        Ok(Engine::over(store))
     }
 
     /// Copies an embedded database into a new file while it is in use.
@@ -85,7 +87,7 @@ impl Engine {
     /// An engine over a store that is open and migrated.
     #[must_use]
     pub fn over(store: Store) -> Engine {
-        Engine { store }
+        Engine { store, directories: ingest::Directories::default() }
     }
 
     /// Whether the database answers and has this program's schema.

@@ -5,7 +5,9 @@ pub mod access;
 pub mod gather;
 pub mod health;
 pub mod idempotency;
+pub mod limits;
 pub mod listen;
+pub mod measure;
 pub mod pages;
 pub mod problem;
 pub mod scope;
@@ -13,5 +15,6 @@ pub mod state;
 pub mod watch;
 
 pub use access::{Access, Rule};
+pub use limits::Limits;
 pub use problem::Problem;
-pub use state::{AppState, Limits};
+pub use state::AppState;

@@ -13,57 +13,99 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::limits::{Limits, count};
+use crate::measure::names;
 use crate::problem::Problem;
-use crate::state::Limits;
 
 /// How long to wait before connections are accepted again when the system has no more of them.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// How long a client that finds no place may take to read that.
+const REFUSAL_MAX: Duration = Duration::from_secs(1);
+/// What a client is told for which there is no place.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
+    Content-Type: text/plain\r\nContent-Length: 62\r\n\r\n\
+    the server has as many connections as it takes; try again soon";
 
 /// Serves until `stop` ends; then no connection is accepted, idle ones are closed, and answers under way are
 /// finished.
 pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(limits.header_seconds_max))
-        .max_buf_size(limits.header_bytes_max);
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let door = Arc::new(Door::new(limits));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        match accepted {
+            Ok((stream, _)) => {
+                let (door, routes, watcher) = (Arc::clone(&door), routes.clone(), graceful.watcher());
+                tokio::spawn(async move { door.serve(stream, routes, watcher).await });
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
             }
-        };
-        // Small answers go out at once.
-        let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes.clone()));
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(place);
-        });
+        }
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+/// Lets as many connections in as there are places, has as many more wait for a moment, and tells the others to come again.
+struct Door {
+    http: http1::Builder,
+    places: Arc<Semaphore>,
+    waiting: Semaphore,
+    wait_max: Duration,
+}
+
+impl Door {
+    fn new(limits: Limits) -> Door {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(limits.header_seconds_max))
+            .max_buf_size(count(limits.header_bytes_max));
+        let connections = count(limits.connections_max);
+        Door {
+            http,
+            places: Arc::new(Semaphore::new(connections)),
+            waiting: Semaphore::new(connections),
+            wait_max: Duration::from_millis(limits.connection_wait_millis_max),
+        }
+    }
+
+    /// A place, where one is free soon enough.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.places);
+        if let Ok(place) = Arc::clone(&place).try_acquire_owned() {
+            return Some(place);
+        }
+        let _waiting = self.waiting.try_acquire().ok()?;
+        tokio::time::timeout(self.wait_max, place.acquire_owned()).await.ok()?.ok()
+    }
+
+    async fn serve(&self, mut stream: TcpStream, routes: Router, watcher: Watcher) {
+        let Some(_place) = self.place().await else {
+            metrics::counter!(names::CONNECTIONS_REFUSED).increment(1);
+            let _ = tokio::time::timeout(REFUSAL_MAX, stream.write_all(FULL)).await;
+            return;
+        };
+        metrics::gauge!(names::CONNECTIONS).increment(1);
+        // Small answers go out at once.
+        let _ = stream.set_nodelay(true);
+        let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended early");
+        }
+        metrics::gauge!(names::CONNECTIONS).decrement(1);
+    }
 }
 
 /// A layer that reads the whole body of a request before its handler runs: at most so many bytes, in at most so many
@@ -71,7 +113,7 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: 
 pub async fn whole_body(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let seconds = limits.body_seconds_max;
-    let read = tokio::time::timeout(Duration::from_secs(seconds), to_bytes(body, limits.body_bytes_max)).await;
+    let read = tokio::time::timeout(Duration::from_secs(seconds), to_bytes(body, count(limits.body_bytes_max))).await;
     match read {
         Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Ok(Err(_)) => {

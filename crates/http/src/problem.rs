@@ -105,6 +105,9 @@ impl Problem {
             let errors = self.fields.iter().map(|(pointer, detail)| json!({ "pointer": pointer, "detail": detail }));
             body["errors"] = errors.collect();
         }
+        if let Some(id) = crate::watch::request_id() {
+            body["request_id"] = id.into();
+        }
         body
     }
 }

@@ -1,10 +1,12 @@
 //! What every request is served with.
 
 use std::num::NonZeroU32;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use axum::http::StatusCode;
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
@@ -12,49 +14,13 @@ use governor::{Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use quittance_domain::time::Timestamp;
 use quittance_engine::Engine;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::Span;
 
 use crate::gather::Gather;
+use crate::limits::{Limits, count};
+use crate::measure::names;
 use crate::problem::Problem;
-
-/// Limits on what one client can make the server do.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The largest request body, in bytes.
-    pub body_bytes_max: usize,
-    /// How long a body may take to arrive, in seconds.
-    pub body_seconds_max: u64,
-    /// The most that the head of a request may take, in bytes.
-    pub header_bytes_max: usize,
-    /// How long the head of a request may take to arrive, in seconds. An idle connection is closed after as long.
-    pub header_seconds_max: u64,
-    /// How many connections are open at the same time; more wait to be accepted.
-    pub connections_max: usize,
-    /// How many requests a key may make a second, on average.
-    pub requests_per_second: u32,
-    /// How many requests a key may make at once before the average counts.
-    pub requests_burst: u32,
-    /// How many requests use the database at the same time.
-    pub database_requests_max: usize,
-    /// How many threads read pages of long lists: more would not be faster, and each holds memory.
-    pub list_threads: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            body_bytes_max: 16 * 1024 * 1024,
-            body_seconds_max: 60,
-            header_bytes_max: 64 * 1024,
-            header_seconds_max: 30,
-            connections_max: 1_024,
-            requests_per_second: 500,
-            requests_burst: 1000,
-            database_requests_max: 32,
-            list_threads: 4,
-        }
-    }
-}
 
 /// Counts requests by network and key.
 type Limiter = RateLimiter<(i64, i64), DefaultKeyedStateStore<(i64, i64)>, DefaultClock, StateInformationMiddleware>;
@@ -98,6 +64,8 @@ pub struct AppState {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// The limits.
     pub limits: Limits,
+    /// Tells this process from others, and from itself after a start: the ids of its requests begin with it.
+    pub instance: Arc<str>,
     /// The numbers that an operator watches, where they are recorded.
     pub metrics: Option<PrometheusHandle>,
     pub(crate) gather: Arc<Gather>,
@@ -115,25 +83,27 @@ impl AppState {
         limits: Limits,
         metrics: Option<PrometheusHandle>,
     ) -> AppState {
-        let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let at_least_one = |n: u64| u32::try_from(n).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(limits.requests_per_second))
             .allow_burst(at_least_one(limits.requests_burst));
+        let instance = format!("{:x}", clock().micros()).into();
         AppState {
+            instance,
             engine,
             clock,
             limits,
             metrics,
             gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
-            database: Arc::new(Semaphore::new(limits.database_requests_max)),
-            lists: list_threads(limits.list_threads),
+            database: Arc::new(Semaphore::new(count(limits.database_requests_max))),
+            lists: list_threads(count(limits.list_threads)),
         }
     }
 
     /// What a key may do that has made no request yet.
     #[must_use]
     pub fn whole_allowance(&self) -> Allowance {
-        let limit = self.limits.requests_burst.max(1);
+        let limit = u32::try_from(self.limits.requests_burst).unwrap_or(u32::MAX).max(1);
         Allowance { limit, remaining: limit }
     }
 
@@ -162,12 +132,33 @@ impl AppState {
         let (answer, answered) = oneshot::channel();
         let engine = Arc::clone(&self.engine);
         // Whoever asked may be gone by then: nobody misses the answer.
-        let job = Box::new(move || drop(answer.send(work(&engine))));
+        let span = Span::current();
+        let job = Box::new(move || drop(answer.send(span.in_scope(|| work(&engine)))));
         self.lists.send(job).map_err(|_| Problem::unavailable())?;
         match answered.await {
             Ok(done) => done.map_err(|error| Problem::of(&error)),
             Err(_) => Err(Problem::internal(&"a page of a list was given up")),
         }
+    }
+
+    /// A place at the database, once there is one.
+    async fn database_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let seconds = self.limits.database_wait_seconds_max;
+        if let Ok(place) = Arc::clone(&self.database).try_acquire_owned() {
+            return Ok(place);
+        }
+        metrics::gauge!(names::DATABASE_WAITING).increment(1);
+        let place = Arc::clone(&self.database).acquire_owned();
+        let place = tokio::time::timeout(Duration::from_secs(seconds), place).await;
+        metrics::gauge!(names::DATABASE_WAITING).decrement(1);
+        let Ok(place) = place else {
+            let others = self.limits.database_requests_max;
+            let detail =
+                format!("{others} requests have been using the database for {seconds} seconds; try again later");
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
+            return Err(Problem { retry_after_seconds: Some(5), ..problem });
+        };
+        place.map_err(|_| Problem::unavailable())
     }
 
     /// Runs a use case, which blocks, beside the threads that serve connections.
@@ -178,12 +169,15 @@ impl AppState {
         &self,
         work: impl FnOnce(&Engine) -> quittance_engine::Result<T> + Send + 'static,
     ) -> Result<T, Problem> {
-        let permit = Arc::clone(&self.database).acquire_owned().await.map_err(|_| Problem::unavailable())?;
+        let permit = self.database_place().await?;
         let engine = Arc::clone(&self.engine);
+        let span = Span::current();
         let done = tokio::task::spawn_blocking(move || {
-            let done = work(&engine);
+            metrics::gauge!(names::DATABASE_REQUESTS).increment(1);
+            let done = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| work(&engine))));
+            metrics::gauge!(names::DATABASE_REQUESTS).decrement(1);
             drop(permit);
-            done
+            done.unwrap_or_else(|panic| resume_unwind(panic))
         });
         match done.await {
             Ok(done) => done.map_err(|error| Problem::of(&error)),

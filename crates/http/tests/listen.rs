@@ -67,15 +67,37 @@ fn a_body_that_does_not_arrive_is_refused() {
     });
 }
 
+const REQUEST: &str = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
+
+/// A connection that has got its place, as an answer on it shows.
+fn with_a_place(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+    stream
+}
+
 #[test]
-fn more_connections_than_allowed_wait_for_their_turn() {
-    beside_a_server(Limits { connections_max: 1, ..Limits::default() }, |address| {
-        let idle = TcpStream::connect(address).unwrap();
-        let request = "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
-        let waiting = std::thread::spawn(move || answer(address, request));
+fn one_connection_too_many_gets_the_place_of_one_that_goes() {
+    let limits = Limits { connections_max: 1, connection_wait_millis_max: 60_000, ..Limits::default() };
+    beside_a_server(limits, |address| {
+        let idle = with_a_place(address);
+        let waiting = std::thread::spawn(move || answer(address, REQUEST));
         std::thread::sleep(std::time::Duration::from_millis(200));
         assert!(!waiting.is_finished());
         drop(idle);
         assert!(waiting.join().unwrap().starts_with("HTTP/1.1 200 "));
+    });
+}
+
+#[test]
+fn a_connection_that_finds_no_place_is_told_when_to_come_again() {
+    beside_a_server(Limits { connections_max: 1, connection_wait_millis_max: 0, ..Limits::default() }, |address| {
+        let _first = with_a_place(address);
+        let said = answer(address, "");
+        assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nRetry-After: 1\r\n"), "{said}");
+        assert!(said.ends_with("the server has as many connections as it takes; try again soon"), "{said}");
     });
 }

@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod invoices;
 pub mod keys;
 pub mod ledger;
+mod measure;
 mod migrations;
 pub mod networks;
 pub mod parties;

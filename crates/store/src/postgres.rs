@@ -16,6 +16,7 @@ use postgres::{Client, Statement};
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::measure;
 use crate::tx::{Bulk, Kind, Param, Row, Tx, Value};
 
 /// How often a closure is run again after a conflict before the caller is told.
@@ -103,6 +104,7 @@ impl Postgres {
             Error::Busy => Error::Busy,
             _ => Error::Open(message(&e)),
         })?;
+        measure::connections_open(1);
         Ok(Connection { client, statements: HashMap::new() })
     }
 
@@ -112,6 +114,7 @@ impl Postgres {
         loop {
             if let Some(connection) = pool.connections.pop() {
                 if connection.client.is_closed() {
+                    measure::connections_open(-1);
                     pool.free += 1;
                     continue;
                 }
@@ -128,9 +131,14 @@ impl Postgres {
 
     fn give_back(&self, connection: Option<Connection>) {
         let mut pool = lock(&self.idle);
-        match connection.filter(|c| !c.client.is_closed()) {
-            Some(connection) => pool.connections.push(connection),
-            None => pool.free += 1,
+        match connection {
+            Some(connection) if !connection.client.is_closed() => pool.connections.push(connection),
+            lost => {
+                if lost.is_some() {
+                    measure::connections_open(-1);
+                }
+                pool.free += 1;
+            }
         }
         self.returned.notify_one();
     }
@@ -140,6 +148,7 @@ impl Postgres {
         work: impl FnOnce(&mut Connection) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let mut lease = Lease { pool: self, connection: Some(self.take()?) };
+        measure::connections_busy(1);
         match lease.connection.as_mut() {
             Some(connection) => work(connection),
             None => Err(Error::Busy.into()),
@@ -160,6 +169,7 @@ impl Postgres {
             if let Some(answer) = outcome {
                 return Ok(answer);
             }
+            measure::retried();
             std::thread::sleep(PAUSE_MAX.min(Duration::from_millis(2 << attempt)));
         }
         Err(Error::Contention.into())
@@ -203,6 +213,7 @@ impl Drop for Lease<'_> {
         {
             rollback(connection);
         }
+        measure::connections_busy(-1);
         self.pool.give_back(self.connection.take());
     }
 }
@@ -226,7 +237,7 @@ fn attempt_write<T, E: From<Error>>(
     let answer = closure(&mut tx);
     let again = tx.again;
     match answer {
-        Ok(answer) if !again => match connection.client.batch_execute("COMMIT") {
+        Ok(answer) if !again => match measure::commit(1, || connection.client.batch_execute("COMMIT")) {
             Ok(()) => Ok(Some(answer)),
             Err(error) => match failure(&error) {
                 Error::Contention => Ok(None),

@@ -12,6 +12,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::measure;
 use crate::tx::{Bulk, Param, Row, Tx, Value};
 
 /// How long a writer waits for another process's lock.
@@ -254,7 +255,7 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<()> {
-        let outcome = self.connection.execute_batch("COMMIT").map_err(failure);
+        let outcome = measure::commit(self.callers, || self.connection.execute_batch("COMMIT")).map_err(failure);
         if outcome.is_err() && !self.connection.is_autocommit() {
             // What could not be committed must not linger in front of the next caller.
             let _ = self.connection.execute_batch("ROLLBACK");

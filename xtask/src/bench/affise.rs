@@ -16,7 +16,7 @@ const PAGES: usize = 20;
 
 /// Measures the list of one database with so many invoices.
 pub(super) fn measure(ours: &Program, key: &str, place: Place, report: &mut Report) -> anyhow::Result<()> {
-    let server = Server::start(ours)?;
+    let server = Server::start(ours, &[])?;
     let last_page = place.conversions.div_ceil(LIMIT);
     let (mut first, mut last) = (Vec::new(), Vec::new());
     for _ in 0..PAGES {

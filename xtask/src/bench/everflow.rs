@@ -34,7 +34,7 @@ fn filters() -> Vec<(&'static str, String)> {
 
 /// Measures searches of one database.
 pub(super) fn measure(ours: &Program, key: &str, place: Place, report: &mut Report) -> anyhow::Result<()> {
-    let server = Server::start(ours)?;
+    let server = Server::start(ours, &[])?;
     let ask = |path: &str, body: &str| -> anyhow::Result<f64> {
         let start = Instant::now();
         post(&server.address, path, key, body)?;

@@ -43,6 +43,7 @@ pub(crate) fn measure(bed: &Bed<'_>, rounds: u32, report: &mut Report) -> anyhow
             let bytes = memory(ours, key)?;
             let what = "16 lists of 10,000 invoices: memory above idle";
             report.add(place, "L1", what, (bytes / 1e6, "MB"), Goal::AtMost(100.0));
+            super::requests::listing(ours, place, report)?;
             let (first, deep) = pages(ours, key)?;
             report.add(place, "", "first page of 100 invoices", (first, "ms"), Goal::None);
             report.add(place, "", "page at row 900,001", (deep, "ms"), Goal::None);
@@ -77,7 +78,7 @@ fn figure(process: u32, name: &str) -> anyhow::Result<f64> {
 
 /// What long lists at the same time add to the memory of a server that has answered once.
 fn memory(ours: &Program, key: &str) -> anyhow::Result<f64> {
-    let server = Server::start(ours)?;
+    let server = Server::start(ours, &[])?;
     get(&server.address, FIRST, key)?;
     let idle = figure(server.process(), "VmRSS")?;
     std::thread::scope(|scope| {
@@ -92,7 +93,7 @@ fn memory(ours: &Program, key: &str) -> anyhow::Result<f64> {
 
 /// What the first page and a deep one take, in milliseconds: medians of both in turn.
 fn pages(ours: &Program, key: &str) -> anyhow::Result<(f64, f64)> {
-    let server = Server::start(ours)?;
+    let server = Server::start(ours, &[])?;
     let (mut first, mut deep) = (Vec::new(), Vec::new());
     for _ in 0..PAGES {
         for (query, times) in [(FIRST, &mut first), (DEEP, &mut deep)] {

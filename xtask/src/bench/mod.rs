@@ -5,9 +5,11 @@ mod affise;
 mod data;
 mod everflow;
 mod lists;
+mod load;
 mod program;
 mod reading;
 mod report;
+mod requests;
 mod rules;
 mod yardsticks;
 
@@ -32,6 +34,8 @@ const WARM_UP: u64 = 200_000;
 const CONVERSIONS: [u64; 2] = [1_000_000, 5_000_000];
 /// The same for the rules.
 const RULES_CONVERSIONS: u64 = 1_000_000;
+/// How many conversions are told over HTTP unless it is said.
+const REQUESTS_CONVERSIONS: u64 = 500_000;
 /// What growth is measured on: the invoices of the first number at both numbers of conversions.
 const GROWTH: (u64, u64) = (1_000_000, 20);
 
@@ -56,6 +60,9 @@ pub(crate) struct Bench {
     /// Measure only long lists of a million invoices
     #[arg(long, conflicts_with_all = ["growth", "rules"])]
     lists: bool,
+    /// Measure only conversions told over HTTP, one by one and in batches
+    #[arg(long, conflicts_with_all = ["growth", "rules", "lists"])]
+    requests: bool,
     /// Of --rules only those whose name holds this
     #[arg(long, requires = "rules")]
     rule: Option<String>,
@@ -107,6 +114,10 @@ impl Bench {
             }
             return self.print(&report, cluster.as_ref());
         }
+        if self.requests {
+            self.measure_requests(&beds, &mut report)?;
+            return self.print(&report, cluster.as_ref());
+        }
         self.measure(WARM_UP, 1, &beds, &mut Report::default())?;
         let conversions = if self.conversions.is_empty() { &CONVERSIONS[..] } else { &self.conversions };
         for &conversions in conversions {
@@ -133,6 +144,19 @@ impl Bench {
         Ok(())
     }
 
+    fn measure_requests(&self, beds: &[Bed<'_>], report: &mut Report) -> anyhow::Result<()> {
+        let conversions = self.conversions.first().copied().unwrap_or(REQUESTS_CONVERSIONS);
+        let csv = tempfile::NamedTempFile::new()?;
+        data::write(Sample::new(conversions, 1), &[csv.path()])?;
+        for round in 1..=self.rounds {
+            for bed in beds {
+                eprintln!("{conversions} conversions over HTTP on {}, round {round} of {}", bed.name, self.rounds);
+                requests::measure(bed, csv.path(), Place { database: bed.name, conversions }, report)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What has to be said with figures: the machine and the settings.
     fn print_conditions(&self, cluster: Option<&Cluster>) -> anyhow::Result<()> {
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -153,8 +177,10 @@ impl Bench {
     fn print(&self, report: &Report, cluster: Option<&Cluster>) -> anyhow::Result<()> {
         self.print_conditions(cluster)?;
         report.print();
-        if !self.growth && !self.lists {
-            println!("\nB3 and B6 are measured with --growth, L1, L2 and E1 with --lists");
+        if !self.growth && !self.lists && !self.requests {
+            println!(
+                "\nB3 and B6 are measured with --growth; L1, L2, N4, N5, E1 with --lists; N1 to N3 with --requests"
+            );
         }
         if self.json {
             println!("{:#}", report.json());

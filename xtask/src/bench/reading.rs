@@ -19,10 +19,10 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts one on a free port.
-    pub(super) fn start(program: &Program) -> anyhow::Result<Server> {
+    /// Starts one on a free port, with further arguments.
+    pub(super) fn start(program: &Program, more: &[&str]) -> anyhow::Result<Server> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let child = program.start(&["serve", "--listen", &address])?;
+        let child = program.start(&[&["serve", "--listen", &address], more].concat())?;
         Ok(Server { address, child })
     }
 
@@ -44,7 +44,7 @@ pub(crate) fn conversions_p99_ms(program: &Program, invoices: u64) -> anyhow::Re
     let made = program.run(&["keys", "create", "--role", "viewer", "--json"])?.output;
     let made: serde_json::Value = serde_json::from_str(&made)?;
     let key = made["key"].as_str().context("no key")?.to_owned();
-    let server = Server::start(program)?;
+    let server = Server::start(program, &[])?;
     let mut stream = BufReader::new(connect(&server.address)?);
     let mut times = Vec::new();
     for i in 0..REQUESTS {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
@@ -16,6 +17,8 @@ pub(crate) trait Yardstick {
     fn billing_job(&self) -> anyhow::Result<Cost>;
     /// One sum over the conversions by affiliate, offer, currency and day.
     fn group_by(&self) -> anyhow::Result<Cost>;
+    /// How many rows a second are inserted with a durable commit for each, one after another.
+    fn commits(&self, seconds: u64) -> anyhow::Result<f64>;
 }
 
 const TABLE: &str = "CREATE TABLE bare (conversion_id TEXT PRIMARY KEY, affiliate_id BIGINT, offer_id BIGINT, status TEXT, \
@@ -36,6 +39,10 @@ const MARK_POSTGRES: &str = "UPDATE bare b SET invoice_id = i.id FROM job_invoic
     AND i.currency = b.payout_currency AND b.invoice_id IS NULL AND b.status = 'approved'";
 const GROUP: &str = "SELECT COUNT(*) FROM (SELECT SUM(payout) FROM bare \
     GROUP BY affiliate_id, offer_id, payout_currency, occurred_at / 86400) sums";
+
+const COMMITS: &str = "CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ DECLARE n INT := 0; begun TIMESTAMPTZ := clock_timestamp(); BEGIN \
+    WHILE clock_timestamp() < begun + INTERVAL 'SECONDS seconds' LOOP \
+      INSERT INTO bare (conversion_id, affiliate_id) VALUES ('commit-' || n, 1); COMMIT; n := n + 1; END LOOP; END $$";
 
 /// A bare SQLite file, as durable as ours.
 pub(crate) struct Sqlite(Connection);
@@ -77,6 +84,16 @@ impl Yardstick for Sqlite {
 
     fn group_by(&self) -> anyhow::Result<Cost> {
         cost(None, || Ok(self.0.execute_batch(GROUP)?))
+    }
+
+    fn commits(&self, seconds: u64) -> anyhow::Result<f64> {
+        let mut insert = self.0.prepare("INSERT INTO bare (conversion_id, affiliate_id) VALUES (?1, 1)")?;
+        let (start, mut count) = (Instant::now(), 0_u32);
+        while start.elapsed().as_secs() < seconds {
+            insert.execute([format!("commit-{count}")])?;
+            count += 1;
+        }
+        Ok(f64::from(count) / start.elapsed().as_secs_f64())
     }
 }
 
@@ -122,5 +139,14 @@ impl Yardstick for Postgres {
 
     fn group_by(&self) -> anyhow::Result<Cost> {
         self.timed(GROUP)
+    }
+
+    fn commits(&self, seconds: u64) -> anyhow::Result<f64> {
+        // A procedure that commits each row: no time of a client's is in it.
+        self.sql(&COMMITS.replace("SECONDS", &seconds.to_string()))?;
+        self.sql("CALL commits()")?;
+        let answer = self.sql("SELECT count(*) FROM bare WHERE conversion_id LIKE 'commit-%'")?;
+        let count: f64 = answer.trim().parse().with_context(|| format!("no count: {answer}"))?;
+        Ok(count / seconds as f64)
     }
 }

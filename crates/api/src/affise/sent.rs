@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
+use quittance_http::limits::count;
 use quittance_http::{AppState, Problem};
 
 use super::params::Params;
@@ -91,7 +92,7 @@ pub(super) async fn read(State(state): State<AppState>, request: Request, next: 
 
 async fn open(state: &AppState, request: Request) -> Result<Request, Problem> {
     let (mut parts, body) = request.into_parts();
-    let bytes = to_bytes(body, state.limits.body_bytes_max).await;
+    let bytes = to_bytes(body, count(state.limits.body_bytes_max)).await;
     let bytes = bytes.map_err(|error| Problem::bad_request("", format!("the body cannot be read: {error}")))?;
     let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned();
     let query = Params::of_pairs(pairs.filter(|(name, _)| !name.eq_ignore_ascii_case(quirks::KEY)))?;

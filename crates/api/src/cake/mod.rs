@@ -27,7 +27,7 @@ use quittance_http::{AppState, Limits};
 use Role::{Admin, Advertiser, Affiliate, Finance, Manager, Viewer};
 
 /// The most that a body of this interface has: it names one thing.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+const BODY_BYTES_MAX: u64 = 1024 * 1024;
 
 const ACT: &[Role] = &[Admin, Finance];
 const LOOK: &[Role] = &[Admin, Finance, Viewer];

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use quittance_http::access::SentKey;
+use quittance_http::limits::count;
 use quittance_http::{AppState, Problem};
 
 use super::params::{Params, json_members};
@@ -39,7 +40,7 @@ pub(super) async fn read(State(state): State<AppState>, request: Request, next: 
 
 async fn open(state: &AppState, request: Request) -> Result<Request, Problem> {
     let (mut parts, body) = request.into_parts();
-    let bytes = to_bytes(body, state.limits.body_bytes_max).await;
+    let bytes = to_bytes(body, count(state.limits.body_bytes_max)).await;
     let bytes = bytes.map_err(|error| Problem::bad_request("", format!("the body cannot be read: {error}")))?;
     let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes());
     let mut query = Params::of(pairs.into_owned().collect())?;

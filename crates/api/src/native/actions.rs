@@ -10,6 +10,7 @@ use quittance_engine::invoices::{Invoice, InvoiceEdit, PaymentRequest, ReturnReq
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
+use quittance_http::limits::count;
 use quittance_http::{AppState, Problem};
 
 use super::invoices::{Subject, tagged};
@@ -35,7 +36,7 @@ impl FromRequest<AppState> for Change {
         let (mut parts, body) = request.into_parts();
         let Subject { state, actor, id, part } = Subject::from_request_parts(&mut parts, state).await?;
         let (expected, headers) = (if_match(&parts.headers)?, parts.headers);
-        let body = to_bytes(body, state.limits.body_bytes_max).await;
+        let body = to_bytes(body, count(state.limits.body_bytes_max)).await;
         let body = body.map_err(|error| Problem::bad_request("", format!("the body cannot be read: {error}")))?;
         Ok(Change { state, actor, id, part, expected, headers, body })
     }

@@ -11,9 +11,9 @@ use quittance_engine::ingest::{BATCH_RECORDS_MAX, IngestReport, Positioned, Reje
 use quittance_engine::invoices::{AccrualFilter, DayAccrual};
 use quittance_engine::keys::Actor;
 use quittance_engine::records::{self, Columns, Format, InputError, RawRow, RowParser};
-use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::{Answer, once};
-use quittance_http::{AppState, Problem};
+use quittance_http::limits::count;
+use quittance_http::{AppState, Problem, gather};
 use serde_json::{Value, json};
 
 use super::params::Query;
@@ -68,12 +68,12 @@ fn parse(body: &[u8], format: Option<Format>, zone: Zone, bytes_max: usize) -> R
     }
 }
 
-fn ingest(engine: &Engine, call: &Call, parsed: Parsed, create_missing: Option<bool>) -> Result<IngestReport, Error> {
-    let mut report = engine.ingest(call, &parsed.records, create_missing)?;
-    report.counts.rejected += parsed.refused.len() as u64;
-    report.rejections.extend(parsed.refused);
+/// A report with what could not even be read.
+fn with_refused(mut report: IngestReport, refused: Vec<Rejection>) -> IngestReport {
+    report.counts.rejected += refused.len() as u64;
+    report.rejections.extend(refused);
     report.rejections.sort_by_key(|rejection| rejection.position);
-    Ok(report)
+    report
 }
 
 pub(super) async fn batch(
@@ -87,11 +87,11 @@ pub(super) async fn batch(
     let call = actor.call((state.clock)());
     let zone_call = call.clone();
     let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
-    let parsed = parse(&body, format(&headers), zone, state.limits.body_bytes_max)?;
+    let parsed = parse(&body, format(&headers), zone, count(state.limits.body_bytes_max))?;
     once(&state, &actor, "POST conversions:batch", &headers, &body, |_| async {
-        let report = state.run(move |engine| ingest(engine, &call, parsed, create_missing)).await?;
-        metrics::counter!("quittance_conversions_ingested_total").increment(report.counts.total());
-        Ok(Answer::json(StatusCode::OK, &wire::ingest(&report)))
+        let Parsed { records, refused } = parsed;
+        let report = gather::receive(&state, call, records, create_missing).await?;
+        Ok(Answer::json(StatusCode::OK, &wire::ingest(&with_refused(report, refused))))
     })
     .await
 }

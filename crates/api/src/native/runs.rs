@@ -118,11 +118,6 @@ pub(super) async fn start(
             if dry_run { engine.preview(&call, &request) } else { engine.bill(&call, &request, &mut |_| {}) }
         });
         let report = report.await?;
-        metrics::counter!("quittance_invoices_issued_total").increment(if dry_run {
-            0
-        } else {
-            u64::try_from(report.invoices()).unwrap_or(0)
-        });
         let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
         Ok(Answer::json(status, &wire::run(&report)))
     })

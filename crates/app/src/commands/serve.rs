@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use quittance_engine::{Call, Engine};
-use quittance_http::{AppState, Limits, listen};
+use quittance_http::{AppState, Limits, listen, measure};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::clock;
+use crate::config::set_limit;
 use crate::context::Context;
-use crate::failure::Exit;
+use crate::failure::{Exit, Usage};
 
+/// Where a server listens unless it is told.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+/// How logs may be written; the first is the default.
+const LOG_FORMATS: [&str; 2] = ["text", "json"];
 /// How long requests that are under way may take when the server stops.
 const STOP_SECONDS: u64 = 8;
 /// How often answers kept for repeats are cleared away once they are too old.
@@ -28,18 +32,15 @@ const SCHEDULE_SECONDS: u64 = 60;
 /// Serves the HTTP interfaces.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The address to serve on.
-    #[arg(
-        long,
-        default_value = "127.0.0.1:8080",
-        value_name = "ADDR",
-        env = "QUITTANCE_LISTEN",
-        hide_env_values = true
-    )]
-    listen: String,
-    /// How logs are written to standard error.
-    #[arg(long, default_value = "text", value_parser = ["text", "json"], env = "QUITTANCE_LOG_FORMAT", hide_env_values = true)]
-    log_format: String,
+    /// The address to serve on [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR", env = "QUITTANCE_LISTEN", hide_env_values = true)]
+    listen: Option<String>,
+    /// How logs are written to standard error: text or json [default: text].
+    #[arg(long, value_name = "FORMAT", env = "QUITTANCE_LOG_FORMAT", hide_env_values = true)]
+    log_format: Option<String>,
+    /// Sets a limit, as body_bytes_max=1048576; may be repeated. docs/operations.md lists all.
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<String>,
     /// Checks the configuration and the database, and stops.
     #[arg(long)]
     check: bool,
@@ -51,16 +52,37 @@ impl Serve {
     /// # Errors
     /// The database cannot be used, or the address is taken.
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        let listen = given(&self.listen).or(context.config.listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
+        let format = given(&self.log_format).or(context.config.log_format.as_deref()).unwrap_or(LOG_FORMATS[0]);
+        if !LOG_FORMATS.contains(&format) {
+            return Err(Usage(format!("log_format: {format:?} is none of {}", LOG_FORMATS.join(", "))).into());
+        }
+        let limits = self.limits(context.config.limits)?;
         let engine = context.engine()?;
         if self.check {
             engine.ready()?;
-            self.listen.parse::<std::net::SocketAddr>().with_context(|| format!("--listen: {}", self.listen))?;
+            listen.parse::<std::net::SocketAddr>().with_context(|| format!("listen: {listen}"))?;
             crate::output::line("The configuration and the database are good.")?;
             return Ok(Exit::Done);
         }
-        log(&self.log_format);
-        serve(engine, &self.listen)
+        log(format);
+        serve(engine, listen, limits)
     }
+
+    /// The limits of the configuration, and over them those of the flags.
+    fn limits(&self, mut limits: Limits) -> Result<Limits, Usage> {
+        for given in &self.limits {
+            let (name, value) =
+                given.split_once('=').ok_or_else(|| Usage(format!("--limit {given}: NAME=VALUE is expected")))?;
+            set_limit(&mut limits, name.trim(), value).map_err(|detail| Usage(format!("--limit: {detail}")))?;
+        }
+        Ok(limits)
+    }
+}
+
+/// A flag or variable that is not empty.
+fn given(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|value| !value.is_empty())
 }
 
 /// Logs to standard error; `RUST_LOG` sets how much.
@@ -78,20 +100,19 @@ fn log(format: &str) {
 ///
 /// # Errors
 /// The address is taken or not valid.
-pub(crate) fn serve(engine: Engine, listen: &str) -> anyhow::Result<Exit> {
+pub(crate) fn serve(engine: Engine, listen: &str, limits: Limits) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(listen_until_stopped(engine, listen))?;
+    runtime.block_on(listen_until_stopped(engine, listen, limits))?;
     // A use case that is still running has its transaction; it commits or is rolled back with the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(Exit::Done)
 }
 
-async fn listen_until_stopped(engine: Engine, listen: &str) -> anyhow::Result<()> {
+async fn listen_until_stopped(engine: Engine, listen: &str, limits: Limits) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
-    let metrics = PrometheusBuilder::new().install_recorder().ok();
-    let limits = Limits::default();
+    let metrics = measure::record().ok();
     let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics);
     tracing::info!(address = %listener.local_addr()?, "serving");
     tokio::spawn(purge(state.clone()));

@@ -21,8 +21,8 @@ use super::issue::{Header, issue, write_offs_of};
 use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
 use crate::invoices::{NOTE_CHARS_MAX, bounded};
-use crate::schedule;
 use crate::{Call, Engine};
+use crate::{measure, schedule};
 
 /// The counter of a network's runs.
 const RUN_IDS: &str = "run_id";
@@ -57,10 +57,12 @@ impl Engine {
     }
 
     fn drive(&self, work: &Work<'_>, run_id: RunId, progress: &mut dyn FnMut(&RunReport)) -> Result<RunReport> {
-        while self.store.write(|tx| work.batch(tx, run_id))?.is_some() {
-            progress(&self.progress(work.call, run_id)?);
-        }
-        self.run_report(work.call, run_id)
+        measure::run(work.request.kind, || {
+            while self.store.write(|tx| work.batch(tx, run_id))?.is_some() {
+                progress(&self.progress(work.call, run_id)?);
+            }
+            self.run_report(work.call, run_id)
+        })
     }
 
     /// A run of few books: all of it after its start, and what is done with the invoices that it issues, in one

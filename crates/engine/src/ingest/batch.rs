@@ -52,7 +52,8 @@ pub(super) enum Known {
 
 /// What an ingested batch leaves behind.
 pub(super) struct Ingested {
-    pub(super) report: IngestReport,
+    /// What became of each batch.
+    pub(super) reports: Vec<IngestReport>,
     /// The books that were new to the directory.
     pub(super) books: Vec<Book>,
     /// The offers and advertisers that were.
@@ -63,14 +64,19 @@ pub(super) struct Ingested {
     pub(super) directory: Option<Directory>,
 }
 
-/// Ingests the records inside a transaction.
-pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Positioned], known: Known) -> Result<Ingested> {
+/// Ingests batches of records, one after another, inside one transaction.
+pub(super) fn ingest(
+    tx: &mut dyn Tx,
+    context: &Context<'_>,
+    batches: &[&[Positioned]],
+    known: Known,
+) -> Result<Ingested> {
     // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
     let present = networks::present(tx, context.network)?;
     let fresh = match context.directory.outdated(present.directory_version) {
         None => None,
         Some(mut fresh) => {
-            fresh.load(tx, context.network, &fresh.unknown(records))?;
+            fresh.load(tx, context.network, &fresh.unknown(batches))?;
             Some(fresh)
         }
     };
@@ -78,25 +84,29 @@ pub(super) fn ingest(tx: &mut dyn Tx, context: &Context<'_>, records: &[Position
     let known = match known {
         Known::None => Vec::new(),
         Known::LookUp => {
-            let ids: Vec<&str> = records.iter().map(|r| &*r.record.conversion_id).collect();
+            let ids: Vec<&str> = batches.iter().copied().flatten().map(|r| &*r.record.conversion_id).collect();
             conversions::known(tx, context.network, &ids)?
         }
     };
     let known_count = known.len();
     let directory = with_what_is_named(tx, context, known.iter())?;
     let context = &Context { directory: &directory, ..*context };
-    let mut work = Work::new(context, present, records.len());
+    let mut work = Work::new(context, present, batches.iter().map(|batch| batch.len()).sum());
     for state in known {
         let id = state.known.conversion.conversion_id.clone();
         work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
     }
-    for positioned in records {
-        work.receive(positioned)?;
+    let mut reports = Vec::with_capacity(batches.len());
+    for batch in batches {
+        for positioned in *batch {
+            work.receive(positioned)?;
+        }
+        reports.push(std::mem::take(&mut work.report));
     }
     let served = std::mem::take(&mut work.served);
     parties::add_offer_advertisers(tx, context.network, &served.iter().copied().collect::<Vec<_>>())?;
-    let (report, books) = work.write(tx)?;
-    Ok(Ingested { report, books, served, known: known_count, directory: fresh })
+    let books = work.write(tx)?;
+    Ok(Ingested { reports, books, served, known: known_count, directory: fresh })
 }
 
 /// A known conversion as Quittance changes it, with what was last received of what differs.
@@ -303,7 +313,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn write(self, tx: &mut dyn Tx) -> Result<(IngestReport, Vec<Book>)> {
+    fn write(self, tx: &mut dyn Tx) -> Result<Vec<Book>> {
         let network = self.context.network;
         let (mut created, mut revised) = (Vec::new(), Vec::new());
         for slot in self.slots.values() {
@@ -334,7 +344,7 @@ impl<'a> Work<'a> {
         books.retain(|book| !self.context.directory.books.contains(book));
         accruals::ensure_books(tx, network, &books)?;
         accruals::add(tx, network, &rows)?;
-        Ok((self.report, books))
+        Ok(books)
     }
 }
 

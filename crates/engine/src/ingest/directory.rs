@@ -14,6 +14,9 @@ use super::Positioned;
 use crate::error::Result;
 use crate::party_rules::PartyRules;
 
+/// How many entries a directory may have that is kept from one input to the next.
+const KEPT_ENTRIES_MAX: usize = 200_000;
+
 /// What a new conversion takes from its offer.
 #[derive(Debug, Clone)]
 pub(super) struct OfferFacts {
@@ -81,6 +84,13 @@ impl Directory {
         }
     }
 
+    /// Whether it may be kept for the next input: it is of this currency, and not too large.
+    pub(super) fn is_worth_keeping(&self, network_currency: Currency) -> bool {
+        let parties = self.affiliates.len() + self.advertisers.len() + self.offers.len();
+        let entries = parties + self.served.len() + self.books.len();
+        self.network_currency == network_currency && entries <= KEPT_ENTRIES_MAX
+    }
+
     /// An empty one in its place, where parties or offers were changed since it was read.
     pub(super) fn outdated(&self, version: i64) -> Option<Directory> {
         let fresh = || Directory {
@@ -96,9 +106,9 @@ impl Directory {
     }
 
     /// What the records name that is not known yet.
-    pub(super) fn unknown(&self, records: &[Positioned]) -> Unknown {
+    pub(super) fn unknown(&self, batches: &[&[Positioned]]) -> Unknown {
         let mut unknown = Unknown::default();
-        for Positioned { record, .. } in records {
+        for Positioned { record, .. } in batches.iter().copied().flatten() {
             let new = record.affiliate_id.map(AffiliateId::get).filter(|id| !self.affiliates.contains_key(id));
             unknown.affiliates.extend(new);
             let new = record.advertiser_id.map(AdvertiserId::get).filter(|id| !self.advertisers.contains_key(id));

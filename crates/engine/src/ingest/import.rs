@@ -10,11 +10,14 @@ use quittance_store::{Error as StoreError, Tx, parties};
 
 use super::batch::{self, Context, Ingested, Known};
 use super::directory::{Directory, Unknown};
+use super::kept::Kept;
 use super::lanes::{Lanes, Written};
-use super::{BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection};
+use super::{
+    BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection, TOGETHER_RECORDS_MAX,
+};
 use crate::error::{Error, Result};
 use crate::records::{self, Columns, Field, Format, InputError, RawRow, RowParser};
-use crate::{Call, Engine};
+use crate::{Call, Engine, measure};
 
 /// How many transactions go on side by side on PostgreSQL. SQLite has one writer.
 const POSTGRES_WRITERS: usize = 2;
@@ -81,8 +84,30 @@ impl Engine {
             let detail = format!("a batch has at most {BATCH_RECORDS_MAX} records, this one has {}", records.len());
             return Err(Error::invalid("", detail));
         }
+        Ok(self.ingest_together(call, &[records], create_missing)?.pop().unwrap_or_default())
+    }
+
+    /// Ingests what several callers have sent, in one transaction, and reports what became of each batch. Records that are
+    /// ingested together cost much less than one batch after another: they share the commit, and touch the same pages.
+    ///
+    /// # Errors
+    /// As [`Engine::ingest`], with at most [`TOGETHER_RECORDS_MAX`] records in all; then none of any batch was taken.
+    pub fn ingest_together(
+        &self,
+        call: &Call,
+        batches: &[&[Positioned]],
+        create_missing: Option<bool>,
+    ) -> Result<Vec<IngestReport>> {
+        let records: usize = batches.iter().map(|batch| batch.len()).sum();
+        if records > TOGETHER_RECORDS_MAX {
+            let detail = format!("at most {TOGETHER_RECORDS_MAX} records are ingested together, these are {records}");
+            return Err(Error::invalid("", detail));
+        }
         let mut session = self.session(call, create_missing)?;
-        session.ingest(records)
+        session.remember();
+        let reports = session.ingest(batches)?;
+        session.keep();
+        Ok(reports)
     }
 
     /// Ingests a whole input.
@@ -172,8 +197,24 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn ingest(&mut self, records: &[Positioned]) -> Result<IngestReport> {
-        self.look_up(records)?;
+    /// Goes on with the directory that the input before has left, where there is one.
+    fn remember(&mut self) {
+        let kept = self.engine.directories.take(self.call.network);
+        let currency = self.directory.network_currency();
+        // What was read is of its version; whether that is still the present one is seen in the transaction.
+        if let Some(Kept { directory, expects_known }) = kept.filter(|kept| kept.directory.is_worth_keeping(currency)) {
+            (self.directory, self.expects_known) = (directory, expects_known);
+        }
+    }
+
+    /// Leaves the directory to the next input.
+    fn keep(self) {
+        let kept = Kept { directory: self.directory, expects_known: self.expects_known };
+        self.engine.directories.keep(self.call.network, kept);
+    }
+
+    fn ingest(&mut self, batches: &[&[Positioned]]) -> Result<Vec<IngestReport>> {
+        self.look_up(batches)?;
         let context =
             Context { network: self.call.network, zone: &self.zone, now: self.call.now, directory: &self.directory };
         // After a batch of new conversions the next one is tried without looking its ids up. One that is known after
@@ -182,31 +223,36 @@ impl Session<'_> {
         let mut attempt = |tx: &mut dyn Tx| {
             let known = if look_up { Known::LookUp } else { Known::None };
             look_up = true;
-            batch::ingest(tx, &context, records, known)
+            batch::ingest(tx, &context, batches, known)
         };
         let mut outcome = self.engine.store.write(&mut attempt);
         if let (false, Err(Error::Store(StoreError::Constraint(_)))) = (self.expects_known, &outcome) {
             outcome = self.engine.store.write(&mut attempt);
         }
-        let Ingested { report, books, served, known, directory } = outcome?;
+        let Ingested { reports, books, served, known, directory } = outcome?;
         if let Some(directory) = directory {
             self.directory = directory;
         }
         self.expects_known = known > 0;
         self.directory.books.extend(books);
         self.directory.served.extend(served);
-        Ok(report)
+        let records = batches.iter().copied().flatten();
+        let newest = records.filter_map(|positioned| positioned.record.occurred_at).max();
+        for report in &reports {
+            measure::ingested(&report.counts, self.call.now, newest);
+        }
+        Ok(reports)
     }
 
     /// Makes the directory know what the records name, as far as it exists or may be created.
-    fn look_up(&mut self, records: &[Positioned]) -> Result<()> {
-        let unknown = self.directory.unknown(records);
+    fn look_up(&mut self, batches: &[&[Positioned]]) -> Result<()> {
+        let unknown = self.directory.unknown(batches);
         if unknown.is_empty() {
             return Ok(());
         }
         let (engine, network) = (self.engine, self.call.network);
         engine.store.read(|tx| self.directory.load(tx, network, &unknown))?;
-        let missing = self.directory.unknown(records);
+        let missing = self.directory.unknown(batches);
         if !self.create_missing || missing.is_empty() {
             return Ok(());
         }
@@ -236,9 +282,10 @@ fn create_missing(
 fn write_batches(mut session: Session<'_>, batches: &Receiver<Batch>, messages: &Sender<Message>, done: &dyn Fn()) {
     for batch in batches {
         let (rows, records): (Vec<RawRow>, Vec<Positioned>) = batch.into_iter().unzip();
-        let message = match session.ingest(&records) {
-            Ok(mut report) => {
+        let message = match session.ingest(&[&records]) {
+            Ok(mut reports) => {
                 done();
+                let mut report = reports.pop().unwrap_or_default();
                 // Each rejection is counted where it is told.
                 report.counts.rejected = 0;
                 tell_rejections(report.rejections, rows, messages);

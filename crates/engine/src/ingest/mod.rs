@@ -5,6 +5,7 @@ mod directory;
 mod edit;
 mod generated;
 mod import;
+mod kept;
 mod lanes;
 mod release;
 
@@ -12,12 +13,16 @@ use quittance_domain::conversion::ConversionRecord;
 
 pub use edit::{ConversionEdit, ConversionFilter, ConversionList, EditReport, State};
 pub use import::{ImportEvent, ImportOptions, ImportOutcome};
+pub(crate) use kept::Directories;
 
 /// How many records a caller may hand over in one batch.
 pub const BATCH_RECORDS_MAX: usize = 10_000;
 /// How many records of an import go into one transaction. Many of them touch the same pages of the accruals, so a large
 /// batch writes much less than several small ones; a few of them bound the memory.
 const IMPORT_BATCH_RECORDS: usize = 25_000;
+
+/// How many records of several callers go into one transaction.
+pub const TOGETHER_RECORDS_MAX: usize = IMPORT_BATCH_RECORDS;
 
 /// A record with its place in the input.
 #[derive(Debug, Clone)]
