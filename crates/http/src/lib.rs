@@ -11,6 +11,7 @@ pub mod measure;
 pub mod pages;
 pub mod problem;
 pub mod scope;
+pub mod sent;
 pub mod state;
 pub mod watch;
 

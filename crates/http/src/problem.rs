@@ -92,6 +92,28 @@ impl Problem {
         }
     }
 
+    /// The status in an interface that knows one alone for whatever the engine refuses: a bad request.
+    #[must_use]
+    pub fn vendor_status(&self) -> StatusCode {
+        match self.kind {
+            "invalid" | "conflict" | "changed-meanwhile" => StatusCode::BAD_REQUEST,
+            _ => self.status,
+        }
+    }
+
+    /// An answer of a status with a body in JSON, for an interface with an envelope of its own. It says when to try again
+    /// where the problem does.
+    #[must_use]
+    pub fn in_json(&self, status: StatusCode, body: &impl serde::Serialize) -> Response {
+        let body = serde_json::to_string(body).unwrap_or_default();
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut response = (status, [json], body).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
     /// The body of RFC 9457.
     #[must_use]
     pub fn body(&self) -> Value {
@@ -162,17 +184,27 @@ mod tests {
     #[test]
     fn every_kind_of_failure_has_its_status() {
         let statuses = [
-            (ErrorKind::NotFound, 404),
-            (ErrorKind::Invalid, 422),
-            (ErrorKind::Conflict, 409),
-            (ErrorKind::Forbidden, 403),
-            (ErrorKind::Stale, 412),
-            (ErrorKind::Busy, 503),
-            (ErrorKind::Internal, 500),
+            (ErrorKind::NotFound, 404, 404),
+            (ErrorKind::Invalid, 422, 400),
+            (ErrorKind::Conflict, 409, 400),
+            (ErrorKind::Forbidden, 403, 403),
+            (ErrorKind::Stale, 412, 400),
+            (ErrorKind::Busy, 503, 503),
+            (ErrorKind::Internal, 500, 500),
         ];
-        for (kind, status) in statuses {
-            assert_eq!(table(kind).0.as_u16(), status);
+        for (kind, ours, vendors) in statuses {
+            let (status, name) = table(kind);
+            assert_eq!(status.as_u16(), ours);
+            assert_eq!(Problem::new(status, name, "").vendor_status().as_u16(), vendors, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_is_said_later_is_kept() {
+        let problem = Problem { retry_after_seconds: Some(3), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "x", "y") };
+        let response = problem.in_json(problem.status, &"y");
+        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (429, &HeaderValue::from(3)));
+        assert_eq!(response.headers()["content-type"], "application/json");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Failures on the wire: one small object, with the text under both of the names under which clients look for it.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use quittance_engine::invoices::Invoice;
 use quittance_engine::{Error, ErrorKind};
 use quittance_http::Problem;
@@ -32,10 +32,7 @@ pub(super) fn no_page_here() -> Problem {
 
 /// The status and the text of a problem: what the engine refuses is a bad request, of whatever kind.
 fn said(problem: &Problem) -> (StatusCode, String) {
-    let status = match problem.kind {
-        "invalid" | "conflict" | "changed-meanwhile" => StatusCode::BAD_REQUEST,
-        _ => problem.status,
-    };
+    let status = problem.vendor_status();
     let text = match status {
         StatusCode::UNAUTHORIZED => quirks::TOKEN_IS_NECESSARY.to_owned(),
         StatusCode::FORBIDDEN => quirks::AUTH_DENIED.to_owned(),
@@ -50,13 +47,7 @@ fn said(problem: &Problem) -> (StatusCode, String) {
 pub(super) fn envelope(problem: &Problem) -> Response {
     let (status, text) = said(problem);
     let body = Failure { status: quirks::FAILURE, error: &text, message: &text };
-    let body = serde_json::to_string(&body).unwrap_or_default();
-    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut response = (status, [json], body).into_response();
-    if let Some(seconds) = problem.retry_after_seconds {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
+    problem.in_json(status, &body)
 }
 
 /// A refusal of the engine in the words of this interface: the parameter by its name here.
@@ -85,23 +76,6 @@ pub(super) fn of_state(error: Error, invoice: &Invoice) -> Error {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use quittance_http::problem::table;
-
-    #[test]
-    fn every_kind_of_failure_has_its_status() {
-        for (kind, expected) in [
-            (ErrorKind::NotFound, 404),
-            (ErrorKind::Invalid, 400),
-            (ErrorKind::Conflict, 400),
-            (ErrorKind::Forbidden, 403),
-            (ErrorKind::Stale, 400),
-            (ErrorKind::Busy, 503),
-            (ErrorKind::Internal, 500),
-        ] {
-            let (status, name) = table(kind);
-            assert_eq!(said(&Problem::new(status, name, "")).0.as_u16(), expected, "{kind:?}");
-        }
-    }
 
     #[test]
     fn a_field_has_the_name_that_the_client_sent() {

@@ -23,6 +23,7 @@ use quittance_http::AppState;
 use quittance_http::access::{Access, Rule, check};
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
+use quittance_http::sent::read;
 
 use Role::{Admin, Affiliate, Finance, Viewer};
 
@@ -46,7 +47,7 @@ macro_rules! routes {
             let mut router = Router::new();
             $(for path in [$path, concat!($path, "/")] {
                 let handler = on(MethodFilter::$method, $handler)
-                    .route_layer(middleware::from_fn_with_state(state.clone(), sent::read))
+                    .route_layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
                     .route_layer(middleware::from_fn_with_state(access.clone(), check));
                 router = router.route(path, handler);
             })*

@@ -1,15 +1,13 @@
 //! What comes with a request: read once, after it is known who calls.
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Multipart, Request, State};
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
-use quittance_http::limits::count;
+use quittance_http::sent::{Content, Encoding, Reading, Sent, kept, pairs};
 use quittance_http::{AppState, Problem};
 
 use super::params::Params;
@@ -28,11 +26,9 @@ impl FromRequestParts<AppState> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Asked, Problem> {
-        let missing = || Problem::internal(&"a request was not read");
-        let actor = parts.extensions.get::<Actor>().cloned().ok_or_else(missing)?;
-        let params = parts.extensions.get::<Params>().cloned().ok_or_else(missing)?;
+        let actor: Actor = kept(parts)?;
         let call = actor.call((state.clock)());
-        Ok(Asked { state: state.clone(), call, actor, params, headers: parts.headers.clone() })
+        Ok(Asked { state: state.clone(), call, actor, params: kept(parts)?, headers: parts.headers.clone() })
     }
 }
 
@@ -76,58 +72,33 @@ impl Asked {
 pub(super) fn key(request: &Request) -> Option<String> {
     let of_header = request.headers().get(quirks::KEY).and_then(|value| value.to_str().ok()).map(str::to_owned);
     of_header.filter(|key| !key.trim().is_empty()).map(|key| key.trim().to_owned()).or_else(|| {
-        let pairs = form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes());
-        let mut keys = pairs.filter(|(name, value)| name.eq_ignore_ascii_case(quirks::KEY) && !value.is_empty());
-        keys.next().map(|(_, key)| key.into_owned())
+        let mut pairs = pairs(request.uri().query().unwrap_or("").as_bytes()).into_iter();
+        pairs.find(|(name, value)| name.eq_ignore_ascii_case(quirks::KEY) && !value.is_empty()).map(|(_, key)| key)
     })
 }
 
-/// Reads the query and the body.
-pub(super) async fn read(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match open(&state, request).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+/// How this interface reads what is sent.
+pub(super) const READING: Reading = Reading { encoding, keep };
+
+/// Clients are careless about the type of a body: what looks like a JSON object is one, and anything unknown a form.
+fn encoding(kind: &str, body: &[u8]) -> Encoding {
+    match kind {
+        "multipart/form-data" => Encoding::Parts,
+        "application/x-www-form-urlencoded" => Encoding::Form,
+        _ if body.first() == Some(&b'{') || kind.ends_with("json") => Encoding::Json,
+        _ => Encoding::Form,
     }
 }
 
-async fn open(state: &AppState, request: Request) -> Result<Request, Problem> {
-    let (mut parts, body) = request.into_parts();
-    let bytes = to_bytes(body, count(state.limits.body_bytes_max)).await;
-    let bytes = bytes.map_err(|error| Problem::bad_request("", format!("the body cannot be read: {error}")))?;
-    let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned();
-    let query = Params::of_pairs(pairs.filter(|(name, _)| !name.eq_ignore_ascii_case(quirks::KEY)))?;
-    let sent = body_params(state, &parts, bytes).await?;
-    parts.extensions.insert(query.under(sent));
-    Ok(Request::from_parts(parts, Body::empty()))
-}
-
-async fn body_params(state: &AppState, parts: &Parts, bytes: Bytes) -> Result<Params, Problem> {
-    // An empty body says nothing, whatever its type claims to be.
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Params::default());
-    }
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "multipart/form-data" => multipart(state, parts, bytes).await,
-        "application/x-www-form-urlencoded" => Params::of_pairs(form_urlencoded::parse(&bytes).into_owned()),
-        _ if bytes.first() == Some(&b'{') || kind.ends_with("json") => Params::of_json(&bytes),
-        _ => Params::of_pairs(form_urlencoded::parse(&bytes).into_owned()),
-    }
-}
-
-async fn multipart(state: &AppState, parts: &Parts, bytes: Bytes) -> Result<Params, Problem> {
-    let bad = |error: &dyn std::fmt::Display| Problem::bad_request("", format!("the parts cannot be read: {error}"));
-    let mut request = Request::new(Body::from(bytes));
-    *request.headers_mut() = parts.headers.clone();
-    let mut multipart = Multipart::from_request(request, state).await.map_err(|error| bad(&error))?;
-    let mut pairs = Vec::new();
-    while let Some(field) = multipart.next_field().await.map_err(|error| bad(&error))? {
-        let Some(name) = field.name().map(str::to_owned) else { continue };
-        // A file has nothing to say here.
-        if field.file_name().is_none() {
-            pairs.push((name, field.text().await.map_err(|error| bad(&error))?));
-        }
-    }
-    Params::of_pairs(pairs)
+/// The parameters: those of the body go before those of the query, which may have the key among them.
+fn keep(sent: Sent, parts: &mut Parts) -> Result<(), Problem> {
+    let is_key = |(name, _): &(String, String)| name.eq_ignore_ascii_case(quirks::KEY);
+    let query = Params::of_pairs(sent.query.into_iter().filter(|pair| !is_key(pair)))?;
+    let body = match sent.content {
+        Content::Nothing => Params::default(),
+        Content::Pairs(pairs) => Params::of_pairs(pairs)?,
+        Content::Json(bytes) => Params::of_json(&bytes)?,
+    };
+    parts.extensions.insert(query.under(body));
+    Ok(())
 }

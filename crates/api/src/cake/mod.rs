@@ -22,6 +22,7 @@ use quittance_engine::keys::Role;
 use quittance_http::access::{Access, Rule, check, sent_or_query};
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
+use quittance_http::sent::read;
 use quittance_http::{AppState, Limits};
 
 use Role::{Admin, Advertiser, Affiliate, Finance, Manager, Viewer};
@@ -109,7 +110,7 @@ pub fn routes(state: &AppState) -> Router {
         .route("/report/conversion.json", get(report::conversions))
         .route("/offers.json", get(report::offers))
         .layer(middleware::from_fn_with_state(access, check))
-        .layer(middleware::from_fn_with_state(state.clone(), sent::read))
+        .layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
         // What is not served needs no key to be told so.
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(limits(state), whole_body))

@@ -1,8 +1,8 @@
 //! Marks on bills. A mark that is made already changes nothing and succeeds: clients repeat a call when they do not find the
 //! answer that they look for.
 
-use axum::Extension;
-use axum::extract::State;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
@@ -13,6 +13,7 @@ use quittance_engine::invoices::{InvoiceEdit, ListedInvoice, PaymentRequest};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::once;
+use quittance_http::sent::kept;
 use quittance_http::{AppState, Problem};
 
 use super::answer::{Form, typed};
@@ -28,6 +29,22 @@ const NUMBER_CHARS_MAX: usize = 50;
 const NOTES_CHARS_MAX: usize = 250;
 /// How a text is erased (v1).
 const ERASED: &str = "NULL";
+
+/// A request for a mark.
+pub(super) struct Asked {
+    state: AppState,
+    actor: Actor,
+    sent: Sent,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<AppState> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Asked, Problem> {
+        Ok(Asked { state: state.clone(), actor: kept(parts)?, sent: kept(parts)?, headers: parts.headers.clone() })
+    }
+}
 
 /// A mark with what it says of a bill.
 struct Mark {
@@ -126,13 +143,8 @@ fn payment(params: &Params, day: Option<Day>, amount: Option<String>) -> Result<
     Ok(PaymentRequest { amount, day, rail, reference: reference.unwrap_or_default(), ..PaymentRequest::default() })
 }
 
-pub(super) async fn affiliate_received(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Extension(sent): Extension<Sent>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let params = &sent.params;
+pub(super) async fn affiliate_received(asked: Asked) -> Result<Response, Problem> {
+    let params = &asked.sent.params;
     let names = Names { day: "date_invoice_received", modification: "date_invoice_received_modification_type" };
     let mark = Mark {
         service: "MarkAffiliateBillAsReceived",
@@ -142,16 +154,11 @@ pub(super) async fn affiliate_received(
         payment: None,
         messages: ["Bill Marked As Received", "Bill Successfully Updated"],
     };
-    mark.make(&state, &actor, &sent, &headers).await
+    mark.make(&asked).await
 }
 
-pub(super) async fn affiliate_paid(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Extension(sent): Extension<Sent>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let params = &sent.params;
+pub(super) async fn affiliate_paid(asked: Asked) -> Result<Response, Problem> {
+    let params = &asked.sent.params;
     let request = payment(params, day(params, "payment_date")?, None)?;
     let mark = Mark {
         service: "MarkAffiliateBillAsPaid",
@@ -161,16 +168,11 @@ pub(super) async fn affiliate_paid(
         payment: Some(Payment { request, told: false }),
         messages: ["Affiliate Payment Added", "Affiliate Payment Updated"],
     };
-    mark.make(&state, &actor, &sent, &headers).await
+    mark.make(&asked).await
 }
 
-pub(super) async fn advertiser_sent(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Extension(sent): Extension<Sent>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let params = &sent.params;
+pub(super) async fn advertiser_sent(asked: Asked) -> Result<Response, Problem> {
+    let params = &asked.sent.params;
     let names = Names { day: "date_sent_invoice", modification: "date_sent_invoice_modification_type" };
     let mark = Mark {
         service: "MarkAdvertiserBillAsSent",
@@ -180,16 +182,11 @@ pub(super) async fn advertiser_sent(
         payment: None,
         messages: ["Bill Marked As Invoice Sent", "Bill Successfully Updated"],
     };
-    mark.make(&state, &actor, &sent, &headers).await
+    mark.make(&asked).await
 }
 
-pub(super) async fn advertiser_received(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Extension(sent): Extension<Sent>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let params = &sent.params;
+pub(super) async fn advertiser_received(asked: Asked) -> Result<Response, Problem> {
+    let params = &asked.sent.params;
     let names = Names { day: "date_payment_received", modification: "date_payment_received_modification_type" };
     let day = match day_change(params, &names)? {
         // What was paid stays paid: a payment is taken back by its own action, with a reason.
@@ -207,17 +204,12 @@ pub(super) async fn advertiser_received(
         payment: Some(Payment { request: payment(params, day, amount)?, told: true }),
         messages: ["Bill Marked As Received", "Bill Successfully Updated"],
     };
-    mark.make(&state, &actor, &sent, &headers).await
+    mark.make(&asked).await
 }
 
 impl Mark {
-    async fn make(
-        self,
-        state: &AppState,
-        actor: &Actor,
-        sent: &Sent,
-        headers: &HeaderMap,
-    ) -> Result<Response, Problem> {
+    async fn make(self, asked: &Asked) -> Result<Response, Problem> {
+        let Asked { state, actor, sent, headers } = asked;
         let service = named(self.service);
         let form = service.form(sent);
         let call = actor.call((state.clock)());

@@ -14,6 +14,7 @@ use axum::{Router, middleware};
 use quittance_http::AppState;
 use quittance_http::access::{Access, check};
 use quittance_http::listen::whole_body;
+use quittance_http::sent::read;
 
 use self::answer::{NewForm, Service};
 use super::{RULES, key, limits, quirks, sent};
@@ -106,7 +107,7 @@ pub(super) fn routes(state: &AppState) -> Router {
         .nest("/api/1/get.asmx", lists)
         .nest("/affiliates/api/3/reports.asmx", own)
         .layer(middleware::from_fn_with_state(access, check))
-        .layer(middleware::from_fn_with_state(state.clone(), sent::read))
+        .layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
         .layer(middleware::from_fn_with_state(limits(state), whole_body))
         .layer(middleware::from_fn(answer::in_own_form))
         .layer(DefaultBodyLimit::disable())
