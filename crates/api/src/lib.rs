@@ -5,6 +5,7 @@ pub mod cake;
 pub mod everflow;
 pub mod native;
 pub mod postback;
+pub mod reference;
 
 use axum::{Router, middleware};
 use quittance_http::watch::watch;
@@ -18,6 +19,7 @@ pub fn routes(state: AppState) -> Router {
         .merge(affise::routes(&state))
         .merge(everflow::routes(&state))
         .merge(postback::routes(&state))
+        .merge(reference::routes())
         .merge(health::routes(state.clone()))
         .layer(middleware::from_fn_with_state(state, watch))
 }

@@ -5,7 +5,6 @@ use axum::body::{Bytes, to_bytes};
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Extension, Router, middleware};
 use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::time::Zone;
@@ -16,6 +15,10 @@ use quittance_http::access::{Access, Rule, bearer, check};
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
 use quittance_http::{AppState, Problem, gather};
+use utoipa::IntoParams;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 const SEND: &[Role] = &[Role::Admin, Role::Finance, Role::Tracker];
 
@@ -65,11 +68,20 @@ const ALIASES: [(&str, &str); 26] = [
 /// The signs that trackers put around a macro: what still stands between them was not filled in.
 const MACROS: [(&str, &str); 5] = [("{{", "}}"), ("{", "}"), ("[", "]"), ("%", "%"), ("#", "#")];
 
+fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(receive))
+}
+
+/// The description of the route.
+pub(crate) fn description() -> OpenApi {
+    described().into_openapi()
+}
+
 /// The route.
 pub fn routes(state: &AppState) -> Router {
     let access = Access::new(state.clone(), RULES, key_of);
-    Router::new()
-        .route("/postback", get(receive).post(receive))
+    let (route, _) = described().split_for_parts();
+    route
         .layer(middleware::from_fn_with_state(access, check))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(plain))
@@ -93,6 +105,49 @@ async fn plain(response: Response) -> Response {
     .await
 }
 
+/// The parameters that the document names. Each may have another name that trackers give it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "it describes the parameters")]
+struct PostbackParameters {
+    /// 1 to 64 printable characters.
+    conversion_id: String,
+    /// `approved`, `pending`, `hold` or `rejected`, or a word of a tracker that means one of them.
+    status: String,
+    /// The affiliate.
+    affiliate_id: Option<i64>,
+    /// The offer.
+    offer_id: Option<i64>,
+    /// The advertiser; left out: the offer's.
+    advertiser_id: Option<i64>,
+    /// RFC 3339, `YYYY-MM-DD HH:MM:SS` in the network's zone, or Unix seconds; left out: now.
+    occurred_at: Option<String>,
+    /// What is owed to the affiliate; left out: the offer's payout.
+    payout: Option<String>,
+    /// Its currency.
+    payout_currency: Option<String>,
+    /// What a payout in percent is a share of.
+    sale_amount: Option<String>,
+    /// What is owed by the advertiser; left out: the offer's.
+    revenue: Option<String>,
+    /// Its currency.
+    revenue_currency: Option<String>,
+    /// When the tracker changed it.
+    updated_at: Option<String>,
+    /// What was reached.
+    goal: Option<String>,
+    /// The click.
+    click_id: Option<String>,
+    /// The country.
+    country: Option<String>,
+}
+
+/// Takes one conversion from a tracker's server.
+///
+/// It is durable when this answers `OK`. A POST may have the parameters in a form. Other parameters are ignored, and so
+/// is a macro that the tracker has left as it was.
+#[utoipa::path(method(get, post), path = "/postback", tag = "Conversions", params(PostbackParameters),
+    responses((status = 200, description = "It is recorded: `OK`.", body = String, content_type = "text/plain")))]
 async fn receive(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,

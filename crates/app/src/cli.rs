@@ -17,6 +17,7 @@ use crate::commands::invoices::Invoices;
 use crate::commands::keys::KeysCommand;
 use crate::commands::migrate::Migrate;
 use crate::commands::network::NetworkCommand;
+use crate::commands::openapi::OpenApi;
 use crate::commands::party::PartyCommand;
 use crate::commands::pay::Pay;
 use crate::commands::rates::Rates;
@@ -108,6 +109,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Copies a whole database into another, from SQLite to PostgreSQL or back, and proves that nothing was lost.
     Copy(CopyDatabase),
+    /// Prints the OpenAPI 3.1 document of the native interface.
+    Openapi(OpenApi),
     /// Brings the database's schema up to date. Every command does that first, too.
     Migrate(Migrate),
 }
@@ -151,6 +154,7 @@ impl Command {
             Command::Backup(command) => command.run(context),
             Command::Restore(command) => command.run(context),
             Command::Copy(command) => command.run(context),
+            Command::Openapi(command) => command.run(context),
             Command::Migrate(command) => command.run(context),
         }
     }

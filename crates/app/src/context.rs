@@ -45,7 +45,7 @@ impl Context {
     ///
     /// # Errors
     /// Standard output is closed.
-    pub(crate) fn answer(&self, json: &serde_json::Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    pub(crate) fn answer(&self, json: &impl serde::Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         if self.json { crate::output::json(json) } else { crate::output::line(text().trim_end_matches('\n')) }
     }
 }

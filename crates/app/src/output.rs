@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde::Serialize;
 
 /// Prints a line.
 ///
@@ -18,8 +18,8 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Standard output is closed.
-pub(crate) fn json(value: &Value) -> anyhow::Result<()> {
-    line(&value.to_string())
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string(value)?)
 }
 
 /// Which side of its column a cell is on.

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED, Scope};
 use quittance_engine::keys::Actor;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
@@ -31,6 +32,15 @@ impl Answer {
     #[must_use]
     pub fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
         Answer { status, body: body.to_string() }
+    }
+
+    /// An answer of a status and a value that is written as JSON.
+    ///
+    /// # Errors
+    /// The value cannot be written, which is a defect.
+    pub fn of(status: StatusCode, body: &impl Serialize) -> Result<Answer, Problem> {
+        let body = serde_json::to_string(body).map_err(|error| Problem::internal(&error))?;
+        Ok(Answer { status, body })
     }
 }
 

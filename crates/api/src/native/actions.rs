@@ -12,10 +12,34 @@ use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::limits::count;
 use quittance_http::{AppState, Problem};
+use utoipa::IntoParams;
 
-use super::invoices::{Subject, tagged};
+use super::describe::IfMatch;
+use super::invoices::{InvoicePath, Subject, tagged};
 use super::params::{Body, if_match};
 use super::wire;
+
+/// The address of a correction.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+struct LinePath {
+    /// The invoice's id.
+    id: i64,
+    /// The line's number.
+    line: i64,
+}
+
+/// The address of a payment.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+struct PaymentPath {
+    /// The invoice's id.
+    id: i64,
+    /// The payment's id.
+    payment: i64,
+}
 
 /// What a request that changes an invoice brings.
 pub(super) struct Change {
@@ -57,37 +81,47 @@ impl Change {
         let answer = once(&state, &actor, route, &headers, &compared, |claimed| async {
             let call = Call { claimed, ..call };
             let invoice = state.run(move |engine| act(engine, &call, id, expected)).await?;
-            Ok(Answer::json(status, &wire::invoice(&invoice)))
+            Answer::of(status, &wire::invoice(&invoice))
         });
         let answer = answer.await?;
-        let version = serde_json::from_str::<serde_json::Value>(&answer.body).ok().and_then(|json| {
-            let version = json.get("version")?.as_i64()?;
-            Some((version, json))
-        });
+        let body: Option<serde_json::Value> = serde_json::from_str(&answer.body).ok();
+        let version = body.and_then(|body| body.get("version")?.as_i64());
         Ok(match version {
-            Some((version, json)) => tagged(answer.status, version, &json),
+            Some(version) => tagged(answer, version),
             None => answer.into_response(),
         })
     }
 }
 
+/// Approves an invoice.
+#[utoipa::path(post, path = "/invoices/{id}/approve", tag = "Invoices", params(InvoicePath, IfMatch),
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn approve(change: Change) -> Result<Response, Problem> {
-    Body::read(&change.body, &[])?;
+    Body::none(&change.body)?;
     change.make("POST approve", StatusCode::OK, |engine, call, id, version| engine.approve(call, id, version)).await
 }
 
+/// Takes the approval of an invoice back, while nothing is paid.
+#[utoipa::path(post, path = "/invoices/{id}/unapprove", tag = "Invoices", params(InvoicePath, IfMatch),
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn unapprove(change: Change) -> Result<Response, Problem> {
-    Body::read(&change.body, &[])?;
+    Body::none(&change.body)?;
     change.make("POST unapprove", StatusCode::OK, |engine, call, id, version| engine.unapprove(call, id, version)).await
 }
 
+/// Takes up what has changed since an invoice was issued on the days that it bills.
+#[utoipa::path(post, path = "/invoices/{id}/sync", tag = "Invoices", params(InvoicePath, IfMatch),
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn sync(change: Change) -> Result<Response, Problem> {
-    Body::read(&change.body, &[])?;
+    Body::none(&change.body)?;
     change.make("POST sync", StatusCode::OK, |engine, call, id, version| engine.sync(call, id, version)).await
 }
 
+/// Makes an invoice void: what it took is unbilled again.
+#[utoipa::path(post, path = "/invoices/{id}/void", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::VoidRequest,
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn void(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["reason", "text"])?;
+    let members = Body::of::<wire::VoidRequest>(&change.body)?;
     let word = members.text("reason")?.unwrap_or_else(|| "other".to_owned());
     let reason = VoidReason::parse(&word).ok_or_else(|| {
         let known = VoidReason::ALL.map(VoidReason::as_str).join(", ");
@@ -98,8 +132,11 @@ pub(super) async fn void(change: Change) -> Result<Response, Problem> {
     change.make("POST void", StatusCode::OK, act).await
 }
 
+/// Takes conversions off an invoice: they are unbilled again.
+#[utoipa::path(post, path = "/invoices/{id}/take-off", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::TakeOffRequest,
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn take_off(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["conversions", "offers"])?;
+    let members = Body::of::<wire::TakeOffRequest>(&change.body)?;
     let (conversions, offers) = (members.texts("conversions")?, members.ids("offers")?);
     let request = match (conversions.is_empty(), offers.is_empty()) {
         (false, true) => TakeOffRequest::Conversions(conversions),
@@ -110,14 +147,20 @@ pub(super) async fn take_off(change: Change) -> Result<Response, Problem> {
     change.make("POST take-off", StatusCode::OK, act).await
 }
 
+/// Adds a correction to an invoice.
+#[utoipa::path(post, path = "/invoices/{id}/corrections", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::CorrectionRequest,
+    responses((status = 201, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn correct(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["amount", "comment"])?;
+    let members = Body::of::<wire::CorrectionRequest>(&change.body)?;
     let amount = Body::required("amount", members.amount("amount")?)?;
     let comment = members.text("comment")?.unwrap_or_default();
     let act = move |engine: &Engine, call: &Call, id, version| engine.correct(call, id, version, &amount, &comment);
     change.make("POST corrections", StatusCode::CREATED, act).await
 }
 
+/// Removes a correction from an invoice.
+#[utoipa::path(delete, path = "/invoices/{id}/corrections/{line}", tag = "Invoices", params(LinePath, IfMatch),
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn remove_correction(change: Change) -> Result<Response, Problem> {
     let line = change.part.clone().unwrap_or_default();
     let absent = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no correction {line:?}"));
@@ -126,8 +169,11 @@ pub(super) async fn remove_correction(change: Change) -> Result<Response, Proble
     change.make("DELETE corrections", StatusCode::OK, act).await
 }
 
+/// Records a payment of an invoice.
+#[utoipa::path(post, path = "/invoices/{id}/payments", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::PaymentRequest,
+    responses((status = 201, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn pay(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["amount", "currency", "settles", "date", "reference", "rail"])?;
+    let members = Body::of::<wire::PaymentRequest>(&change.body)?;
     let request = PaymentRequest {
         amount: members.amount("amount")?,
         currency: members.currency("currency")?,
@@ -147,8 +193,11 @@ fn payment_id(change: &Change) -> Result<PaymentId, Problem> {
     part.parse().map(PaymentId::new).map_err(|_| absent())
 }
 
+/// Records that a payment has come back.
+#[utoipa::path(post, path = "/invoices/{id}/payments/{payment}/return", tag = "Invoices", params(PaymentPath, IfMatch), request_body = wire::ReturnRequest,
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn return_payment(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["amount", "date", "reason"])?;
+    let members = Body::of::<wire::ReturnRequest>(&change.body)?;
     let request = ReturnRequest {
         payment: payment_id(&change)?,
         amount: members.amount("amount")?,
@@ -159,33 +208,43 @@ pub(super) async fn return_payment(change: Change) -> Result<Response, Problem> 
     change.make("POST return", StatusCode::OK, act).await
 }
 
+/// Takes a payment back that was recorded by mistake.
+#[utoipa::path(post, path = "/invoices/{id}/payments/{payment}/reverse", tag = "Invoices", params(PaymentPath, IfMatch), request_body = wire::ReasonRequest,
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn reverse_payment(change: Change) -> Result<Response, Problem> {
-    let reason = Body::read(&change.body, &["reason"])?.text("reason")?.unwrap_or_default();
+    let reason = Body::of::<wire::ReasonRequest>(&change.body)?.text("reason")?.unwrap_or_default();
     let payment = payment_id(&change)?;
     let act =
         move |engine: &Engine, call: &Call, id, version| engine.reverse_payment(call, id, version, payment, &reason);
     change.make("POST reverse", StatusCode::OK, act).await
 }
 
+/// Gives up what is left to pay of an invoice.
+#[utoipa::path(post, path = "/invoices/{id}/write-off", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::ReasonRequest,
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn write_off(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["reason"])?;
+    let members = Body::of::<wire::ReasonRequest>(&change.body)?;
     let reason = Body::required("reason", members.text("reason")?)?;
     let act = move |engine: &Engine, call: &Call, id, version| engine.write_off(call, id, version, &reason);
     change.make("POST write-off", StatusCode::OK, act).await
 }
 
+/// Issues a credit note about a paid invoice.
+#[utoipa::path(post, path = "/invoices/{id}/credit-notes", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::CreditNoteRequest,
+    responses((status = 201, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn credit_note(change: Change) -> Result<Response, Problem> {
-    let members = Body::read(&change.body, &["amount", "reason"])?;
+    let members = Body::of::<wire::CreditNoteRequest>(&change.body)?;
     let amount = Body::required("amount", members.amount("amount")?)?;
     let reason = Body::required("reason", members.text("reason")?)?;
     let act = move |engine: &Engine, call: &Call, id, version| engine.credit_note(call, id, version, &amount, &reason);
     change.make("POST credit-notes", StatusCode::CREATED, act).await
 }
 
+/// Changes notes, visibility, terms and papers of an invoice.
+#[utoipa::path(patch, path = "/invoices/{id}", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::InvoiceEditRequest,
+    responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn edit(change: Change) -> Result<Response, Problem> {
-    let known =
-        ["public_notes", "internal_notes", "hidden", "due_date", "payment_terms", "document_number", "document_date"];
-    let members = Body::read(&change.body, &known)?;
+    let members = Body::of::<wire::InvoiceEditRequest>(&change.body)?;
     let edit = InvoiceEdit {
         public_notes: members.text("public_notes")?,
         internal_notes: members.text("internal_notes")?,

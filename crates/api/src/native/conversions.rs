@@ -1,22 +1,20 @@
-//! Conversions in, and what is accrued from them.
+//! Conversions: in by batches, and looked at.
 
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use quittance_domain::currency::Currency;
-use quittance_domain::ids::InvoiceKind;
-use quittance_domain::time::{Day, Zone};
+use quittance_domain::time::Zone;
 use quittance_engine::ingest::{BATCH_RECORDS_MAX, IngestReport, Positioned, Rejection};
-use quittance_engine::invoices::{AccrualFilter, DayAccrual};
 use quittance_engine::keys::Actor;
 use quittance_engine::records::{self, Columns, Format, InputError, RawRow, RowParser};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::limits::count;
 use quittance_http::{AppState, Problem, gather};
-use serde_json::{Value, json};
+use utoipa::IntoParams;
 
-use super::params::Query;
+use super::describe::{Given, Parameters};
+use super::params::{Form, Param, Query, param};
 use super::wire;
 
 /// How many times larger than the request's limit its decompressed body may be.
@@ -76,6 +74,28 @@ fn with_refused(mut report: IngestReport, refused: Vec<Rejection>) -> IngestRepo
     report
 }
 
+/// The parameters of a batch.
+pub(super) struct BatchParameters;
+
+impl Parameters for BatchParameters {
+    const ALL: &'static [Param] = &[param(
+        "create_missing",
+        Form::Flag,
+        "Whether unknown affiliates and offers are made; left out: as the network's setting says.",
+    )];
+}
+
+/// Takes a batch of conversions.
+///
+/// The body is a JSON array, lines of JSON or CSV with a header line, plain or compressed by gzip or zstd; it has at most
+/// 10,000 records. Bad records are refused, each with its reason; good ones are kept, durably, when this answers.
+#[utoipa::path(post, path = "/conversions:batch", tag = "Conversions", params(Given<BatchParameters>),
+    request_body(content(
+        (Vec<wire::ConversionRecord> = "application/json"),
+        (String = "application/x-ndjson"),
+        (String = "text/csv"),
+    )),
+    responses((status = 200, description = "What became of the records.", body = wire::BatchReport)))]
 pub(super) async fn batch(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
@@ -83,7 +103,7 @@ pub(super) async fn batch(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, Problem> {
-    let create_missing = Query::read(pairs, &["create_missing"])?.flag("create_missing")?;
+    let create_missing = Query::of(pairs, BatchParameters::ALL)?.flag("create_missing")?;
     let call = actor.call((state.clock)());
     let zone_call = call.clone();
     let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
@@ -91,11 +111,23 @@ pub(super) async fn batch(
     once(&state, &actor, "POST conversions:batch", &headers, &body, |_| async {
         let Parsed { records, refused } = parsed;
         let report = gather::receive(&state, call, records, create_missing).await?;
-        Ok(Answer::json(StatusCode::OK, &wire::ingest(&with_refused(report, refused))))
+        Answer::of(StatusCode::OK, &wire::ingest(&with_refused(report, refused)))
     })
     .await
 }
 
+/// The address of a conversion.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+struct ConversionPath {
+    /// The conversion's id.
+    id: String,
+}
+
+/// Shows a conversion, and on which invoices its entries are.
+#[utoipa::path(get, path = "/conversions/{id}", tag = "Conversions", params(ConversionPath),
+    responses((status = 200, description = "The conversion.", body = wire::Conversion)))]
 pub(super) async fn one(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
@@ -103,50 +135,5 @@ pub(super) async fn one(
 ) -> Result<Answer, Problem> {
     let call = actor.call((state.clock)());
     let view = state.run(move |engine| engine.conversion(&call, &id)).await?;
-    Ok(Answer::json(StatusCode::OK, &wire::conversion_view(&view)))
-}
-
-const ACCRUALS: &[&str] = &["limit", "cursor", "affiliate_id", "advertiser_id", "kind", "from", "through"];
-
-pub(super) async fn accruals(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Pairs(pairs): Pairs<Vec<(String, String)>>,
-) -> Result<Answer, Problem> {
-    let query = Query::read(pairs, ACCRUALS)?;
-    let limit = query.limit()?;
-    let after = query.parsed("cursor", "a cursor of this list", cursor)?;
-    let (affiliate, advertiser) = (query.int("affiliate_id")?, query.int("advertiser_id")?);
-    let kind = query.parsed("kind", "payable or receivable", InvoiceKind::parse)?;
-    let kind = advertiser.map(|_| InvoiceKind::Receivable).or(affiliate.map(|_| InvoiceKind::Payable)).or(kind);
-    let filter = AccrualFilter {
-        kind: kind.unwrap_or(InvoiceKind::Payable),
-        party_id: affiliate.or(advertiser),
-        from: query.day("from")?.unwrap_or(Day::MIN),
-        through: query.day("through")?.unwrap_or(Day::MAX),
-    };
-    let call = actor.call((state.clock)());
-    let page = state.run(move |engine| engine.accruals(&call, &filter, after, limit)).await?;
-    let full = page.len() as i64 == limit;
-    let next = page.last().filter(|_| full).map(as_cursor);
-    let rows: Vec<Value> = page.iter().map(|row| wire::accrual(row, filter.kind)).collect();
-    Ok(Answer::json(StatusCode::OK, &json!({ "accruals": rows, "next_cursor": next })))
-}
-
-/// A cursor is the key of the last row: party, currency, day, offer.
-fn as_cursor(row: &DayAccrual) -> String {
-    format!("{}.{}.{}.{}", row.party_id, row.currency, row.posting_day.number(), row.offer_id)
-}
-
-fn cursor(text: &str) -> Option<DayAccrual> {
-    let mut parts = text.split('.');
-    let row = DayAccrual {
-        party_id: parts.next()?.parse().ok()?,
-        currency: Currency::parse(parts.next()?).ok()?,
-        posting_day: Day::from_number(parts.next()?.parse().ok()?),
-        offer_id: parts.next()?.parse().ok()?,
-        units: 0,
-        conversions: 0,
-    };
-    parts.next().is_none().then_some(row)
+    Answer::of(StatusCode::OK, &wire::conversion_view(&view))
 }

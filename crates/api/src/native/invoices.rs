@@ -2,28 +2,76 @@
 
 use std::collections::HashMap;
 
-use axum::Extension;
-use axum::extract::{FromRequestParts, Path, Query as Pairs, State};
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, RunId};
 use quittance_domain::invoice::{InvoiceStatus, LineType};
-use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceFilter};
+use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceFilter, Payment};
 use quittance_engine::keys::{Actor, Role};
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::Answer;
 use quittance_http::scope::{check_manager, own_kind, visible};
 use quittance_http::{AppState, Problem};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::IntoParams;
 
-use super::params::{Query, invoice_id};
+use super::describe::Listed;
+use super::list::{Asked, List, Window};
+use super::params::{Form, Param, Query, invoice_id, param};
 use super::wire;
 
-type Params = Pairs<Vec<(String, String)>>;
+/// The address of an invoice.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+pub(super) struct InvoicePath {
+    /// The invoice's id.
+    id: i64,
+}
 
-const LIST: &[&str] = &["limit", "cursor", "kind", "affiliate_id", "advertiser_id", "status", "currency", "run_id"];
+/// The list of invoices.
+pub(super) struct InvoiceList {
+    actor: Actor,
+    filter: InvoiceFilter,
+}
+
+impl InvoiceList {
+    fn read(actor: &Actor, query: &Query) -> Result<InvoiceList, Problem> {
+        Ok(InvoiceList { actor: actor.clone(), filter: filter(actor, query)? })
+    }
+}
+
+impl List for InvoiceList {
+    type Row = wire::Invoice;
+    type Key = i64;
+    const NAME: &'static str = "invoices";
+    const SORTS: &'static [&'static str] = &["id"];
+    const FILTERS: &'static [Param] = &[
+        param("kind", Form::Word(&["payable", "receivable"]), "Only payable, or only receivable ones."),
+        param("affiliate_id", Form::Int, "Only this affiliate's."),
+        param("advertiser_id", Form::Int, "Only this advertiser's."),
+        param("status", Form::Word(&STATUSES), "Only those in this status."),
+        param("currency", Form::Text, "Only those in this currency."),
+        param("run_id", Form::Int, "Only those that this run issued."),
+    ];
+
+    fn page(
+        &self,
+        engine: &Engine,
+        call: &Call,
+        window: &Window<i64>,
+    ) -> quittance_engine::Result<Vec<(i64, wire::Invoice)>> {
+        if let (Some(kind), Some(party)) = (self.filter.kind, self.filter.party_id) {
+            check_manager(engine, &self.actor, call, kind.party_kind(), party)?;
+        }
+        let page = engine.invoices(call, &self.filter, window.after.unwrap_or(0), window.limit)?;
+        Ok(page.iter().map(|invoice| (invoice.invoice_id.get(), shown(&self.actor, invoice))).collect())
+    }
+}
+
+const STATUSES: [&str; 5] = ["pending", "approved", "partly_paid", "paid", "void"];
 
 fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
     let affiliate = query.int("affiliate_id")?;
@@ -40,7 +88,7 @@ fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
         kind: of_party.or(kind),
         party_id: affiliate.or(advertiser),
         status: query.parsed("status", "a status", InvoiceStatus::parse)?,
-        currency: query.parsed("currency", "a currency", |code| Currency::parse(code).ok())?,
+        currency: query.currency("currency")?,
         run_id: query.int("run_id")?.map(RunId::new),
         visible_only: false,
     };
@@ -58,51 +106,34 @@ fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
 }
 
 /// What an actor may see of an invoice.
-fn shown(actor: &Actor, invoice: &Invoice) -> Value {
-    let mut json = wire::invoice(invoice);
-    if own_kind(actor.role).is_some()
-        && let Some(members) = json.as_object_mut()
-    {
-        for inside in ["internal_notes", "run_id", "created_by"] {
-            members.remove(inside);
-        }
-    }
-    json
+fn shown(actor: &Actor, invoice: &Invoice) -> wire::Invoice {
+    let shown = wire::invoice(invoice);
+    if own_kind(actor.role).is_some() { shown.for_party() } else { shown }
 }
 
-/// An invoice with its `ETag`.
-pub(super) fn tagged(status: StatusCode, version: i64, body: &Value) -> Response {
-    let mut response = Answer::json(status, body).into_response();
+/// An answer with its `ETag`.
+pub(super) fn tagged(answer: Answer, version: i64) -> Response {
+    let mut response = answer.into_response();
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
 }
 
-pub(super) async fn list(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Pairs(pairs): Params,
-) -> Result<Answer, Problem> {
-    let query = Query::read(pairs, LIST)?;
-    let limit = query.limit()?;
-    let after = query.parsed("cursor", "a cursor of this list", |text| text.parse::<i64>().ok())?.unwrap_or(0);
-    let filter = filter(&actor, &query)?;
-    let call = actor.call((state.clock)());
-    let page = state.run(move |engine| {
-        if let (Some(kind), Some(party)) = (filter.kind, filter.party_id) {
-            check_manager(engine, &actor, &call, kind.party_kind(), party)?;
-        }
-        let page = engine.invoices(&call, &filter, after, limit + 1)?;
-        let more = page.len() as i64 > limit;
-        let page = &page[..page.len().min(usize::try_from(limit).unwrap_or(usize::MAX))];
-        let next = page.last().filter(|_| more).map(|last| last.invoice_id.to_string());
-        let invoices: Vec<Value> = page.iter().map(|invoice| shown(&actor, invoice)).collect();
-        Ok(json!({ "invoices": invoices, "next_cursor": next }))
-    });
-    Ok(Answer::json(StatusCode::OK, &page.await?))
+/// Lists invoices.
+///
+/// A party's own key sees its own visible ones; a manager's lists those of one party at a time.
+#[utoipa::path(get, path = "/invoices", tag = "Invoices", params(Listed<InvoiceList>),
+    responses((status = 200, description = "A page of invoices.", body = wire::InvoicePage)))]
+pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
+    let query = asked.query::<InvoiceList>()?;
+    let list = InvoiceList::read(&asked.actor, &query)?;
+    asked.answer(&query, list).await
 }
 
+/// Shows an invoice.
+#[utoipa::path(get, path = "/invoices/{id}", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "The invoice.", body = wire::Invoice)))]
 pub(super) async fn one(subject: Subject) -> Result<Response, Problem> {
     let Subject { state, actor, id, .. } = subject;
     let call = actor.call((state.clock)());
@@ -110,8 +141,8 @@ pub(super) async fn one(subject: Subject) -> Result<Response, Problem> {
         let invoice = visible(engine, &actor, &call, id)?;
         Ok((invoice.version, shown(&actor, &invoice)))
     });
-    let (version, json) = found.await?;
-    Ok(tagged(StatusCode::OK, version, &json))
+    let (version, invoice) = found.await?;
+    Ok(tagged(Answer::of(StatusCode::OK, &invoice)?, version))
 }
 
 /// The invoice that a request is about, and who asks.
@@ -127,10 +158,10 @@ impl FromRequestParts<AppState> for Subject {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Subject, Problem> {
-        let broken = |what: &dyn std::fmt::Display| Problem::internal(what);
-        let actor = parts.extensions.get::<Actor>().cloned().ok_or_else(|| broken(&"a route without its actor"))?;
+        let actor = parts.extensions.get::<Actor>().cloned();
+        let actor = actor.ok_or_else(|| Problem::internal(&"a route without its actor"))?;
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
-        let Path(mut path) = path.map_err(|error| broken(&error))?;
+        let Path(mut path) = path.map_err(|error| Problem::bad_request("", format!("the address: {error}")))?;
         let id = invoice_id(path.get("id").map_or("", String::as_str))?;
         Ok(Subject { state: state.clone(), actor, id, part: path.remove("line").or_else(|| path.remove("payment")) })
     }
@@ -138,92 +169,135 @@ impl FromRequestParts<AppState> for Subject {
 
 impl Subject {
     /// A list that belongs to the invoice.
-    async fn part(
+    async fn part<T: Serialize + Send + 'static>(
         self,
-        read: impl FnOnce(&Engine, &Call, &Invoice) -> quittance_engine::Result<Value> + Send + 'static,
+        read: impl FnOnce(&Engine, &Call, &Invoice, &Actor) -> quittance_engine::Result<T> + Send + 'static,
     ) -> Result<Answer, Problem> {
         let Subject { state, actor, id, .. } = self;
         let call = actor.call((state.clock)());
-        let json = state.run(move |engine| {
+        let part = state.run(move |engine| {
             let invoice = visible(engine, &actor, &call, id)?;
-            read(engine, &call, &invoice)
+            read(engine, &call, &invoice, &actor)
         });
-        Ok(Answer::json(StatusCode::OK, &json.await?))
+        Answer::of(StatusCode::OK, &part.await?)
     }
 }
 
+/// Lists the lines of an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/lines", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "The lines in order.", body = wire::Lines)))]
 pub(super) async fn lines(subject: Subject) -> Result<Answer, Problem> {
     subject
-        .part(|engine, call, invoice| {
+        .part(|engine, call, invoice, _| {
             let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-            let lines: Vec<Value> = lines.iter().map(|line| wire::line(line, invoice.book.currency)).collect();
-            Ok(json!({ "lines": lines }))
+            Ok(wire::Lines { lines: lines.iter().map(|line| wire::line(line, invoice.book.currency)).collect() })
         })
         .await
 }
 
+/// Lists the corrections of an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/corrections", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "The lines that were added by hand.", body = wire::Corrections)))]
 pub(super) async fn corrections(subject: Subject) -> Result<Answer, Problem> {
     subject
-        .part(|engine, call, invoice| {
+        .part(|engine, call, invoice, _| {
             let lines = engine.invoice_lines(call, invoice.invoice_id)?;
             let corrections = lines.iter().filter(|line| line.line_type == LineType::Correction);
-            let corrections: Vec<Value> = corrections.map(|line| wire::line(line, invoice.book.currency)).collect();
-            Ok(json!({ "corrections": corrections }))
+            Ok(wire::Corrections { corrections: corrections.map(|l| wire::line(l, invoice.book.currency)).collect() })
         })
         .await
 }
 
+/// What an actor may see of payments.
+fn payments_shown(actor: &Actor, payments: &[Payment]) -> Vec<wire::Payment> {
+    let payments = payments.iter().map(wire::payment);
+    match own_kind(actor.role) {
+        None => payments.collect(),
+        Some(_) => payments.map(wire::Payment::for_party).collect(),
+    }
+}
+
+/// Lists the payments of an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/payments", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "What settles it, oldest first.", body = wire::Payments)))]
 pub(super) async fn payments(subject: Subject) -> Result<Answer, Problem> {
     subject
-        .part(|engine, call, invoice| {
+        .part(|engine, call, invoice, actor| {
             let payments = engine.invoice_payments(call, invoice.invoice_id)?;
-            let payments: Vec<Value> = payments.iter().map(wire::payment).collect();
-            Ok(json!({ "payments": payments }))
+            Ok(wire::Payments { payments: payments_shown(actor, &payments) })
         })
         .await
 }
 
+/// Lists the credit notes about an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/credit-notes", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "The credit notes, oldest first.", body = wire::CreditNotes)))]
 pub(super) async fn credit_notes(subject: Subject) -> Result<Answer, Problem> {
     subject
-        .part(|engine, call, invoice| {
+        .part(|engine, call, invoice, actor| {
             let notes = engine.credit_notes(call, invoice.invoice_id)?;
-            Ok(json!({ "credit_notes": notes.iter().map(wire::payment).collect::<Vec<_>>() }))
+            Ok(wire::CreditNotes { credit_notes: payments_shown(actor, &notes) })
         })
         .await
 }
 
+/// Shows the history of an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/history", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "Each change, oldest first.", body = wire::History)))]
 pub(super) async fn history(subject: Subject) -> Result<Answer, Problem> {
     subject
-        .part(|engine, call, invoice| {
+        .part(|engine, call, invoice, _| {
             let history = engine.invoice_history(call, invoice.invoice_id)?;
-            let history: Vec<Value> = history.iter().map(|row| wire::history(row, invoice.book.currency)).collect();
-            Ok(json!({ "history": history }))
+            Ok(wire::History { history: history.iter().map(|r| wire::history(r, invoice.book.currency)).collect() })
         })
         .await
 }
 
+/// Shows what the ledger has of an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/ledger", tag = "Invoices", params(InvoicePath),
+    responses((status = 200, description = "The postings, oldest first.", body = wire::Postings)))]
 pub(super) async fn ledger(subject: Subject) -> Result<Answer, Problem> {
     subject
-        .part(|engine, call, invoice| {
+        .part(|engine, call, invoice, _| {
             let postings = engine.invoice_postings(call, invoice.invoice_id)?;
-            let postings: Vec<Value> = postings.iter().map(wire::posting).collect();
-            Ok(json!({ "postings": postings }))
+            Ok(wire::Postings { postings: postings.iter().map(wire::posting).collect() })
         })
         .await
 }
 
-pub(super) async fn conversions(subject: Subject, Pairs(pairs): Params) -> Result<Answer, Problem> {
-    let query = Query::read(pairs, &["limit", "cursor", "line"])?;
-    let wanted = ConversionQuery {
-        line_no: query.int("line")?,
-        after: query.text("cursor").map(str::to_owned),
-        limit: usize::try_from(query.limit()?).unwrap_or(0),
-    };
-    subject
-        .part(move |engine, call, invoice| {
-            let page = engine.invoice_conversions(call, invoice.invoice_id, &wanted)?;
-            let conversions: Vec<Value> = page.conversions.iter().map(wire::conversion).collect();
-            Ok(json!({ "conversions": conversions, "next_cursor": page.next }))
-        })
-        .await
+/// The conversions of an invoice.
+pub(super) struct OfInvoice {
+    actor: Actor,
+    id: InvoiceId,
+    line: Option<i64>,
+}
+
+impl List for OfInvoice {
+    type Row = wire::InvoiceConversion;
+    type Key = String;
+    const NAME: &'static str = "conversions";
+    const SORTS: &'static [&'static str] = &["day"];
+    const FILTERS: &'static [Param] = &[param("line", Form::Int, "Only those of this line.")];
+
+    fn page(
+        &self,
+        engine: &Engine,
+        call: &Call,
+        window: &Window<String>,
+    ) -> quittance_engine::Result<Vec<(String, wire::InvoiceConversion)>> {
+        visible(engine, &self.actor, call, self.id)?;
+        let limit = usize::try_from(window.limit).unwrap_or(0);
+        let query = ConversionQuery { line_no: self.line, after: window.after.clone(), limit };
+        let page = engine.invoice_conversions(call, self.id, &query)?;
+        Ok(page.conversions.iter().map(|entry| (entry.cursor.clone(), wire::conversion(entry))).collect())
+    }
+}
+
+/// Lists the conversions of an invoice.
+#[utoipa::path(get, path = "/invoices/{id}/conversions", tag = "Invoices", params(InvoicePath, Listed<OfInvoice>),
+    responses((status = 200, description = "A page of its conversions.", body = wire::InvoiceConversionPage)))]
+pub(super) async fn conversions(subject: Subject, asked: Asked) -> Result<Response, Problem> {
+    let query = asked.query::<OfInvoice>()?;
+    let list = OfInvoice { actor: subject.actor, id: subject.id, line: query.int("line")? };
+    asked.answer(&query, list).await
 }

@@ -1,8 +1,11 @@
 //! The native interface, `/billing/v1`: JSON, problem details, cursors, `ETag` and `If-Match`, `Idempotency-Key`.
 
+mod accruals;
 mod actions;
 mod conversions;
+mod describe;
 mod invoices;
+mod list;
 mod network;
 mod params;
 mod payments;
@@ -12,15 +15,21 @@ mod runs;
 pub mod wire;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
+use axum::http::StatusCode;
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::AppState;
 use quittance_http::access::{Access, Rule, bearer, check};
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_problem_form;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use Role::{Admin, Advertiser, Affiliate, Finance, Manager, Tracker, Viewer};
+
+/// Where the interface is.
+const PREFIX: &str = "/billing/v1";
 
 /// Settings, and what cannot be undone.
 const GOVERN: &[Role] = &[Admin];
@@ -74,46 +83,63 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/take-off", roles: ACT },
 ];
 
+/// The routes with their descriptions.
+fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(conversions::batch))
+        .routes(routes!(conversions::one))
+        .routes(routes!(accruals::list))
+        .routes(routes!(payments::pay))
+        .routes(routes!(rates::list, rates::import))
+        .routes(routes!(reports::one))
+        .routes(routes!(network::show, network::set))
+        .routes(routes!(network::changes))
+        .routes(routes!(network::balances))
+        .routes(routes!(network::erase_affiliate))
+        .routes(routes!(network::erase_advertiser))
+        .routes(routes!(runs::start))
+        .routes(routes!(runs::due))
+        .routes(routes!(runs::one))
+        .merge(invoice_routes())
+}
+
+fn invoice_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(invoices::list))
+        .routes(routes!(invoices::one, actions::edit))
+        .routes(routes!(invoices::lines))
+        .routes(routes!(invoices::conversions))
+        .routes(routes!(invoices::payments, actions::pay))
+        .routes(routes!(actions::return_payment))
+        .routes(routes!(actions::reverse_payment))
+        .routes(routes!(actions::write_off))
+        .routes(routes!(invoices::credit_notes, actions::credit_note))
+        .routes(routes!(invoices::corrections, actions::correct))
+        .routes(routes!(actions::remove_correction))
+        .routes(routes!(invoices::history))
+        .routes(routes!(invoices::ledger))
+        .routes(routes!(actions::approve))
+        .routes(routes!(actions::unapprove))
+        .routes(routes!(actions::void))
+        .routes(routes!(actions::sync))
+        .routes(routes!(actions::take_off))
+}
+
+/// The descriptions of all routes, by their addresses.
+pub(crate) fn description() -> OpenApi {
+    OpenApiRouter::new().nest(PREFIX, described()).into_openapi()
+}
+
 /// The routes of the native interface.
 pub fn routes(state: &AppState) -> Router {
     let access = Access::new(state.clone(), RULES, bearer);
-    let native = Router::new()
-        .route("/conversions:batch", post(conversions::batch))
-        .route("/conversions/{id}", get(conversions::one))
-        .route("/accruals", get(conversions::accruals))
-        .route("/payments", post(payments::pay))
-        .route("/rates", get(rates::list).post(rates::import))
-        .route("/reports/{name}", get(reports::one))
-        .route("/network", get(network::show).patch(network::set))
-        .route("/changes", get(network::changes))
-        .route("/balances", post(network::balances))
-        .route("/affiliates/{id}/erase", post(network::erase_affiliate))
-        .route("/advertisers/{id}/erase", post(network::erase_advertiser))
-        .route("/billing-runs", post(runs::start))
-        .route("/billing-runs:due", post(runs::due))
-        .route("/billing-runs/{id}", get(runs::one))
-        .route("/invoices", get(invoices::list))
-        .route("/invoices/{id}", get(invoices::one).patch(actions::edit))
-        .route("/invoices/{id}/lines", get(invoices::lines))
-        .route("/invoices/{id}/conversions", get(invoices::conversions))
-        .route("/invoices/{id}/payments", get(invoices::payments).post(actions::pay))
-        .route("/invoices/{id}/payments/{payment}/return", post(actions::return_payment))
-        .route("/invoices/{id}/payments/{payment}/reverse", post(actions::reverse_payment))
-        .route("/invoices/{id}/write-off", post(actions::write_off))
-        .route("/invoices/{id}/credit-notes", get(invoices::credit_notes).post(actions::credit_note))
-        .route("/invoices/{id}/corrections", get(invoices::corrections).post(actions::correct))
-        .route("/invoices/{id}/corrections/{line}", delete(actions::remove_correction))
-        .route("/invoices/{id}/history", get(invoices::history))
-        .route("/invoices/{id}/ledger", get(invoices::ledger))
-        .route("/invoices/{id}/approve", post(actions::approve))
-        .route("/invoices/{id}/unapprove", post(actions::unapprove))
-        .route("/invoices/{id}/void", post(actions::void))
-        .route("/invoices/{id}/sync", post(actions::sync))
-        .route("/invoices/{id}/take-off", post(actions::take_off))
+    let (native, _) = described().split_for_parts();
+    let native = native
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
-        .layer(middleware::map_response(in_problem_form))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(DefaultBodyLimit::disable())
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(middleware::map_response(in_problem_form))
         .with_state(state.clone());
-    Router::new().nest("/billing/v1", native)
+    Router::new().nest(PREFIX, native)
 }

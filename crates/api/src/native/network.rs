@@ -2,38 +2,58 @@
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, Query as Pairs, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use quittance_domain::ids::PartyKind;
-use quittance_engine::Call;
 use quittance_engine::keys::Actor;
 use quittance_engine::networks::Network;
-use quittance_engine::settings::{NAMES, Settings};
+use quittance_engine::settings::Settings;
+use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::IntoParams;
 
-use super::params::{Body, Query};
+use super::describe::Listed;
+use super::list::{Asked, List, Window};
+use super::params::{Body, Form, Param, param};
 use super::wire;
 
-fn answer(network: &Network, settings: &Settings) -> Answer {
-    Answer::json(StatusCode::OK, &wire::network(network, settings))
+/// The address of a party.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+struct PartyPath {
+    /// The party's id.
+    id: i64,
 }
 
+fn answer(network: &Network, settings: &Settings) -> Result<Answer, Problem> {
+    Answer::of(StatusCode::OK, &wire::network(network, settings))
+}
+
+/// Shows the network with its settings.
+#[utoipa::path(get, path = "/network", tag = "Network",
+    responses((status = 200, description = "The network.", body = wire::Network)))]
 pub(super) async fn show(State(state): State<AppState>, Extension(actor): Extension<Actor>) -> Result<Answer, Problem> {
     let call = actor.call((state.clock)());
     let (network, settings) =
         state.run(move |engine| Ok((engine.network(call.network)?, engine.network_settings(&call)?))).await?;
-    Ok(answer(&network, &settings))
+    answer(&network, &settings)
 }
 
-/// Sets what the members say: texts, numbers, `true` and `false` as in the list; `null` is no value.
+/// Sets settings of the network: all of them or none.
+///
+/// Texts, numbers, `true` and `false` as in the list; `null` is no value.
+#[utoipa::path(patch, path = "/network", tag = "Network", request_body = wire::NetworkSettings,
+    responses((status = 200, description = "The network as it is now.", body = wire::Network)))]
 pub(super) async fn set(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     body: Bytes,
 ) -> Result<Answer, Problem> {
-    let members = Body::read(&body, &NAMES)?;
+    let members = Body::of::<wire::NetworkSettings>(&body)?;
     let changes: Vec<(String, String)> = members.each(|name, value| match value {
         Value::Null => Ok((name.to_owned(), "none".to_owned())),
         Value::String(text) => Ok((name.to_owned(), text.clone())),
@@ -47,26 +67,47 @@ pub(super) async fn set(
         Ok((engine.network(call.network)?, settings))
     });
     let (network, settings) = set.await?;
-    Ok(answer(&network, &settings))
+    answer(&network, &settings)
 }
 
-/// The history of what is no invoice, oldest first.
-pub(super) async fn changes(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Pairs(pairs): Pairs<Vec<(String, String)>>,
-) -> Result<Answer, Problem> {
-    let query = Query::read(pairs, &["subject", "cursor", "limit"])?;
-    let (after, limit) = (query.int("cursor")?.unwrap_or(0), query.limit()?);
-    let subject = query.text("subject").map(str::to_owned);
-    let call = actor.call((state.clock)());
-    let rows = state.run(move |engine| engine.changes(&call, after, subject.as_deref(), limit)).await?;
-    let next = rows.last().filter(|_| i64::try_from(rows.len()) == Ok(limit)).map(|row| row.change_no.to_string());
-    let changes: Vec<Value> = rows.iter().map(wire::change).collect();
-    Ok(Answer::json(StatusCode::OK, &json!({ "changes": changes, "next_cursor": next })))
+/// The history of what is no invoice.
+pub(super) struct Changes {
+    subject: Option<String>,
 }
 
-/// Takes over opening balances from a CSV file.
+impl List for Changes {
+    type Row = wire::Change;
+    type Key = i64;
+    const NAME: &'static str = "changes";
+    const SORTS: &'static [&'static str] = &["id"];
+    const FILTERS: &'static [Param] = &[param("subject", Form::Text, "Only those of this kind of thing.")];
+
+    fn page(
+        &self,
+        engine: &Engine,
+        call: &Call,
+        window: &Window<i64>,
+    ) -> quittance_engine::Result<Vec<(i64, wire::Change)>> {
+        let rows = engine.changes(call, window.after.unwrap_or(0), self.subject.as_deref(), window.limit)?;
+        Ok(rows.iter().map(|row| (row.change_no, wire::change(row))).collect())
+    }
+}
+
+/// Lists what has happened to what is no invoice, oldest first.
+#[utoipa::path(get, path = "/changes", tag = "Network", params(Listed<Changes>),
+    responses((status = 200, description = "A page of changes.", body = wire::ChangePage)))]
+pub(super) async fn changes(asked: Asked) -> Result<Response, Problem> {
+    let query = asked.query::<Changes>()?;
+    let list = Changes { subject: query.text("subject").map(str::to_owned) };
+    asked.answer(&query, list).await
+}
+
+/// Takes over opening balances.
+///
+/// The body is CSV with the columns `kind` (affiliate or advertiser), `party_id`, `currency`, `amount` and, where it is
+/// known, `date`.
+#[utoipa::path(post, path = "/balances", tag = "Network", request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, description = "What became of the rows.", body = wire::BalancesReport)))]
 pub(super) async fn balances(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
@@ -77,11 +118,14 @@ pub(super) async fn balances(
     let content = body.clone();
     once(&state, &actor, "POST balances", &headers, &body, |_| async {
         let report = state.run(move |engine| engine.import_balances(&call, content.as_ref())).await?;
-        Ok(Answer::json(StatusCode::OK, &wire::balances_report(&report)))
+        Answer::of(StatusCode::OK, &wire::balances_report(&report))
     })
     .await
 }
 
+/// Erases the personal data of an affiliate, whose books are settled. A repeat changes nothing.
+#[utoipa::path(post, path = "/affiliates/{id}/erase", tag = "Parties", params(PartyPath),
+    responses((status = 200, description = "It is erased.", body = wire::Erased)))]
 pub(super) async fn erase_affiliate(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
@@ -90,6 +134,9 @@ pub(super) async fn erase_affiliate(
     erase(&state, &actor, PartyKind::Affiliate, &id).await
 }
 
+/// Erases the personal data of an advertiser, whose books are settled. A repeat changes nothing.
+#[utoipa::path(post, path = "/advertisers/{id}/erase", tag = "Parties", params(PartyPath),
+    responses((status = 200, description = "It is erased.", body = wire::Erased)))]
 pub(super) async fn erase_advertiser(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
@@ -104,5 +151,5 @@ async fn erase(state: &AppState, actor: &Actor, kind: PartyKind, id: &str) -> Re
     let id: i64 = id.parse().map_err(|_| absent())?;
     let call: Call = actor.call((state.clock)());
     state.run(move |engine| engine.erase_party(&call, kind, id)).await?;
-    Ok(Answer::json(StatusCode::OK, &json!({ "erased": { "kind": kind.as_str(), "id": id } })))
+    Answer::of(StatusCode::OK, &wire::Erased::party(kind, id))
 }

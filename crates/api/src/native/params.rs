@@ -9,16 +9,65 @@ use quittance_domain::time::Day;
 use quittance_engine::records::nearest;
 use quittance_http::Problem;
 use serde_json::{Map, Value};
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 /// The largest page.
-const LIMIT_MAX: i64 = 1000;
+pub(super) const LIMIT_MAX: i64 = 1000;
 /// The page where none is asked for.
-const LIMIT_DEFAULT: i64 = 50;
+pub(super) const LIMIT_DEFAULT: i64 = 50;
+/// The largest body that is one JSON object, in bytes: what has more in it comes as a file.
+const JSON_BYTES_MAX: usize = 1024 * 1024;
+/// The most ids or words that one parameter names.
+const NAMED_MAX: usize = 1000;
+
+/// The form of a parameter's value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    /// A whole number.
+    Int,
+    /// Whole numbers with commas between.
+    Ints,
+    /// `true` or `false`.
+    Flag,
+    /// A date.
+    Day,
+    /// A decimal.
+    Decimal,
+    /// Any text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Some of these words, with commas between.
+    Words(&'static [&'static str]),
+}
+
+/// A parameter of the query, as it is read and described.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Param {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Its form.
+    pub(super) form: Form,
+    /// What it asks for.
+    pub(super) told: &'static str,
+}
+
+/// A parameter of the query.
+pub(super) const fn param(name: &'static str, form: Form, told: &'static str) -> Param {
+    Param { name, form, told }
+}
 
 /// The parameters of a query, each at most once and each known.
 pub(super) struct Query(BTreeMap<String, String>);
 
 impl Query {
+    /// Reads the parameters that are described.
+    pub(super) fn of(pairs: Vec<(String, String)>, described: &[Param]) -> Result<Query, Problem> {
+        let known: Vec<&str> = described.iter().map(|param| param.name).collect();
+        Query::read(pairs, &known)
+    }
+
     pub(super) fn read(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Query, Problem> {
         let mut query = BTreeMap::new();
         for (name, value) in pairs {
@@ -60,6 +109,36 @@ impl Query {
         self.parsed(name, "a date such as 2026-01-31", |text| Day::parse(text).ok())
     }
 
+    pub(super) fn decimal(&self, name: &str) -> Result<Option<&str>, Problem> {
+        self.parsed(name, "a decimal such as 12.50", |text| is_decimal(text).then_some(()))?;
+        Ok(self.text(name))
+    }
+
+    pub(super) fn currency(&self, name: &str) -> Result<Option<Currency>, Problem> {
+        self.parsed(name, "a currency", |code| Currency::parse(code).ok())
+    }
+
+    /// Whole numbers with commas between.
+    pub(super) fn ints(&self, name: &str) -> Result<Option<Vec<i64>>, Problem> {
+        let parse = |text: &str| {
+            let ids: Option<Vec<i64>> = text.split(',').map(|id| id.trim().parse().ok()).collect();
+            ids.filter(|ids| ids.len() <= NAMED_MAX)
+        };
+        self.parsed(name, "a list of at most 1000 whole numbers with commas between", parse)
+    }
+
+    /// Words with commas between, each read by a parser.
+    pub(super) fn words<T>(
+        &self,
+        name: &str,
+        known: &[&str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, Problem> {
+        let form = format!("made of {} with commas between", known.join(", "));
+        let all = |text: &str| text.split(',').map(|word| parse(word.trim())).collect::<Option<Vec<T>>>();
+        self.parsed(name, &form, |text| all(text).filter(|words| words.len() <= NAMED_MAX))
+    }
+
     pub(super) fn limit(&self) -> Result<i64, Problem> {
         let limit = self.int("limit")?.unwrap_or(LIMIT_DEFAULT);
         if (1..=LIMIT_MAX).contains(&limit) {
@@ -67,6 +146,22 @@ impl Query {
         }
         Err(Problem::bad_request("limit", format!("limit: {limit} is not between 1 and {LIMIT_MAX}")))
     }
+}
+
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    plain(whole) && plain(fraction)
+}
+
+/// The names of the members of a type.
+pub(super) fn members(schema: &RefOr<Schema>) -> impl Iterator<Item = &String> {
+    let object = match schema {
+        RefOr::T(Schema::Object(object)) => Some(object),
+        _ => None,
+    };
+    object.into_iter().flat_map(|object| object.properties.keys())
 }
 
 fn unknown(what: &str, pointer: &str, name: &str, known: &[&str]) -> Problem {
@@ -78,8 +173,24 @@ fn unknown(what: &str, pointer: &str, name: &str, known: &[&str]) -> Problem {
 pub(super) struct Body(Map<String, Value>);
 
 impl Body {
+    /// Reads a body that has the members of a type; an empty one is an empty object.
+    pub(super) fn of<T: PartialSchema>(bytes: &[u8]) -> Result<Body, Problem> {
+        let schema = T::schema();
+        let names: Vec<&str> = members(&schema).map(String::as_str).collect();
+        Body::read(bytes, &names)
+    }
+
+    /// Reads the body of a request that takes none: nothing, or an empty object.
+    pub(super) fn none(bytes: &[u8]) -> Result<(), Problem> {
+        Body::read(bytes, &[]).map(|_| ())
+    }
+
     /// Reads a body; an empty one is an empty object.
     pub(super) fn read(bytes: &[u8], known: &[&str]) -> Result<Body, Problem> {
+        if bytes.len() > JSON_BYTES_MAX {
+            let detail = format!("the body is larger than {JSON_BYTES_MAX} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+        }
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Body(Map::new()));
         }

@@ -11,21 +11,20 @@ use quittance_engine::invoices::PaymentRequest;
 use quittance_engine::keys::Actor;
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
-use serde_json::json;
 
 use super::params::Body;
 use super::wire;
 
-const MEMBERS: &[&str] =
-    &["affiliate_id", "advertiser_id", "currency", "amount", "date", "reference", "rail", "invoices"];
-
+/// Records one transfer of money over several invoices of a party.
+#[utoipa::path(post, path = "/payments", tag = "Invoices", request_body = wire::TransferRequest,
+    responses((status = 201, description = "The invoices that it pays, as they are now.", body = wire::Invoices)))]
 pub(super) async fn pay(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, Problem> {
-    let members = Body::read(&body, MEMBERS)?;
+    let members = Body::of::<wire::TransferRequest>(&body)?;
     let (kind, party_id) = match (members.int("affiliate_id")?, members.int("advertiser_id")?) {
         (Some(id), None) => (InvoiceKind::Payable, id),
         (None, Some(id)) => (InvoiceKind::Receivable, id),
@@ -45,8 +44,7 @@ pub(super) async fn pay(
     once(&state, &actor, "POST payments", &headers, &body, |claimed| async {
         let call = Call { claimed, ..call };
         let paid = state.run(move |engine| engine.pay_party(&call, book, &request, &named)).await?;
-        let invoices: Vec<_> = paid.iter().map(wire::invoice).collect();
-        Ok(Answer::json(StatusCode::CREATED, &json!({ "invoices": invoices })))
+        Answer::of(StatusCode::CREATED, &wire::Invoices { invoices: paid.iter().map(wire::invoice).collect() })
     })
     .await
 }

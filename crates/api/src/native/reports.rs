@@ -14,12 +14,42 @@ use quittance_engine::reports::{MarginBy, Report};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::Answer;
 use quittance_http::{AppState, Problem};
+use utoipa::IntoParams;
 
-use super::params::Query;
+use super::describe::{Given, Parameters};
+use super::params::{Form, Param, Query, param};
 use super::wire;
 
-const PARAMETERS: &[&str] =
-    &["format", "kind", "affiliate_id", "advertiser_id", "currency", "from", "through", "as_of", "by", "run_id"];
+/// What reports are asked for with.
+struct ReportParameters;
+
+impl Parameters for ReportParameters {
+    const ALL: &'static [Param] = &[
+        param("format", Form::Word(&["json", "csv"]), "The form of the answer."),
+        param(
+            "kind",
+            Form::Word(&["payable", "receivable"]),
+            "What is owed to affiliates (the default), or by advertisers.",
+        ),
+        param("affiliate_id", Form::Int, "The affiliate of a statement."),
+        param("advertiser_id", Form::Int, "The advertiser of a statement."),
+        param("currency", Form::Text, "The currency of a statement."),
+        param("from", Form::Day, "The first day."),
+        param("through", Form::Day, "The last day; left out: today."),
+        param("as_of", Form::Day, "The day as of which balances and what is unbilled are shown; left out: today."),
+        param("by", Form::Word(&["offer", "affiliate", "advertiser"]), "What margins are shown by."),
+        param("run_id", Form::Int, "The run that left parties out."),
+    ];
+}
+
+/// The address of a report.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+struct ReportPath {
+    /// `statement`, `balances`, `unbilled`, `margin`, `journal`, `skipped` or `preview`.
+    name: String,
+}
 
 /// What a report is asked for with.
 struct Asked {
@@ -84,13 +114,19 @@ impl Asked {
     }
 }
 
+/// Shows a report.
+#[utoipa::path(get, path = "/reports/{name}", tag = "Reports", params(ReportPath, Given<ReportParameters>),
+    responses((status = 200, description = "The report.", content(
+        (wire::Report = "application/json"),
+        (String = "text/csv"),
+    ))))]
 pub(super) async fn one(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     Path(name): Path<String>,
     Pairs(pairs): Pairs<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let query = Query::read(pairs, PARAMETERS)?;
+    let query = Query::of(pairs, ReportParameters::ALL)?;
     let csv = match query.text("format") {
         None | Some("json") => false,
         Some("csv") => true,
@@ -102,7 +138,7 @@ pub(super) async fn one(
     let call = actor.call((state.clock)());
     let report = state.run(move |engine| asked.report(engine, &call)).await?;
     if !csv {
-        return Ok(Answer::json(StatusCode::OK, &wire::report(&report)).into_response());
+        return Ok(Answer::of(StatusCode::OK, &wire::report(&report))?.into_response());
     }
     let text = wire::report_csv(&report).map_err(|error| Problem::internal(&error))?;
     let mut response = text.into_response();

@@ -12,25 +12,10 @@ use quittance_engine::keys::Actor;
 use quittance_engine::schedule::ScheduleReport;
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
+use utoipa::IntoParams;
 
 use super::params::Body;
 use super::wire;
-
-const MEMBERS: &[&str] = &[
-    "through",
-    "from",
-    "kind",
-    "affiliates",
-    "advertisers",
-    "exclude",
-    "offers",
-    "conversion_advertisers",
-    "currencies",
-    "countries",
-    "sum",
-    "final",
-    "dry_run",
-];
 
 /// A day, or `last_invoice`.
 fn from(members: &Body) -> Result<FirstDay, Problem> {
@@ -103,13 +88,19 @@ fn request(members: &Body) -> Result<RunRequest, Problem> {
     })
 }
 
+/// Makes a billing run, or shows what it would do.
+#[utoipa::path(post, path = "/billing-runs", tag = "Billing runs", request_body = wire::BillingRunRequest,
+    responses(
+        (status = 201, description = "What the run did.", body = wire::Run),
+        (status = 200, description = "What the run would do.", body = wire::Run),
+    ))]
 pub(super) async fn start(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, Problem> {
-    let members = Body::read(&body, MEMBERS)?;
+    let members = Body::of::<wire::BillingRunRequest>(&body)?;
     let request = request(&members)?;
     let dry_run = members.flag("dry_run")?.unwrap_or(false);
     let call = actor.call((state.clock)());
@@ -119,30 +110,44 @@ pub(super) async fn start(
         });
         let report = report.await?;
         let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
-        Ok(Answer::json(status, &wire::run(&report)))
+        Answer::of(status, &wire::run(&report))
     })
     .await
 }
 
-/// Makes what is due by schedule, as `quittance bill` without arguments does.
+/// Makes what is due by schedule, or shows it.
+#[utoipa::path(post, path = "/billing-runs:due", tag = "Billing runs", request_body = wire::DueRequest,
+    responses((status = 200, description = "The runs that were due.", body = wire::DueRuns)))]
 pub(super) async fn due(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, Problem> {
-    let dry_run = Body::read(&body, &["dry_run"])?.flag("dry_run")?.unwrap_or(false);
+    let dry_run = Body::of::<wire::DueRequest>(&body)?.flag("dry_run")?.unwrap_or(false);
     let call = actor.call((state.clock)());
     once(&state, &actor, "POST billing-runs:due", &headers, &body, |_| async {
         let report = state.run(move |engine| match dry_run {
             true => Ok(ScheduleReport { released: 0, runs: engine.preview_due(&call)? }),
             false => engine.bill_due(&call, &mut |_| {}),
         });
-        Ok(Answer::json(StatusCode::OK, &wire::schedule(&report.await?)))
+        Answer::of(StatusCode::OK, &wire::schedule(&report.await?))
     })
     .await
 }
 
+/// The address of a run.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "it describes the address")]
+struct RunPath {
+    /// The run's id.
+    id: i64,
+}
+
+/// Shows what a billing run did, or how far it is.
+#[utoipa::path(get, path = "/billing-runs/{id}", tag = "Billing runs", params(RunPath),
+    responses((status = 200, description = "The run.", body = wire::Run)))]
 pub(super) async fn one(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
@@ -152,5 +157,5 @@ pub(super) async fn one(
     let id = id.parse().map(RunId::new).map_err(|_| absent())?;
     let call = actor.call((state.clock)());
     let report = state.run(move |engine| engine.run_report(&call, id)).await?;
-    Ok(Answer::json(StatusCode::OK, &wire::run(&report)))
+    Answer::of(StatusCode::OK, &wire::run(&report))
 }

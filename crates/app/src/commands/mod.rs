@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
 mod one_party;
+pub(crate) mod openapi;
 pub(crate) mod party;
 pub(crate) mod pay;
 pub(crate) mod rates;

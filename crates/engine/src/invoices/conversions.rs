@@ -45,6 +45,8 @@ pub struct InvoiceConversion {
     pub amount: Money,
     /// The line that bills it; `None` where the line's entries cancel out.
     pub line_no: Option<i64>,
+    /// Where a page starts that follows this entry: a [`ConversionQuery::after`].
+    pub cursor: String,
 }
 
 /// A page of an invoice's conversions, by day, offer and time.
@@ -110,7 +112,7 @@ impl Engine {
                         page.next = Some(format!("{index}.{place}"));
                         return false;
                     }
-                    page.conversions.push(listed(entry, &bucket, line_no));
+                    page.conversions.push(listed(entry, &bucket, line_no, (index, place)));
                     true
                 })?;
                 if !whole {
@@ -138,10 +140,10 @@ impl Engine {
             let mut rows = taken_rows(tx, call.network, &invoice)?;
             rows.sort_unstable_by_key(|row| by_day(&row.key));
             let (mut page, mut total) = (Vec::new(), 0);
-            for row in &rows {
-                each_on_invoice(tx, call.network, &take_offs, row, 0, &mut |_, entry| {
+            for (index, row) in rows.iter().enumerate() {
+                each_on_invoice(tx, call.network, &take_offs, row, 0, &mut |place, entry| {
                     if total >= offset && page.len() < limit {
-                        page.push(listed(entry, &row.key.bucket, None));
+                        page.push(listed(entry, &row.key.bucket, None, (index, place)));
                     }
                     total += 1;
                     true
@@ -179,7 +181,7 @@ fn cursor(text: &str) -> Result<(usize, usize)> {
     parts.ok_or_else(|| Error::invalid("cursor", format!("cursor: {text:?} is none of this list")))
 }
 
-fn listed(entry: LogEntry, bucket: &Bucket, line_no: Option<i64>) -> InvoiceConversion {
+fn listed(entry: LogEntry, bucket: &Bucket, line_no: Option<i64>, (row, place): (usize, usize)) -> InvoiceConversion {
     InvoiceConversion {
         conversion_id: entry.conversion_id,
         revision: entry.revision,
@@ -189,6 +191,7 @@ fn listed(entry: LogEntry, bucket: &Bucket, line_no: Option<i64>) -> InvoiceConv
         occurred_at: entry.occurred_at,
         amount: Money::new(entry.units, bucket.book.currency),
         line_no,
+        cursor: format!("{row}.{}", place + 1),
     }
 }
 

@@ -1,0 +1,92 @@
+//! The native interface's JSON, shared with the command line: amounts are decimal strings beside their currency, days
+//! and instants ISO 8601. Each type is its own description in the OpenAPI document.
+//!
+//! To add a resource: a file with its types and the functions that make them, and a line here.
+
+mod conversion;
+mod invoice;
+mod ledger;
+mod network;
+mod payment;
+mod problem;
+mod rates;
+mod reports;
+mod requests;
+mod run;
+mod values;
+
+pub use conversion::{
+    Accrual, AccrualPage, BatchReport, Conversion, ConversionEntry, InvoiceConversion, InvoiceConversionPage, Refused,
+    accrual, conversion, conversion_view, ingest,
+};
+pub use invoice::{
+    Corrections, History, HistoryRow, Invoice, InvoicePage, InvoiceParty, Invoices, Line, LineSource, Lines, VoidFacts,
+    history, invoice, line,
+};
+pub use ledger::{Posting, Postings, posting};
+pub use network::{
+    BalancesReport, Change, ChangePage, Erased, ErasedParty, Network, NetworkSettings, RowError, balances_report,
+    change, network,
+};
+pub use payment::{CreditNotes, Payment, PaymentMoney, Payments, payment};
+pub use problem::{Problem, ProblemField};
+pub use rates::{Rate, Rates, RatesReport, rate, rates_report};
+pub use reports::{Report, report, report_csv};
+pub use requests::{
+    BillingRunRequest, ConversionRecord, CorrectionRequest, CreditNoteRequest, DueRequest, InvoiceEditRequest,
+    PaymentRequest, ReasonRequest, ReturnRequest, TakeOffRequest, TransferRequest, VoidRequest,
+};
+pub use run::{DueRuns, Run, RunSkip, RunWriteOff, run, schedule};
+pub use values::{Amount, AmountGiven, Code, Date, Instant, Period, amount};
+
+use std::borrow::Cow;
+
+use quittance_domain::ids::InvoiceKind;
+use serde_json::{Map, Value};
+
+/// The members `affiliate_id` and `advertiser_id` of what is with a party: one of them is there.
+const fn party_ids(kind: InvoiceKind, party_id: i64) -> (Option<i64>, Option<i64>) {
+    match kind {
+        InvoiceKind::Payable => (Some(party_id), None),
+        InvoiceKind::Receivable => (None, Some(party_id)),
+    }
+}
+
+/// The details of a row of history, which are kept as a JSON object.
+fn details(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::Object(Map::new()))
+}
+
+/// A text for a cell of a CSV file. One that a spreadsheet would take for a formula is put behind an apostrophe; a number is
+/// none, also below zero.
+#[must_use]
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    let number = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !number {
+        true => Cow::Owned(format!("'{text}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_cell;
+
+    #[test]
+    fn a_text_that_looks_like_a_formula_is_told_to_be_none() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("-2+3", "'-2+3"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("-12.50", "-12.50"),
+            ("+49", "+49"),
+            ("-", "'-"),
+            ("Acme = good", "Acme = good"),
+            ("", ""),
+        ] {
+            assert_eq!(csv_cell(text), cell);
+        }
+    }
+}

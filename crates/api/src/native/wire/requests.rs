@@ -1,0 +1,207 @@
+//! What is sent to the interface. A body has only the members that its type here has: the readers ask these types.
+
+use utoipa::ToSchema;
+
+use super::values::AmountGiven;
+
+/// A billing run that is to be made.
+#[derive(Debug, Clone, ToSchema)]
+pub struct BillingRunRequest {
+    /// The last day that is billed.
+    #[schema(format = Date, example = "2026-01-31")]
+    pub through: String,
+    /// The first day that is billed, or `last_invoice`; left out: whatever is unbilled.
+    pub from: Option<String>,
+    /// `payable` (the default) or `receivable`.
+    pub kind: Option<String>,
+    /// Only these affiliates, of a payable run.
+    pub affiliates: Option<Vec<i64>>,
+    /// Only these advertisers, of a receivable run.
+    pub advertisers: Option<Vec<i64>>,
+    /// All parties but these.
+    pub exclude: Option<Vec<i64>>,
+    /// Only conversions of these offers.
+    pub offers: Option<Vec<i64>>,
+    /// Only conversions of these advertisers.
+    pub conversion_advertisers: Option<Vec<i64>>,
+    /// Only these currencies.
+    pub currencies: Option<Vec<String>>,
+    /// Only conversions from these countries.
+    pub countries: Option<Vec<String>>,
+    /// Of one party in one currency: bills until this amount is reached.
+    pub sum: Option<AmountGiven>,
+    /// Bills one party all it is owed, whatever its minimum, hold, method or total.
+    pub r#final: Option<bool>,
+    /// Shows what the run would do, and writes nothing.
+    pub dry_run: Option<bool>,
+}
+
+/// What is due by schedule is to be made.
+#[derive(Debug, Clone, ToSchema)]
+pub struct DueRequest {
+    /// Shows what is due, and writes nothing.
+    pub dry_run: Option<bool>,
+}
+
+/// An invoice is to be void.
+#[derive(Debug, Clone, ToSchema)]
+pub struct VoidRequest {
+    /// `declined`, `deleted`, `replaced` or `other` (the default).
+    pub reason: Option<String>,
+    /// In words.
+    pub text: Option<String>,
+}
+
+/// Conversions, or all of some offers, are to be taken off an invoice: one of the two.
+#[derive(Debug, Clone, ToSchema)]
+pub struct TakeOffRequest {
+    /// The ids of conversions.
+    pub conversions: Option<Vec<String>>,
+    /// The ids of offers.
+    pub offers: Option<Vec<i64>>,
+}
+
+/// A line that somebody adds.
+#[derive(Debug, Clone, ToSchema)]
+pub struct CorrectionRequest {
+    /// Of either sign, in the invoice's currency.
+    pub amount: AmountGiven,
+    /// Why.
+    pub comment: Option<String>,
+}
+
+/// A payment of an invoice.
+#[derive(Debug, Clone, ToSchema)]
+pub struct PaymentRequest {
+    /// How much; left out: the whole balance.
+    pub amount: Option<AmountGiven>,
+    /// The currency that was paid; left out: the invoice's.
+    pub currency: Option<String>,
+    /// What it settles in the invoice's currency, where another one was paid.
+    pub settles: Option<AmountGiven>,
+    /// The day; left out: today.
+    #[schema(format = Date)]
+    pub date: Option<String>,
+    /// The payer's reference.
+    pub reference: Option<String>,
+    /// The rail; left out: that of the party's payment method.
+    pub rail: Option<String>,
+}
+
+/// One transfer of money over several invoices of a party: of an affiliate or of an advertiser.
+#[derive(Debug, Clone, ToSchema)]
+pub struct TransferRequest {
+    /// The affiliate that was paid.
+    pub affiliate_id: Option<i64>,
+    /// The advertiser that has paid.
+    pub advertiser_id: Option<i64>,
+    /// The currency.
+    pub currency: String,
+    /// How much.
+    pub amount: AmountGiven,
+    /// The day; left out: today.
+    #[schema(format = Date)]
+    pub date: Option<String>,
+    /// The payer's reference.
+    pub reference: Option<String>,
+    /// The rail.
+    pub rail: Option<String>,
+    /// Only these invoices, in this order; left out: the oldest first.
+    pub invoices: Option<Vec<i64>>,
+}
+
+/// A payment has come back.
+#[derive(Debug, Clone, ToSchema)]
+pub struct ReturnRequest {
+    /// How much of it; left out: all.
+    pub amount: Option<AmountGiven>,
+    /// The day; left out: today.
+    #[schema(format = Date)]
+    pub date: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Why something is done.
+#[derive(Debug, Clone, ToSchema)]
+pub struct ReasonRequest {
+    /// The reason.
+    pub reason: Option<String>,
+}
+
+/// A credit note about a paid invoice.
+#[derive(Debug, Clone, ToSchema)]
+pub struct CreditNoteRequest {
+    /// How much.
+    pub amount: AmountGiven,
+    /// Why.
+    pub reason: String,
+}
+
+/// What of an invoice is to be changed; what is left out stays.
+#[derive(Debug, Clone, ToSchema)]
+pub struct InvoiceEditRequest {
+    /// Notes that the party sees.
+    pub public_notes: Option<String>,
+    /// Notes that it does not see.
+    pub internal_notes: Option<String>,
+    /// The party does not see the invoice.
+    pub hidden: Option<bool>,
+    /// When payment is due.
+    #[schema(format = Date)]
+    pub due_date: Option<String>,
+    /// Days from the end of the period to the due date.
+    pub payment_terms: Option<i64>,
+    /// The number of the other side's paper.
+    pub document_number: Option<String>,
+    /// The day of the other side's paper.
+    #[schema(format = Date)]
+    pub document_date: Option<String>,
+}
+
+/// A conversion as a tracker sends it. One of a known conversion may have only its id, its status and `updated_at`.
+#[derive(Debug, Clone, ToSchema)]
+pub struct ConversionRecord {
+    /// 1 to 64 printable characters.
+    pub conversion_id: String,
+    /// The affiliate.
+    pub affiliate_id: Option<i64>,
+    /// The offer.
+    pub offer_id: Option<i64>,
+    /// `approved`, `pending`, `hold` or `rejected`, or a word of a tracker that means one of them.
+    pub status: Option<String>,
+    /// RFC 3339, `YYYY-MM-DD HH:MM:SS` in the network's zone, or Unix seconds.
+    pub occurred_at: Option<String>,
+    /// What is owed to the affiliate; left out: the offer's payout.
+    pub payout: Option<AmountGiven>,
+    /// Its currency; left out: the offer's, else the affiliate's.
+    pub payout_currency: Option<String>,
+    /// What a payout in percent is a share of.
+    pub sale_amount: Option<AmountGiven>,
+    /// What is owed by the advertiser; left out: the offer's, else 0.
+    pub revenue: Option<AmountGiven>,
+    /// Its currency; left out: the advertiser's.
+    pub revenue_currency: Option<String>,
+    /// The advertiser; left out: the offer's.
+    pub advertiser_id: Option<i64>,
+    /// What was reached.
+    pub goal: Option<String>,
+    /// The click.
+    pub click_id: Option<String>,
+    /// The country.
+    pub country: Option<String>,
+    /// A text of the tracker's own.
+    pub sub1: Option<String>,
+    /// A text of the tracker's own.
+    pub sub2: Option<String>,
+    /// A text of the tracker's own.
+    pub sub3: Option<String>,
+    /// A text of the tracker's own.
+    pub sub4: Option<String>,
+    /// A text of the tracker's own.
+    pub sub5: Option<String>,
+    /// A comment.
+    pub comment: Option<String>,
+    /// When the tracker changed it; of two records with it, the older is ignored.
+    pub updated_at: Option<String>,
+}

@@ -1,0 +1,118 @@
+//! Billing runs.
+
+use std::collections::BTreeMap;
+
+use quittance_engine::billing::RunReport;
+use quittance_engine::schedule::ScheduleReport;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::values::{Amount, Code, Period};
+
+/// What a billing run did, does, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Run {
+    /// Its id; `null` of a dry run.
+    pub run_id: Option<i64>,
+    /// `payable` or `receivable`.
+    pub kind: &'static str,
+    /// `running` or `done`.
+    pub status: &'static str,
+    /// How many invoices it issued.
+    pub invoices: i64,
+    /// Their sums by currency.
+    pub totals: BTreeMap<String, Amount>,
+    /// What it left out.
+    pub skipped: Vec<RunSkip>,
+    /// Negative totals that it gave up.
+    pub written_off: Vec<RunWriteOff>,
+}
+
+/// A party that a run left out in a currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RunSkip {
+    /// The affiliate, of a payable run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub affiliate_id: Option<i64>,
+    /// The advertiser, of a receivable run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub advertiser_id: Option<i64>,
+    /// The currency.
+    pub currency: Code,
+    /// What would have been billed.
+    pub amount: Amount,
+    /// Why not: `below_minimum`, `no_payment_method`, `not_positive`, `party_on_hold`, `party_inactive`, `offer_hold`,
+    /// `missing_rate`.
+    pub reason: String,
+}
+
+/// A negative total that a run gave up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RunWriteOff {
+    /// The affiliate, of a payable run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub affiliate_id: Option<i64>,
+    /// The advertiser, of a receivable run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub advertiser_id: Option<i64>,
+    /// The currency.
+    pub currency: Code,
+    /// The amount.
+    pub amount: Amount,
+    /// The days it was for.
+    pub period: Period,
+}
+
+/// A billing run, in the shape that scripts read.
+#[must_use]
+pub fn run(report: &RunReport) -> Run {
+    let totals = report.totals.iter().map(|t| (t.currency.code().to_owned(), Amount::of(t.units, t.currency)));
+    let skipped = report.skipped.iter().map(|skip| {
+        let (affiliate_id, advertiser_id) = super::party_ids(report.kind, skip.party_id);
+        RunSkip {
+            affiliate_id,
+            advertiser_id,
+            currency: skip.currency.into(),
+            amount: Amount::of(skip.units, skip.currency),
+            reason: skip.reason.to_string(),
+        }
+    });
+    let written_off = report.written_off.iter().map(|given_up| {
+        let (affiliate_id, advertiser_id) = super::party_ids(report.kind, given_up.party_id);
+        RunWriteOff {
+            affiliate_id,
+            advertiser_id,
+            currency: given_up.currency.into(),
+            amount: Amount::of(given_up.units, given_up.currency),
+            period: given_up.period.into(),
+        }
+    });
+    Run {
+        run_id: report.run_id.map(|id| id.get()),
+        kind: report.kind.as_str(),
+        status: if report.done { "done" } else { "running" },
+        invoices: report.invoices(),
+        totals: totals.collect(),
+        skipped: skipped.collect(),
+        written_off: written_off.collect(),
+    }
+}
+
+/// What was due by schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DueRuns {
+    /// How many conversions came off hold.
+    pub released: u64,
+    /// The runs that were made.
+    pub runs: Vec<Run>,
+}
+
+/// What a look at the schedule has done.
+#[must_use]
+pub fn schedule(report: &ScheduleReport) -> DueRuns {
+    DueRuns { released: report.released, runs: report.runs.iter().map(run).collect() }
+}
