@@ -415,6 +415,13 @@ impl Tx for PostgresTx<'_> {
         done.map_err(|e| self.fail(&e))
     }
 
+    fn read_by_indexes(&mut self) -> Result<()> {
+        self.connection
+            .client
+            .batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            .map_err(|e| self.fail(&e))
+    }
+
     fn conflict(&mut self) -> Error {
         self.again = true;
         Error::Contention

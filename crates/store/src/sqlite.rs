@@ -373,6 +373,11 @@ impl Tx for SqliteTx<'_> {
         Ok(changed as u64)
     }
 
+    fn read_by_indexes(&mut self) -> Result<()> {
+        // Its statements name the indexes that they are read by.
+        Ok(())
+    }
+
     fn conflict(&mut self) -> Error {
         // One writer at a time: nobody can have changed what was read.
         Error::Contention

@@ -189,6 +189,13 @@ pub trait Tx {
     /// one had read.
     fn conflict(&mut self) -> Error;
 
+    /// Reads by indexes from now on until the transaction ends, also where statistics that are old, or missing, say that
+    /// reading all of a table is cheaper.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn read_by_indexes(&mut self) -> Result<()>;
+
     /// Runs a query and answers all its rows: for answers that are small by construction.
     ///
     /// # Errors

@@ -100,11 +100,19 @@ const SMALL: [&str; 16] = [
     "d",
 ];
 /// Statements that read all of a network: what `verify` asks, and counts.
-const WHOLE: [&str; 23] = [
+const WHOLE: [&str; 30] = [
     "OFF_TOTALS",
     "OFF_SUMS",
-    // It starts at an end of its index and stops after a page.
-    "NEWEST",
+    // They start at an end of their index and stop after a page, where most invoices are looked for.
+    "WALK_FROM_NEW",
+    "WALK_FROM_OLD",
+    "WALK_HIDDEN_FROM_NEW",
+    "WALK_HIDDEN_FROM_OLD",
+    // Two searches by keys, one after the other.
+    "COUNT_OF_EITHER",
+    "TOTALS_OF_EITHER",
+    "DAYS_OF_EITHER",
+    "PAGE_OF_EITHER",
     // Reports over all parties.
     "OPEN",
     "JOURNAL",

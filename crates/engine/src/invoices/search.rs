@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
-use quittance_domain::money::{Money, sum_units};
-use quittance_store::invoices::{self, InvoiceQuery};
+use quittance_domain::money::{Money, MoneyError, sum_units};
+use quittance_store::invoices::{self, FoundUnits, InvoiceQuery};
 pub use quittance_store::invoices::{BalanceBound, Either, InvoiceSearch, InvoiceSums, Standing};
 use quittance_store::{Tx, parties, rates};
 
@@ -64,14 +64,10 @@ impl Engine {
             let search = resolved(tx, call, find)?;
             let page = (limit.clamp(0, PAGE_MAX), offset.max(0));
             let found = invoices::found(tx, call.network, &search, page)?;
-            let total = match found.total {
-                Some(total) => total,
-                None => sum_units(invoices::sums_found(tx, call.network, &search)?.iter().map(|sums| sums.invoices))?,
-            };
             let query = InvoiceQuery { ids: Some(found.ids), ..InvoiceQuery::default() };
             let mut rows = invoices::rows(tx, call.network, &query, (i64::MIN, i64::MAX), PAGE_MAX)?;
             rows.sort_by_key(|row| std::cmp::Reverse((row.invoice.created_at, row.invoice.invoice_id)));
-            Ok(FoundInvoices { invoices: with_settings(tx, call, rows)?, total })
+            Ok(FoundInvoices { invoices: with_settings(tx, call, rows)?, total: found.total })
         })
     }
 
@@ -82,8 +78,12 @@ impl Engine {
     pub fn sum_invoices(&self, call: &Call, find: &InvoiceFind) -> Result<FoundSums> {
         self.store.read(|tx| {
             let search = resolved(tx, call, find)?;
-            let sums = invoices::sums_found(tx, call.network, &search)?;
-            let sums: Vec<InvoiceSums> = sums.into_iter().filter(|sums| sums.invoices > 0).collect();
+            let sums = match invoices::sums_found(tx, call.network, &search)? {
+                FoundUnits::ByDay(sums) => sums,
+                FoundUnits::Alike { currency, invoices, billed_units, balance_units } => {
+                    return alike(currency, invoices, billed_units, balance_units);
+                }
+            };
             let network = crate::networks::network(tx, call.network)?;
             let currencies: BTreeSet<Currency> = sums.iter().map(|sums| sums.currency).collect();
             let into = match currencies.first() {
@@ -95,6 +95,16 @@ impl Engine {
             Ok(FoundSums { total, billed, balance, paid: billed.checked_sub(balance)? })
         })
     }
+}
+
+/// The sums of invoices of one currency: nothing is converted.
+fn alike(currency: Currency, total: i64, billed: i128, balance: i128) -> Result<FoundSums> {
+    let money = |units: i128| match i64::try_from(units) {
+        Ok(units) => Ok(Money::new(units, currency)),
+        Err(_) => Err(Error::from(MoneyError::Overflow)),
+    };
+    let (billed, balance) = (money(billed)?, money(balance)?);
+    Ok(FoundSums { total, billed, balance, paid: billed.checked_sub(balance)? })
 }
 
 /// Billed and balance in one currency.

@@ -26,8 +26,8 @@ pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };
-pub use self::search::{BalanceBound, Either, Found, InvoiceSearch, found, sums_found};
-pub use self::standing::{InvoiceSums, Standing, sums_of_all};
+pub use self::search::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch, found, sums_found};
+pub use self::standing::{InvoiceSums, Standing};
 use self::standing::{SumChanges, stood};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
 use crate::conversions::{currency, day, day_number};

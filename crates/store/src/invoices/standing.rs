@@ -19,7 +19,7 @@ statements! {
         AND party_id = $3 AND invoice_id = $4";
     SUMS = "SELECT currency, period_end, CAST(SUM(invoices) AS BIGINT), CAST(SUM(billed_units) AS BIGINT), \
         CAST(SUM(balance_units) AS BIGINT) FROM invoice_sums s WHERE network_id = $1 AND kind = $2 AND standing {in:3} \
-        GROUP BY currency, period_end ORDER BY currency, period_end";
+        AND period_end <= $4 AND invoices > 0 GROUP BY currency, period_end ORDER BY currency, period_end";
 }
 
 bulks! {
@@ -104,18 +104,19 @@ pub(super) fn sums_of(row: &Row) -> Result<InvoiceSums> {
     })
 }
 
-/// The sums of all invoices of one kind that stand like this, by currency and last day.
+/// The sums of all invoices of one kind that stand like this and end on this day or earlier, by currency and last day.
 ///
 /// # Errors
 /// What the database says.
-pub fn sums_of_all(
+pub(super) fn sums_of_all(
     tx: &mut dyn Tx,
     network: NetworkId,
     kind: InvoiceKind,
     standings: &[Standing],
+    through: Day,
 ) -> Result<Vec<InvoiceSums>> {
     let standings: Vec<i64> = standings.iter().map(|standing| standing.number()).collect();
-    let params = [network.get().into(), kind.as_str().into(), Param::Ints(&standings)];
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(&standings), day_number(through).into()];
     tx.query(SUMS, &params)?.iter().map(sums_of).collect()
 }
 

@@ -1,13 +1,14 @@
-//! Searches for invoices, newest first, from any place in what is found. Each is found by the index of what is asked most
-//! narrowly; the rest is asked of the rows that come out, in a form that no other index answers.
+//! Searches that ask several things together. What is found is found by the index of what is asked most narrowly; the rest
+//! is asked of the rows that come out, in a form that no other index answers.
 
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, NetworkId};
+use quittance_domain::ids::NetworkId;
 use quittance_domain::time::Day;
 
-use super::standing::{InvoiceSums, Standing, sums_of, sums_of_all};
+use super::{BalanceBound, Found, InvoiceSearch};
 use crate::conversions::day_number;
 use crate::error::Result;
+use crate::invoices::standing::{InvoiceSums, sums_of};
 use crate::statements::statements;
 use crate::tx::{Param, Tx};
 
@@ -102,8 +103,6 @@ macro_rules! sums {
 }
 
 statements! {
-    NEWEST = "SELECT invoice_id FROM invoices i {by:invoices_by_creation} WHERE network_id = $1 AND kind = $2 \
-        AND standing {in:3} ORDER BY created_at DESC, invoice_id DESC LIMIT $4 OFFSET $5";
     FIND_BY_STANDING = page!(by_standing!("SELECT i.created_at, i.invoice_id"));
     FIND_BY_TERMS = page!(by_terms!("SELECT i.created_at, i.invoice_id"));
     FIND_BY_START = page!(by_start!("SELECT i.created_at, i.invoice_id"));
@@ -118,55 +117,9 @@ statements! {
     SUM_BY_KEYS = sums!(by_keys!("SELECT i.currency, i.period_end, i.billed_units, i.balance_units, i.invoice_id"));
 }
 
-/// A bound of balances in every currency: billing units where they are 10^-6, and where they are 10^-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BalanceBound {
-    /// Of ISO currencies.
-    pub units_6: i64,
-    /// Of crypto-currencies.
-    pub units_8: i64,
-}
-
-/// Invoices of parties or with ids, whichever.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Either {
-    /// Of these parties.
-    pub parties: Vec<i64>,
-    /// With these ids.
-    pub ids: Vec<i64>,
-}
-
-/// Which invoices of one kind are searched for. `None` asks for nothing; all that is asked must hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvoiceSearch {
-    /// Payable or receivable.
-    pub kind: InvoiceKind,
-    /// They stand in one of these ways.
-    pub standings: Vec<Standing>,
-    /// Whether the party does not see it.
-    pub hidden: Option<bool>,
-    /// With one of these payment terms in days; none counts as 0.
-    pub payment_terms_days: Option<Vec<i64>>,
-    /// The period starts on this day or later.
-    pub starts_from: Option<Day>,
-    /// The period ends on this day or earlier.
-    pub ends_through: Option<Day>,
-    /// More is left to pay than this.
-    pub balance_above: Option<BalanceBound>,
-    /// Less is left to pay than this.
-    pub balance_below: Option<BalanceBound>,
-    /// Of these parties.
-    pub parties: Option<Vec<i64>>,
-    /// With these ids.
-    pub ids: Option<Vec<i64>>,
-    /// What words were found in.
-    pub either: Option<Either>,
-}
-
 /// How what is searched for is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    Newest,
     Standing,
     Terms,
     Start,
@@ -176,33 +129,7 @@ enum Way {
 }
 
 impl InvoiceSearch {
-    /// All invoices of a kind that are not void.
-    #[must_use]
-    pub fn of_kind(kind: InvoiceKind) -> InvoiceSearch {
-        InvoiceSearch {
-            kind,
-            standings: vec![Standing::Open, Standing::Settled],
-            hidden: None,
-            payment_terms_days: None,
-            starts_from: None,
-            ends_through: None,
-            balance_above: None,
-            balance_below: None,
-            parties: None,
-            ids: None,
-            either: None,
-        }
-    }
-
-    /// Whether nothing is asked but how the invoices stand.
-    #[must_use]
-    pub fn is_of_standing(&self) -> bool {
-        let bare = InvoiceSearch { standings: self.standings.clone(), ..InvoiceSearch::of_kind(self.kind) };
-        *self == bare
-    }
-
     fn way(&self) -> Way {
-        let all = [Standing::Open, Standing::Settled].iter().all(|standing| self.standings.contains(standing));
         match self {
             InvoiceSearch { parties: Some(_), .. } | InvoiceSearch { ids: Some(_), .. } => Way::Keys,
             InvoiceSearch { either: Some(_), .. } => Way::Keys,
@@ -210,7 +137,6 @@ impl InvoiceSearch {
             InvoiceSearch { starts_from: Some(_), .. } => Way::Start,
             InvoiceSearch { ends_through: Some(_), .. } => Way::End,
             InvoiceSearch { payment_terms_days: Some(_), .. } => Way::Terms,
-            _ if self.hidden.is_none() && all => Way::Newest,
             _ => Way::Standing,
         }
     }
@@ -272,33 +198,9 @@ impl InvoiceSearch {
     }
 }
 
-/// A page of what a search finds, and how many it finds in all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The ids of the page, newest first.
-    pub ids: Vec<i64>,
-    /// How many there are; `None` where nothing is asked but how they stand, and where the page is behind the last.
-    pub total: Option<i64>,
-}
-
-/// A page of the invoices that a search finds, newest first: at most `limit` after the first `offset`.
-///
-/// # Errors
-/// What the database says.
-pub fn found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch, page: (i64, i64)) -> Result<Found> {
+/// A page of what is found.
+pub(super) fn found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch, page: (i64, i64)) -> Result<Found> {
     let sql = match search.way() {
-        Way::Newest => {
-            let standings: Vec<i64> = search.standings.iter().map(|standing| standing.number()).collect();
-            let params = [
-                network.get().into(),
-                search.kind.as_str().into(),
-                Param::Ints(&standings),
-                page.0.into(),
-                page.1.into(),
-            ];
-            let ids = tx.query(NEWEST, &params)?.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
-            return Ok(Found { ids, total: None });
-        }
         Way::Standing => FIND_BY_STANDING,
         Way::Terms => FIND_BY_TERMS,
         Way::Start => FIND_BY_START,
@@ -307,18 +209,18 @@ pub fn found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch, page: 
         Way::Keys => FIND_BY_KEYS,
     };
     let rows = search.with_params(network, page, |params| tx.query(sql, params))?;
-    let total = rows.first().map(|row| row.int(1)).transpose()?;
+    let total = match rows.first() {
+        Some(row) => row.int(1)?,
+        // A page behind the last one says nothing.
+        None => sums(tx, network, search)?.iter().map(|sums| sums.invoices).sum(),
+    };
     Ok(Found { ids: rows.iter().map(|row| row.int(0)).collect::<Result<_>>()?, total })
 }
 
-/// The sums of the invoices that a search finds, by currency and last day.
-///
-/// # Errors
-/// What the database says.
-pub fn sums_found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch) -> Result<Vec<InvoiceSums>> {
+/// The sums of what is found, by currency and last day.
+pub(super) fn sums(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch) -> Result<Vec<InvoiceSums>> {
     let sql = match search.way() {
-        _ if search.is_of_standing() => return sums_of_all(tx, network, search.kind, &search.standings),
-        Way::Newest | Way::Standing => SUM_BY_STANDING,
+        Way::Standing => SUM_BY_STANDING,
         Way::Terms => SUM_BY_TERMS,
         Way::Start => SUM_BY_START,
         Way::End => SUM_BY_END,
