@@ -136,6 +136,27 @@ both_databases! {
         network.assert_verified();
     }
 
+    fn changes_are_found_by_when_they_were_made(database) {
+        let mut network = with_offers(database);
+        network.approve("old 1 1 2026-01-10 1\nrevised 1 1 2026-01-11 1");
+        network.at("2026-02-05");
+        network.approve("new 1 1 2026-01-12 1\nrevised 1 1 2026-01-11 2");
+        let affise = Affise::serve(database, &network);
+        let found = |query: &str| {
+            let list = affise.get(&format!("/3.0/stats/conversions?date_from=2026-01-01&date_to=2026-01-31&{query}"));
+            let ids: Vec<String> = list["conversions"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap().to_owned()).collect();
+            assert_eq!(list["pagination"]["total_count"], ids.len());
+            ids
+        };
+        assert_eq!(found(""), ["old", "revised", "new"]);
+        assert_eq!(found("update_from_date=2026-02-05"), ["revised", "new"]);
+        // It was at noon.
+        assert_eq!(found("update_from_date=2026-02-05&update_from_hour=13"), [""; 0]);
+        assert_eq!(found("update_to_date=2026-02-05&update_to_hour=11"), ["old"]);
+        assert_eq!(found("update_from_date=2026-01-31&update_to_date=2026-02-05&update_to_hour=12"), ["old", "revised", "new"]);
+        assert_eq!(found("action_id=revised&update_to_date=2026-02-01"), [""; 0]);
+    }
+
     fn edits_one_many_and_by_filter(database) {
         let network = with_offers(database);
         let affise = Affise::serve(database, &network);

@@ -22,6 +22,7 @@ pub mod networks;
 pub mod parties;
 mod party_rules;
 mod places;
+mod pulls;
 pub mod rates;
 pub mod records;
 pub mod reference;

@@ -24,6 +24,7 @@ mod migrations;
 pub mod networks;
 pub mod parties;
 mod postgres;
+pub mod pulls;
 pub mod rates;
 pub mod reports;
 pub mod runs;

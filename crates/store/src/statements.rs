@@ -2,8 +2,8 @@
 
 use crate::dialect::Dialect;
 use crate::{
-    accruals, audit, changes, conversions, extras, idempotency, invoices, keys, ledger, networks, parties, rates,
-    reports, runs, takes, write_offs,
+    accruals, audit, changes, conversions, extras, idempotency, invoices, keys, ledger, networks, parties, pulls,
+    rates, reports, runs, takes, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -61,6 +61,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         parties::methods::STATEMENTS,
         parties::offers::STATEMENTS,
         parties::reference::STATEMENTS,
+        pulls::STATEMENTS,
         rates::STATEMENTS,
         reports::STATEMENTS,
         runs::STATEMENTS,

@@ -6,7 +6,7 @@ use quittance_domain::conversion::{Conversion, ConversionStatus, TEXT_NAMES};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::money::Money;
-use quittance_domain::time::Zone;
+use quittance_domain::time::{Timestamp, Zone};
 use quittance_engine::ingest::{ConversionFilter, State};
 use quittance_engine::keys::Role;
 use quittance_engine::{Call, Engine, Error};
@@ -31,6 +31,10 @@ const FILTERS: &[&str] = &[
     "partner",
     "action_id",
     "invoice_id",
+    "update_from_date",
+    "update_from_hour",
+    "update_to_date",
+    "update_to_hour",
     "page",
     "limit",
     "timezone",
@@ -76,6 +80,7 @@ pub(super) struct Wanted {
     advertisers: Vec<i64>,
     action_id: Option<String>,
     invoice_id: Option<i64>,
+    updated: payments::Updated,
 }
 
 impl Wanted {
@@ -93,11 +98,13 @@ impl Wanted {
             advertisers: params.ints("advertiser")?,
             action_id: params.text("action_id")?.map(str::to_owned),
             invoice_id: params.int("invoice_id")?,
+            updated: payments::updated(params)?,
         })
     }
 
     fn filter(&self, engine: &Engine, call: &Call) -> quittance_engine::Result<ConversionFilter> {
-        let today = engine.zone_of(call)?.day_of(call.now);
+        let zone = engine.zone_of(call)?;
+        let today = zone.day_of(call.now);
         let through = self.through.unwrap_or(today);
         let from = self.from.unwrap_or_else(|| through.plus_days(-DAYS));
         Ok(ConversionFilter {
@@ -105,8 +112,18 @@ impl Wanted {
             affiliates: self.partners.clone(),
             offers: self.offers.clone(),
             advertisers: self.advertisers.clone(),
+            changed: self.changed(&zone),
             ..ConversionFilter::of_days(from, through)
         })
+    }
+
+    /// When the conversions that are asked for were changed last.
+    fn changed(&self, zone: &Zone) -> Option<(Timestamp, Timestamp)> {
+        let (from, before) = payments::instants(self.updated, zone);
+        let bounded = from.is_some() || before.is_some();
+        let first = Timestamp::from_micros(i64::MIN);
+        let last = Timestamp::from_micros(i64::MAX);
+        bounded.then(|| (from.unwrap_or(first), before.unwrap_or(last)))
     }
 
     /// Whether a conversion that was found by its id or its invoice is asked for.
@@ -120,6 +137,7 @@ impl Wanted {
             && (self.statuses.is_empty() || self.statuses.contains(&conversion.status))
             && self.from.is_none_or(|from| day >= from)
             && self.through.is_none_or(|through| day <= through)
+            && self.changed(zone).is_none_or(|(from, before)| (from..before).contains(&state.received_at))
     }
 
     /// The conversions of a page, and how many there are in all.

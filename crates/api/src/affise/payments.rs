@@ -27,12 +27,14 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// A day and an hour of it.
 type Hour = (Day, i64);
+/// From when and until when something was changed, as far as it is asked for.
+pub(super) type Updated = (Option<Hour>, Option<Hour>);
 
 /// What a list is asked for.
 struct Wanted {
     from: Day,
     through: Day,
-    updated: (Option<Hour>, Option<Hour>),
+    updated: Updated,
     query: NewestQuery,
     managers: Option<Vec<i64>>,
     systems: Vec<String>,
@@ -54,10 +56,7 @@ impl Wanted {
         Ok(Wanted {
             from,
             through,
-            updated: (
-                at(params, "update_from_date", "update_from_hour", 0)?,
-                at(params, "update_to_date", "update_to_hour", HOURS - 1)?,
-            ),
+            updated: updated(params)?,
             query: NewestQuery {
                 kind: InvoiceKind::Payable,
                 created_from: Timestamp::from_micros(i64::MIN),
@@ -79,8 +78,7 @@ impl Wanted {
         let mut query = self.query.clone();
         query.created_from = zone.start_of_day(self.from);
         query.created_before = zone.start_of_day(self.through.plus_days(1));
-        query.updated_from = self.updated.0.map(|(day, hour)| plus_hours(zone.start_of_day(day), hour));
-        query.updated_before = self.updated.1.map(|(day, hour)| plus_hours(zone.start_of_day(day), hour + 1));
+        (query.updated_from, query.updated_before) = instants(self.updated, zone);
         let Some(managers) = &self.managers else { return Ok(query) };
         let mut managed = Vec::new();
         for manager in managers {
@@ -110,6 +108,18 @@ fn at(params: &Params, day: &str, hour: &str, default: i64) -> Result<Option<Hou
         return Err(not(hour, &hours.to_string(), "an hour from 0 to 23"));
     }
     Ok(params.day(day)?.map(|day| (day, hours)))
+}
+
+/// What `update_from_date`, `update_to_date` and their hours say.
+pub(super) fn updated(params: &Params) -> Result<Updated, Problem> {
+    let from = at(params, "update_from_date", "update_from_hour", 0)?;
+    Ok((from, at(params, "update_to_date", "update_to_hour", HOURS - 1)?))
+}
+
+/// The first instant of the first hour, and the first one after the last.
+pub(super) fn instants((from, through): Updated, zone: &Zone) -> (Option<Timestamp>, Option<Timestamp>) {
+    let of = |(day, hour): Hour, more: i64| plus_hours(zone.start_of_day(day), hour + more);
+    (from.map(|from| of(from, 0)), through.map(|through| of(through, 1)))
 }
 
 fn plus_hours(at: Timestamp, hours: i64) -> Timestamp {

@@ -2,7 +2,7 @@
 
 use quittance_domain::conversion::ConversionStatus;
 use quittance_domain::ids::NetworkId;
-use quittance_domain::time::Day;
+use quittance_domain::time::{Day, Timestamp};
 
 use super::{State, day_number, state};
 use crate::error::Result;
@@ -15,13 +15,13 @@ macro_rules! filtered {
         "FROM conversions c {by:conversions_by_place} WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
          AND ($4 = 0 OR affiliate_id = $4) AND ($5 = 0 OR offer_id = $5) AND ($6 = 0 OR status {in:7}) \
          AND ($8 = 0 OR advertiser_id = $8) AND ($9 = 0 OR affiliate_id {in:10}) AND ($11 = 0 OR offer_id {in:12}) \
-         AND ($13 = 0 OR advertiser_id {in:14})"
+         AND ($13 = 0 OR advertiser_id {in:14}) AND ($15 = 0 OR (received_at >= $16 AND received_at < $17))"
     };
 }
 
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $15 OFFSET $16");
+        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $18 OFFSET $19");
     STARTING = concat!("SELECT ", super::state_columns!(), " FROM conversions c WHERE network_id = $1 \
         AND conversion_id >= $2 AND conversion_id < $3 ORDER BY conversion_id LIMIT $4");
     COUNT_LISTED = concat!("SELECT COUNT(*) ", filtered!());
@@ -48,6 +48,8 @@ pub struct ConversionFilter {
     pub offers: Vec<i64>,
     /// Of one of these advertisers; none: of any.
     pub advertisers: Vec<i64>,
+    /// Changed last at this instant or later, and before that one. This looks at each row of the days.
+    pub changed: Option<(Timestamp, Timestamp)>,
 }
 
 impl ConversionFilter {
@@ -64,6 +66,7 @@ impl ConversionFilter {
             affiliates: Vec::new(),
             offers: Vec::new(),
             advertisers: Vec::new(),
+            changed: None,
         }
     }
 
@@ -72,6 +75,8 @@ impl ConversionFilter {
     }
 
     fn params<'a>(&'a self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
+        let (changed_from, changed_before) =
+            self.changed.unwrap_or((Timestamp::from_micros(0), Timestamp::from_micros(0)));
         vec![
             network.get().into(),
             day_number(self.from).into(),
@@ -87,6 +92,9 @@ impl ConversionFilter {
             Param::Ints(&self.offers),
             (self.advertisers.len() as i64).into(),
             Param::Ints(&self.advertisers),
+            i64::from(self.changed.is_some()).into(),
+            changed_from.micros().into(),
+            changed_before.micros().into(),
         ]
     }
 }
