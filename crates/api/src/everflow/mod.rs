@@ -2,6 +2,7 @@
 //!
 //! What is served and each quirk is in `docs/everflow.md`; what its documents leave open is decided in `quirks`.
 
+mod advertisers;
 mod conversions;
 mod error;
 mod from_wire;
@@ -52,6 +53,7 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/v1/networks/affiliates", roles: ACT },
     Rule { method: "GET", route: "/v1/networks/affiliates/{id}", roles: LOOK },
     Rule { method: "PUT", route: "/v1/networks/affiliates/{id}", roles: ACT },
+    Rule { method: "GET", route: "/v1/networks/advertisers", roles: LOOK },
     Rule { method: "POST", route: "/v1/networks/reporting/conversions", roles: LOOK_AT_ALL },
     Rule { method: "PATCH", route: "/v1/networks/reporting/conversions", roles: ACT },
     Rule { method: "GET", route: "/v1/networks/reporting/conversions/{id}", roles: LOOK_AT_ALL },
@@ -75,6 +77,7 @@ pub fn routes(state: &AppState) -> Router {
         .route("/affiliates/billings/affiliates/invoices/{id}", get(own::one))
         .route("/networks/affiliates", get(partners::list).post(partners::create))
         .route("/networks/affiliates/{id}", get(partners::one).put(partners::update))
+        .route("/networks/advertisers", get(advertisers::list))
         .route("/networks/reporting/conversions", post(conversions::list).merge(patch(conversions::set_status)))
         .route("/networks/reporting/conversions/{id}", get(conversions::one))
         .route("/networks/reporting/conversions/{id}/payoutrevenue", put(conversions::set_amounts))

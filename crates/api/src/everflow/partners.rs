@@ -36,7 +36,7 @@ impl Asked {
 }
 
 /// The status that `filter=account_status=active` asks for; other fields are not served.
-fn filter(pairs: &[(String, String)]) -> Result<PartyFilter, Problem> {
+pub(super) fn filter(pairs: &[(String, String)]) -> Result<PartyFilter, Problem> {
     let mut filter = PartyFilter { after: i64::MIN, ..PartyFilter::default() };
     for (_, text) in pairs.iter().filter(|(name, _)| name == "filter") {
         match text.split_once('=') {
