@@ -5,6 +5,7 @@ pub mod cake;
 pub mod everflow;
 pub mod native;
 pub mod postback;
+pub mod pull;
 pub mod reference;
 
 use axum::{Router, middleware};
@@ -22,4 +23,12 @@ pub fn routes(state: AppState) -> Router {
         .merge(reference::routes())
         .merge(health::routes(state.clone()))
         .layer(middleware::from_fn_with_state(state, watch))
+}
+
+/// The vendor of a word whose accounts can be pulled.
+#[must_use]
+pub fn pull_source(word: &str) -> Option<pull::Source> {
+    let dialects: [&'static dyn pull::Dialect; 3] =
+        [&affise::pull::Pulled, &everflow::pull::Pulled, &cake::pull::Pulled];
+    dialects.into_iter().find(|dialect| dialect.name() == word).map(pull::Source)
 }

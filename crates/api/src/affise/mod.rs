@@ -9,6 +9,7 @@ mod generate;
 mod params;
 mod partners;
 mod payments;
+pub(crate) mod pull;
 mod quirks;
 mod reference;
 mod sent;

@@ -6,6 +6,7 @@ mod from_wire;
 mod invoices;
 mod params;
 mod parties;
+pub(crate) mod pull;
 mod quirks;
 mod reference;
 mod report;

@@ -12,6 +12,7 @@ mod offers;
 mod own;
 mod partner_billing;
 mod partners;
+pub(crate) mod pull;
 mod quirks;
 mod to_wire;
 mod wire;
