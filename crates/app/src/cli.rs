@@ -20,6 +20,7 @@ use crate::commands::network::NetworkCommand;
 use crate::commands::openapi::OpenApi;
 use crate::commands::party::PartyCommand;
 use crate::commands::pay::Pay;
+use crate::commands::pull::Pull;
 use crate::commands::rates::Rates;
 use crate::commands::report::ReportCommand;
 use crate::commands::serve::Serve;
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     /// Imports files: conversions, or a network's parties, offers and payment systems.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Reads an account of Affise, Everflow or CAKE: affiliates, offers, conversions. Again, what has changed since.
+    Pull(Pull),
     /// Serves the HTTP interfaces.
     Serve(Serve),
     /// Runs billing: invoices for what is unbilled up to a day.
@@ -155,6 +158,7 @@ impl Command {
             Command::Restore(command) => command.run(context),
             Command::Copy(command) => command.run(context),
             Command::Openapi(command) => command.run(context),
+            Command::Pull(command) => command.run(context),
             Command::Migrate(command) => command.run(context),
         }
     }

@@ -19,8 +19,14 @@ const KEYS: [&str; 5] = ["database", "network", "listen", "log_format", LIMITS_T
 /// The table of the limits.
 const LIMITS_TABLE: &str = "limits";
 /// The variables of the environment. Clap reads them, together with the flags.
-const VARIABLES: [&str; 5] =
-    ["QUITTANCE_CONFIG", "QUITTANCE_DATABASE_URL", "QUITTANCE_LISTEN", "QUITTANCE_LOG_FORMAT", "QUITTANCE_NETWORK"];
+const VARIABLES: [&str; 6] = [
+    "QUITTANCE_CONFIG",
+    "QUITTANCE_DATABASE_URL",
+    "QUITTANCE_LISTEN",
+    "QUITTANCE_LOG_FORMAT",
+    "QUITTANCE_NETWORK",
+    "QUITTANCE_PULL_KEY",
+];
 /// What the variable of a limit begins with; its name follows in capitals.
 const LIMIT_VARIABLE: &str = "QUITTANCE_LIMITS_";
 

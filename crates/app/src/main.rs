@@ -8,7 +8,9 @@ mod commands;
 mod config;
 mod context;
 mod failure;
+mod outbound;
 mod output;
+mod rejected;
 
 use std::process::ExitCode;
 

@@ -209,7 +209,7 @@ fn help_tells_the_exit_statuses_and_every_command_has_some() {
     let folder = Folder::new();
     let help = folder.done(&["--help"]);
     assert!(help.contains("2 wrong usage") && help.contains("--database"), "{help}");
-    for command in [&["network", "set"][..], &["keys", "create"], &["import", "network"], &["migrate"]] {
+    for command in [&["network", "set"][..], &["keys", "create"], &["import", "network"], &["migrate"], &["pull"]] {
         let help = folder.done(&[command, &["--help"]].concat());
         assert!(help.len() > 300, "{command:?}: {help}");
     }

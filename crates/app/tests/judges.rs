@@ -1,44 +1,14 @@
 //! Clients that others have written work against a running server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+mod served;
+
+use std::process::Command;
 
 use quittance_engine::billing::RunRequest;
 use quittance_engine::keys::{NewKey, Role};
-use quittance_testkit::{Network, TestDatabase, both_databases, day, judges};
-
-/// A server, ended when dropped.
-struct Server {
-    address: String,
-    process: Child,
-}
-
-impl Server {
-    fn start(database: &TestDatabase) -> Server {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_quittance"))
-            .env_remove("QUITTANCE_DATABASE_URL")
-            .args(["--database", database.url(), "serve", "--listen", &address])
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Asked again and again until it listens; that it does is what the test needs, not how soon.
-        while TcpStream::connect(&address).is_err() {
-            assert_eq!(process.try_wait().unwrap(), None, "the server ended");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Server { address, process }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use quittance_testkit::{Network, both_databases, day, judges};
+use served::Server;
 
 both_databases! {
     fn pycake_lists_and_marks_bills(database) {
@@ -53,7 +23,7 @@ both_databases! {
             network.engine.create_key(&network.call, &NewKey { role, party, name: String::new() }, &secret).unwrap();
             secret
         });
-        let server = Server::start(database);
+        let server = Server::start(database.url());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/pycake_judge.py");
         let judged = Command::new(python).arg(script).arg(&server.address).args(&secrets).output().unwrap();
         let said = String::from_utf8_lossy(&judged.stderr).into_owned();

@@ -1,7 +1,7 @@
 //! `quittance import conversions`.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -13,11 +13,9 @@ use quittance_engine::{Call, Engine};
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::failure::{Exit, complain, note, warn};
+use crate::failure::{Exit, complain, warn};
 use crate::output::{bytes_bar, grouped};
-
-/// How many rejected rows are named on standard error; the file beside the input has all.
-const REJECTED_SHOWN: u64 = 10;
+use crate::rejected::{REJECTED_SHOWN, Rejected};
 
 /// An import of conversions.
 #[derive(Debug, Args)]
@@ -113,10 +111,11 @@ fn import(
         (Box::new(opened), length)
     };
     let bar = bytes_bar(total);
-    let mut rejected = Rejected::beside(if standard_input { Path::new("stdin") } else { file });
+    let mut rejected = beside(if standard_input { Path::new("stdin") } else { file });
+    let mut header = csv::ByteRecord::new();
     let counted = Counted { inner: input, bar: bar.clone() };
     let outcome = engine.import(call, counted, options, &mut |event| match event {
-        ImportEvent::Header(cells) => rejected.header = cells,
+        ImportEvent::Header(cells) => header = cells,
         ImportEvent::UnknownColumns(columns) => {
             for (column, near) in columns {
                 let hint = near.map_or(String::new(), |near| format!("; is {near} meant?"));
@@ -124,7 +123,7 @@ fn import(
             }
         }
         ImportEvent::Rejected { row, rejection } => {
-            rejected.add(&row, &rejection.detail);
+            reject(&mut rejected, &header, &row, &rejection.detail);
             if rejected.count <= REJECTED_SHOWN {
                 let text = format!("{} line {}: {}", file.display(), rejection.position, rejection.detail);
                 bar.suspend(|| complain(&text));
@@ -151,66 +150,25 @@ impl Read for Counted {
     }
 }
 
-/// The file of rejected rows beside the input. It is made with the first one; that of an import before is removed.
-struct Rejected {
-    path: PathBuf,
-    header: csv::ByteRecord,
-    writer: Option<csv::Writer<BufWriter<File>>>,
-    failure: Option<csv::Error>,
-    count: u64,
+/// The file of rejected rows beside an input.
+fn beside(input: &Path) -> Rejected {
+    let mut path = input.as_os_str().to_owned();
+    path.push(".rejected.csv");
+    Rejected::at(PathBuf::from(path))
 }
 
-impl Rejected {
-    fn beside(input: &Path) -> Rejected {
-        let mut path = input.as_os_str().to_owned();
-        path.push(".rejected.csv");
-        let path = PathBuf::from(path);
-        // What an earlier import left would be taken for this one's.
-        let _ = std::fs::remove_file(&path);
-        Rejected { path, header: csv::ByteRecord::new(), writer: None, failure: None, count: 0 }
-    }
-
-    fn add(&mut self, row: &RawRow, reason: &str) {
-        self.count += 1;
-        if self.failure.is_none() {
-            self.failure = self.write(row, reason).err();
-        }
-    }
-
-    fn write(&mut self, row: &RawRow, reason: &str) -> Result<(), csv::Error> {
-        let mut cells = match &row.raw {
-            Raw::Csv(cells) => cells.clone(),
-            Raw::Json(text) => csv::ByteRecord::from(vec![text.as_bytes()]),
-        };
-        if self.writer.is_none() {
-            let file = BufWriter::new(File::create(&self.path)?);
-            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
-            let mut header = self.header.clone();
-            if matches!(row.raw, Raw::Json(_)) {
-                header = csv::ByteRecord::from(vec!["record"]);
-            }
-            header.push_field(b"line");
-            header.push_field(b"reason");
-            writer.write_byte_record(&header)?;
-            self.writer = Some(writer);
-        }
-        cells.push_field(row.line.to_string().as_bytes());
-        cells.push_field(reason.as_bytes());
-        match &mut self.writer {
-            Some(writer) => writer.write_byte_record(&cells),
-            None => Ok(()),
-        }
-    }
-
-    fn close(mut self) -> anyhow::Result<()> {
-        if let Some(error) = self.failure.take() {
-            return Err(error).with_context(|| format!("{} cannot be written", self.path.display()));
-        }
-        if let Some(writer) = self.writer.take() {
-            let mut file = writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?;
-            file.flush()?;
-            note(&format!("{} rejected rows are in {}", grouped(self.count), self.path.display()));
-        }
-        Ok(())
-    }
+/// Adds a row as it stood in the input, with its line and why it was refused.
+fn reject(rejected: &mut Rejected, header: &csv::ByteRecord, row: &RawRow, reason: &str) {
+    let (mut cells, mut columns) = match &row.raw {
+        Raw::Csv(cells) => (cells.clone(), header.clone()),
+        Raw::Json(text) => (vec![text].into(), vec!["record"].into()),
+    };
+    cells.push_field(row.line.to_string().as_bytes());
+    cells.push_field(reason.as_bytes());
+    let header = || {
+        columns.push_field(b"line");
+        columns.push_field(b"reason");
+        columns
+    };
+    rejected.add(header, &cells);
 }

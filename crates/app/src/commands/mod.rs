@@ -17,6 +17,7 @@ mod one_party;
 pub(crate) mod openapi;
 pub(crate) mod party;
 pub(crate) mod pay;
+pub(crate) mod pull;
 pub(crate) mod rates;
 pub(crate) mod report;
 pub(crate) mod serve;

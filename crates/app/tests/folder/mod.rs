@@ -1,7 +1,7 @@
 //! A folder of its own for each test, and the program run in it.
 #![allow(unreachable_pub, dead_code, clippy::unwrap_used, reason = "shared by tests")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -14,6 +14,11 @@ impl Folder {
     /// An empty one.
     pub fn new() -> Folder {
         Folder(tempfile::tempdir().unwrap())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// Writes a file into it.
