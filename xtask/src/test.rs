@@ -42,6 +42,11 @@ impl Test {
         let url = cluster.as_ref().map(Cluster::url);
         // The crash tests run the program itself.
         step("build", || cargo(&["build", "--workspace", "--locked", "--quiet"], &[]))?;
+        if !self.fast {
+            let traces =
+                ["test", "--package", "quittance", "--features", "otlp", "--test", "traces", "--locked", "--quiet"];
+            step("traces", || cargo(&traces, &[]))?;
+        }
         let (mut closing, mut on_postgres) = (Vec::new(), 0);
         let tested = step("tests", || self.tests(url.as_deref(), &mut closing, &mut on_postgres));
         drop(cluster);

@@ -8,9 +8,12 @@ mod commands;
 mod config;
 mod context;
 mod failure;
+mod logs;
 mod outbound;
 mod output;
 mod rejected;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::process::ExitCode;
 

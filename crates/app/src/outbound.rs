@@ -12,6 +12,17 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long an answer may keep one waiting, and how long its body may take. Reports of large accounts take minutes.
 const ANSWER: Duration = Duration::from_secs(300);
 
+/// HTTPS by the machine's certificates, or those of `SSL_CERT_FILE`.
+pub(crate) fn tls() -> TlsConfig {
+    let found = rustls_native_certs::load_native_certs();
+    let roots: Vec<_> = found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(provider)
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .build()
+}
+
 /// The way to other servers: HTTP and HTTPS, by the machine's certificates, or those of `SSL_CERT_FILE`.
 pub(crate) struct Outbound {
     agent: Agent,
@@ -20,15 +31,8 @@ pub(crate) struct Outbound {
 impl Outbound {
     /// Makes ready for calls.
     pub(crate) fn open() -> Outbound {
-        let found = rustls_native_certs::load_native_certs();
-        let roots: Vec<_> = found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(provider)
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .build();
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls())
             .http_status_as_error(false)
             // A redirect would carry the key to somebody else: who calls is told of it.
             .max_redirects(0)

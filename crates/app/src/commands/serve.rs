@@ -1,6 +1,5 @@
 //! `quittance serve`: the HTTP interfaces, until the process is told to stop.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +9,15 @@ use quittance_engine::{Call, Engine};
 use quittance_http::{AppState, Limits, listen, measure};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::clock;
 use crate::config::set_limit;
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
+use crate::logs;
 
 /// Where a server listens unless it is told.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-/// How logs may be written; the first is the default.
-const LOG_FORMATS: [&str; 2] = ["text", "json"];
 /// How long requests that are under way may take when the server stops.
 const STOP_SECONDS: u64 = 8;
 /// How often answers kept for repeats are cleared away once they are too old.
@@ -53,9 +50,9 @@ impl Serve {
     /// The database cannot be used, or the address is taken.
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         let listen = given(&self.listen).or(context.config.listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
-        let format = given(&self.log_format).or(context.config.log_format.as_deref()).unwrap_or(LOG_FORMATS[0]);
-        if !LOG_FORMATS.contains(&format) {
-            return Err(Usage(format!("log_format: {format:?} is none of {}", LOG_FORMATS.join(", "))).into());
+        let format = given(&self.log_format).or(context.config.log_format.as_deref()).unwrap_or(logs::FORMATS[0]);
+        if !logs::FORMATS.contains(&format) {
+            return Err(Usage(format!("log_format: {format:?} is none of {}", logs::FORMATS.join(", "))).into());
         }
         let limits = self.limits(context.config.limits)?;
         let engine = context.engine()?;
@@ -65,7 +62,7 @@ impl Serve {
             crate::output::line("The configuration and the database are good.")?;
             return Ok(Exit::Done);
         }
-        log(format);
+        let _traces = logs::start(format)?;
         serve(engine, listen, limits)
     }
 
@@ -83,17 +80,6 @@ impl Serve {
 /// A flag or variable that is not empty.
 fn given(value: &Option<String>) -> Option<&str> {
     value.as_deref().filter(|value| !value.is_empty())
-}
-
-/// Logs to standard error; `RUST_LOG` sets how much.
-fn log(format: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    // Only the first subscriber of a process counts, and there is only one.
-    let _ = if format == "json" { subscriber.json().try_init() } else { subscriber.try_init() };
 }
 
 /// Serves over an engine until SIGTERM or Ctrl-C.
@@ -123,11 +109,19 @@ async fn listen_until_stopped(engine: Engine, listen: &str, limits: Limits) -> a
         let _ = told.send(());
     };
     tokio::select! {
-        () = listen::serve(listener, quittance_api::routes(state), limits, until_told) => {}
+        () = listen::serve(listener, routes(state), limits, until_told) => {}
         () = grace(stopping) => tracing::warn!("requests that took too long were ended"),
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// All interfaces.
+fn routes(state: AppState) -> axum::Router {
+    let routes = quittance_api::routes(state);
+    #[cfg(feature = "otlp")]
+    let routes = crate::traces::continued(routes);
+    routes
 }
 
 /// Waits for SIGTERM or Ctrl-C.
