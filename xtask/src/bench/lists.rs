@@ -1,19 +1,17 @@
 //! Long lists over HTTP: what sixteen of them at the same time add to the server's memory, and what a page deep in a list
 //! costs beside the first one.
 
-use std::io::{BufWriter, Read as _, Write as _};
-use std::path::Path;
+use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
+use super::Bed;
+use super::million::{INVOICES, fill, settle};
 use super::program::Program;
 use super::reading::{Server, connect};
 use super::report::{Goal, Place, Report, median};
-use super::{Bed, THROUGH, set_up};
 
-/// How many invoices the network has: one of each affiliate.
-const INVOICES: u64 = 1_000_000;
 /// How many long lists are read at the same time.
 const READERS: usize = 16;
 /// The longest list there is.
@@ -27,45 +25,32 @@ const PAGES: usize = 200;
 /// Measures the lists of one database.
 pub(crate) fn measure(bed: &Bed<'_>, rounds: u32, report: &mut Report) -> anyhow::Result<()> {
     let place = Place { database: bed.name, conversions: INVOICES };
-    let csv = tempfile::NamedTempFile::new()?;
-    write(csv.path())?;
     bed.round(|round| {
         let ours = &round.ours;
-        set_up(ours)?;
         eprintln!("{INVOICES} invoices on {}", bed.name);
-        ours.run(&["import", "conversions", &csv.path().display().to_string()])?;
-        ours.run(&["bill", "--through", THROUGH, "--json"])?;
-        let made = ours.run(&["keys", "create", "--role", "viewer", "--json"])?.output;
-        let made: serde_json::Value = serde_json::from_str(&made)?;
-        let key = made["key"].as_str().context("no key")?;
+        fill(ours)?;
+        settle(ours)?;
+        let key = ours.key("viewer")?;
         for round in 1..=rounds {
             eprintln!("lists on {}, round {round} of {rounds}", bed.name);
-            let bytes = memory(ours, key)?;
+            let bytes = memory(ours, &key)?;
             let what = "16 lists of 10,000 invoices: memory above idle";
             report.add(place, "L1", what, (bytes / 1e6, "MB"), Goal::AtMost(100.0));
             super::requests::listing(ours, place, report)?;
-            let (first, deep) = pages(ours, key)?;
+            let (first, deep) = pages(ours, &key)?;
             report.add(place, "", "first page of 100 invoices", (first, "ms"), Goal::None);
             report.add(place, "", "page at row 900,001", (deep, "ms"), Goal::None);
-            super::everflow::measure(ours, key, place, report)?;
-            super::affise::measure(ours, key, place, report)?;
+            super::affise::measure(ours, &key, place, report)?;
             report.add(place, "L2", "page at row 900,001 ÷ first page", (deep / first, "×"), Goal::AtMost(3.0));
+        }
+        super::everflow::mark(ours)?;
+        settle(ours)?;
+        for round in 1..=rounds {
+            eprintln!("searches on {}, round {round} of {rounds}", bed.name);
+            super::everflow::measure(ours, place, report)?;
         }
         Ok(())
     })
-}
-
-/// One conversion of each affiliate.
-fn write(path: &Path) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(std::fs::File::create(path)?);
-    writeln!(out, "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,payout_currency")?;
-    for affiliate in 1..=INVOICES {
-        let (day, cents) = (affiliate % 31 + 1, affiliate % 9_000 + 100);
-        let (whole, part) = (cents / 100, cents % 100);
-        writeln!(out, "c{affiliate},{affiliate},1,approved,2026-01-{day:02} 12:00:00,{whole}.{part:02},USD")?;
-    }
-    out.flush()?;
-    Ok(())
 }
 
 /// A figure of a process in bytes: `VmRSS` is what it holds now, `VmHWM` the most it held.

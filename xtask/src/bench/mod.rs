@@ -6,6 +6,7 @@ mod data;
 mod everflow;
 mod lists;
 mod load;
+mod million;
 mod program;
 mod reading;
 mod report;

@@ -82,6 +82,13 @@ impl Program {
         Ok(self.command(args).stdout(Stdio::null()).spawn()?)
     }
 
+    /// Makes a key of a role.
+    pub(crate) fn key(&self, role: &str) -> anyhow::Result<String> {
+        let made = self.run(&["keys", "create", "--role", role, "--json"])?.output;
+        let made: serde_json::Value = serde_json::from_str(&made)?;
+        Ok(made["key"].as_str().context("no key")?.to_owned())
+    }
+
     /// Runs one command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> anyhow::Result<Measured> {
         let (mut output, mut peak_bytes) = (String::new(), 0.0);

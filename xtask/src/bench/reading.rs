@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 
 use super::program::Program;
 
@@ -41,9 +41,7 @@ impl Drop for Server {
 
 /// The 99th percentile, in milliseconds, of the first page of an invoice's conversions, over invoices spread evenly.
 pub(crate) fn conversions_p99_ms(program: &Program, invoices: u64) -> anyhow::Result<f64> {
-    let made = program.run(&["keys", "create", "--role", "viewer", "--json"])?.output;
-    let made: serde_json::Value = serde_json::from_str(&made)?;
-    let key = made["key"].as_str().context("no key")?.to_owned();
+    let key = program.key("viewer")?;
     let server = Server::start(program, &[])?;
     let mut stream = BufReader::new(connect(&server.address)?);
     let mut times = Vec::new();
