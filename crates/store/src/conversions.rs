@@ -80,6 +80,8 @@ statements! {
     ONE = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id = $2");
     REVISIONS = concat!("SELECT ", state_columns!(), ", end_epoch, end_posting_day, end_billable_day, entry_kept \
         FROM conversion_revisions WHERE network_id = $1 AND conversion_id = $2 ORDER BY revision");
+    SUPERSEDED = concat!("SELECT ", state_columns!(), " FROM conversion_revisions WHERE network_id = $1 \
+        AND conversion_id {in:2} ORDER BY conversion_id, revision");
     /// The entries behind one accrual row of an affiliate.
     ENTRIES_OF_PAYABLE = entries_of_bucket!("affiliate_id", "payout_units", "payout_currency", " AND (elsewhere IS NULL OR elsewhere = 2)");
     /// The entries behind one accrual row of an advertiser. Conversions without revenue have none.
@@ -266,6 +268,14 @@ pub fn known(tx: &mut dyn Tx, network: NetworkId, ids: &[&str]) -> Result<Vec<St
         Ok(())
     })?;
     Ok(states)
+}
+
+/// The superseded states of many conversions, by id and then the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn superseded(tx: &mut dyn Tx, network: NetworkId, ids: &[&str]) -> Result<Vec<State>> {
+    tx.query(SUPERSEDED, &[network.get().into(), Param::Texts(ids)])?.iter().map(state).collect()
 }
 
 /// One conversion.

@@ -19,10 +19,10 @@ use super::error::bad;
 use super::from_wire::{Fields, Page, query};
 use super::quirks::IDS_MAX;
 use super::wire::{amount, paging, seconds};
-use super::zones;
+use super::{snapshots, zones};
 
 /// The vendor's status; what its tracker holds is not decided yet.
-fn status(ours: ConversionStatus) -> &'static str {
+pub(super) fn status(ours: ConversionStatus) -> &'static str {
     match ours {
         ConversionStatus::Approved => "approved",
         ConversionStatus::Rejected => "rejected",
@@ -30,11 +30,12 @@ fn status(ours: ConversionStatus) -> &'static str {
     }
 }
 
-/// The names that conversions refer to.
+/// What conversions refer to by name, and what they were before.
 struct Names {
     offers: HashMap<i64, String>,
     affiliates: HashMap<i64, String>,
     advertisers: HashMap<i64, String>,
+    earlier: HashMap<String, Vec<Stored>>,
 }
 
 impl Names {
@@ -48,15 +49,20 @@ impl Names {
         let offers = engine.offers_by_ids(call, &ids(&|c| Some(c.offer_id.get())))?;
         let affiliates = ids(&|c| Some(c.affiliate_id.get()));
         let advertisers = ids(&|c| c.advertiser_id.map(|id| id.get()));
+        let revised = states.iter().filter(|state| state.known.revision > 1);
+        let revised: Vec<&str> = revised.map(|state| &*state.known.conversion.conversion_id).collect();
         Ok(Names {
             offers: offers.into_iter().map(|offer| (offer.offer_id, offer.name)).collect(),
             affiliates: engine.party_names(call, PartyKind::Affiliate, &affiliates)?,
             advertisers: engine.party_names(call, PartyKind::Advertiser, &advertisers)?,
+            earlier: engine.earlier_states(call, &revised)?,
         })
     }
 }
 
-fn shown(conversion: &Conversion, names: &Names) -> Value {
+fn shown(state: &Stored, names: &Names) -> Value {
+    let conversion = &state.known.conversion;
+    let earlier = names.earlier.get(&*conversion.conversion_id).map_or(&[][..], Vec::as_slice);
     let text = |name: &str| {
         let place = TEXT_NAMES.iter().position(|known| *known == name);
         place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or_default()
@@ -87,7 +93,7 @@ fn shown(conversion: &Conversion, names: &Names) -> Value {
             "offer": named("network_offer_id", conversion.offer_id.get(), &names.offers),
             "affiliate": named("network_affiliate_id", conversion.affiliate_id.get(), &names.affiliates),
             "advertiser": named("network_advertiser_id", conversion.advertiser_id.map_or(0, |id| id.get()), &names.advertisers),
-            "snapshots": [],
+            "snapshots": snapshots::of(earlier, state),
         },
     });
     for sub in ["sub1", "sub2", "sub3", "sub4", "sub5"] {
@@ -168,7 +174,7 @@ pub(super) async fn list(
         }
         let found = engine.conversions(&call, &filter, (page.offset(), page.size))?;
         let names = Names::of(engine, &call, &found.conversions)?;
-        let rows: Vec<Value> = found.conversions.iter().map(|state| shown(&state.known.conversion, &names)).collect();
+        let rows: Vec<Value> = found.conversions.iter().map(|state| shown(state, &names)).collect();
         Ok(json!({ "conversions": rows, "paging": paging(page, found.total) }))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))
@@ -184,7 +190,7 @@ pub(super) async fn one(
         let found = engine.conversions_by_ids(&call, &[&id])?;
         let names = Names::of(engine, &call, &found)?;
         let found = found.first().ok_or_else(|| absent(&id))?;
-        Ok(shown(&found.known.conversion, &names))
+        Ok(shown(found, &names))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))
 }

@@ -14,12 +14,15 @@ mod partner_billing;
 mod partners;
 pub(crate) mod pull;
 mod quirks;
+mod snapshots;
 mod to_wire;
 mod wire;
 mod zones;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, patch, post, put};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
@@ -50,6 +53,7 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/invoicestable", roles: OWN },
     Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/summary", roles: OWN },
     Rule { method: "GET", route: "/v1/affiliates/billings/affiliates/invoices/{id}", roles: OWN },
+    Rule { method: "GET", route: "/v1/affiliates/billing", roles: OWN },
     Rule { method: "GET", route: "/v1/networks/affiliates", roles: LOOK },
     Rule { method: "POST", route: "/v1/networks/affiliates", roles: ACT },
     Rule { method: "GET", route: "/v1/networks/affiliates/{id}", roles: LOOK },
@@ -76,6 +80,7 @@ pub fn routes(state: &AppState) -> Router {
         .route("/affiliates/billings/affiliates/invoicestable", post(own::table))
         .route("/affiliates/billings/affiliates/summary", post(own::sums))
         .route("/affiliates/billings/affiliates/invoices/{id}", get(own::one))
+        .route("/affiliates/billing", get(own::billing))
         .route("/networks/affiliates", get(partners::list).post(partners::create))
         .route("/networks/affiliates/{id}", get(partners::one).put(partners::update))
         .route("/networks/advertisers", get(advertisers::list))
@@ -86,7 +91,8 @@ pub fn routes(state: &AppState) -> Router {
         .route("/networks/offers", get(offers::list))
         .route("/networks/offers/{id}", get(offers::one))
         .route_layer(middleware::from_fn_with_state(state.limits, whole_body))
-        .route_layer(middleware::from_fn_with_state(access, check));
+        .route_layer(middleware::from_fn_with_state(access, check))
+        .route_layer(middleware::from_fn(served));
     let v1 = Router::new()
         .route("/meta/timezones", get(meta::timezones))
         .route("/meta/currencies", get(meta::currencies))
@@ -99,6 +105,16 @@ pub fn routes(state: &AppState) -> Router {
     // One of the vendor's own examples has the slash twice.
     let inner = v1.clone();
     v1.route("//v1/{*rest}", any(move |request: Request| inner.oneshot(without_doubled_slash(request))))
+}
+
+/// Answers that there is nothing where a path is called in a way that it has not: no key is the wrong one for that.
+async fn served(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let is = |rule: &Rule| rule.route == route && (request.method() == rule.method || request.method() == Method::HEAD);
+    match RULES.iter().any(is) {
+        true => next.run(request).await,
+        false => error::nothing_here().await.into_response(),
+    }
 }
 
 /// The key of the vendor's header.

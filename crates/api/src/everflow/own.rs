@@ -4,6 +4,8 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
+use quittance_domain::ids::PartyKind;
+use quittance_domain::money::Money;
 use quittance_engine::invoices::{InvoiceFind, Standing};
 use quittance_engine::keys::Actor;
 use quittance_http::idempotency::Answer;
@@ -13,8 +15,9 @@ use serde_json::{Value, json};
 
 use super::from_wire::{Fields, Page, invoice_id, plain_filters, query, side};
 use super::invoices::{parts, shown};
-use super::to_wire::{own_row, own_single, summary};
-use super::wire::paging;
+use super::partner_billing::main_system;
+use super::to_wire::{own_row, own_single, payment_type, summary};
+use super::wire::{amount, paging};
 
 /// What a partner looks for among its own.
 fn find(actor: &Actor, body: &Fields) -> Result<InvoiceFind, Problem> {
@@ -73,6 +76,27 @@ pub(super) async fn one(
         }
         let parts = parts(engine, &call, &invoice, false)?;
         Ok(own_single(shown(engine, &call)?, side, &invoice, &parts))
+    });
+    Ok(Answer::json(StatusCode::OK, &found.await?))
+}
+
+/// How the partner is paid.
+pub(super) async fn billing(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Answer, Problem> {
+    let call = actor.call((state.clock)());
+    let id = actor.party_id.unwrap_or(0);
+    let found = state.run(move |engine| {
+        let party = engine.party(&call, PartyKind::Affiliate, id)?.row.party;
+        let methods = engine.party_methods(&call, PartyKind::Affiliate, &[id])?;
+        let system = main_system(methods.get(&id).map_or(&[], Vec::as_slice));
+        Ok(json!({
+            "payment_method": payment_type(system.map(|system| system.payment_type.as_str())),
+            "payment_terms": party.payment_terms_days.unwrap_or(0),
+            "minimum_payout": amount(Money::new(party.minimum_units.unwrap_or(0), party.currency)),
+            "currency_id": party.currency.code(),
+        }))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))
 }

@@ -51,14 +51,23 @@ fn rules(party: &Party) -> Map<String, Value> {
     serde_json::from_str(&party.rules).unwrap_or_default()
 }
 
+/// The payment method that is the main one; the first where none is.
+fn main_method(methods: &[MethodView]) -> Option<&MethodView> {
+    methods.iter().find(|method| method.method.main).or(methods.first())
+}
+
+/// The payment system of that method.
+pub(super) fn main_system(methods: &[MethodView]) -> Option<&PaymentSystem> {
+    main_method(methods).and_then(|method| method.system.as_ref())
+}
+
 /// The object as it is read back.
 pub(super) fn shown(party: &Party, methods: &[MethodView]) -> Value {
     let rules = rules(party);
     let cycle = party.billing_cycle.as_deref().map_or(Ok(BillingCycle::Manual), BillingCycle::parse);
     let found = FREQUENCIES.iter().find(|(_, known)| cycle.as_ref() == Ok(known));
     let frequency = found.map_or("other", |(word, _)| word);
-    let main = methods.iter().find(|method| method.method.main).or(methods.first());
-    let system = main.and_then(|method| method.system.as_ref());
+    let (main, system) = (main_method(methods), main_system(methods));
     let text = |key: &str| rules.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let tax = rules.get("tax").and_then(|tax| tax.get("id")).and_then(Value::as_str).unwrap_or_default();
     json!({

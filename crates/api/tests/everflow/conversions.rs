@@ -75,6 +75,34 @@ both_databases! {
         server.verified();
     }
 
+    fn the_history_of_a_conversion_is_in_its_snapshots(database) {
+        let mut server = server(database);
+        server.approve("a1 1 1 2026-01-05 10.50 20");
+        let path = format!("{CONVERSIONS}/a1");
+        server.at("2026-02-10T12:00:01Z");
+        server.ok("PUT", &format!("{path}/payoutrevenue"), r#"{"payout":3.25}"#);
+        server.at("2026-02-10T12:00:02Z");
+        server.ok("PUT", &format!("{path}/notes"), r#"{"notes":"an invoice does not follow this"}"#);
+        server.at("2026-02-10T12:00:03Z");
+        server.ok("PATCH", CONVERSIONS, r#"{"conversion_ids":["a1"],"conversion_status":"rejected"}"#);
+        server.at("2026-02-10T12:00:04Z");
+        // The tracker says something new: what was changed by hand is over.
+        server.approve("a1 1 1 2026-01-05 11 20");
+        let snapshot = |kind: &str, initiator: &str, payout: serde_json::Value, status: &str, after_seconds: i64| json!({
+            "snapshot_type": kind, "initiator": initiator, "payout": payout, "revenue": 20, "status": status,
+            "unix_timestamp": 1_770_724_800 + after_seconds, "network_employee": {},
+        });
+        assert_eq!(server.ok("GET", &path, "")["relationship"]["snapshots"], json!([
+            snapshot("payout_revenue", "manual", json!(3.25), "approved", 1),
+            snapshot("status", "manual", json!(3.25), "rejected", 3),
+            snapshot("status", "csv", json!(11), "approved", 4),
+            snapshot("payout_revenue", "csv", json!(11), "approved", 4),
+        ]));
+        let list = server.ok("POST", CONVERSIONS, r#"{"from":"2026-01-01","to":"2026-01-31"}"#);
+        assert_eq!(list["conversions"][0], server.ok("GET", &path, ""), "the list shows the same");
+        server.verified();
+    }
+
     fn offers_are_listed(database) {
         let server = server(database);
         let found = server.ok("GET", "/v1/networks/offers?page_size=1", "");

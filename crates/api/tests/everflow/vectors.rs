@@ -81,6 +81,11 @@ both_databases! {
         assert_eq!(found(&server, &json!({ "account_manager_ids": [4] })), [5, 2]);
         assert_eq!(found(&server, &json!({ "account_manager_ids": [3, 4], "network_affiliate_ids": [2, 3] })), [5, 2]);
         assert_eq!(found(&server, &json!({ "payment_terms": [0, 15] })).len(), 7);
+        assert_eq!(found(&server, &json!({ "payment_terms": [15] })), Vec::<i64>::new());
+        // The names of older documents.
+        assert_eq!(found(&server, &json!({ "affiliate_ids": [2], "balance_from": 2 })), [5]);
+        assert_eq!(found(&server, &json!({ "invoice_ids": [4, 5], "balance_to": 5 })), [4]);
+        assert_eq!(found(&server, &json!({ "date_from": "2026-01-01", "date_to": "2026-01-02", "payment_terms": 0 })), [2, 1]);
         server.ok("PATCH", &format!("{BILLINGS}/invoices"), r#"{"invoice_ids":[3,4],"status":"paid"}"#);
         server.ok("PATCH", &format!("{BILLINGS}/invoices"), r#"{"network_affiliate_invoice_ids":[5],"status":"deleted"}"#);
         assert_eq!(found(&server, &json!({})), [7, 6, 4, 3, 2, 1], "deleted ones are left out");
@@ -120,6 +125,12 @@ both_databases! {
         }
         let (status, body, _) = server.send(Request::builder().method("POST").uri(TABLE).body(Body::empty()).unwrap());
         assert_eq!((status, &body["Error"]), (StatusCode::UNAUTHORIZED, &json!("No Authentication Method Found")));
+        // Whatever is wrong with a request, its envelope is the same.
+        for (method, path) in [("DELETE", "/v1/networks/billings/affiliates/invoices/1"), ("GET", TABLE), ("POST", "/v1/networks/patch/affiliates/apply"),
+            ("POST", "/v1/networks/affiliatestable"), ("PUT", "/v1/networks/reporting/conversions/a/saleamount2"), ("POST", "/v1/networks/reporting/conversions/bulkpayoutadjustment"),
+            ("GET", "/v1/networks/billings/account/invoices"), ("POST", "/v1/partners/payments"), ("POST", "/v1/advertisers/billings/advertisers/invoicestable")] {
+            assert_eq!(server.network(method, path, "").0, StatusCode::NOT_FOUND, "{method} {path}");
+        }
         // A viewer looks and does not act; a manager sees the partners that it looks after.
         assert_eq!(server.ask(&secret(Role::Viewer, 0), "POST", TABLE, "").0, StatusCode::OK);
         assert_eq!(server.ask(&secret(Role::Viewer, 0), "POST", &format!("{BILLINGS}/invoices"), "{}").0, StatusCode::FORBIDDEN);
@@ -127,6 +138,9 @@ both_databases! {
         assert_eq!(ids(&server.ask(&manager, "POST", TABLE, "").1), [2]);
         assert_eq!(server.ask(&manager, "GET", &format!("{BILLINGS}/invoices/1"), "").0, StatusCode::FORBIDDEN);
         assert_eq!(server.ask(&manager, "GET", &format!("{BILLINGS}/invoices/2"), "").0, StatusCode::OK);
+        assert_eq!(server.ask(&manager, "POST", &format!("{BILLINGS}/summary"), "").1, json!({ "total_count": 1, "balance": 2, "billed": 2, "paid": 0 }));
+        assert_eq!(ids(&server.ask(&manager, "POST", TABLE, r#"{"filters":{"account_manager_ids":[3]}}"#).1), Vec::<i64>::new(), "of another manager");
+        assert_eq!(server.ask(&manager, "PUT", &format!("{BILLINGS}/invoices/2"), "{}").0, StatusCode::FORBIDDEN);
     }
 
     fn a_partner_sees_its_own_and_only_what_is_for_it(database) {
@@ -149,6 +163,8 @@ both_databases! {
             assert_eq!(server.ask(&own, "GET", &format!("{OWN}/invoices/{absent}"), "").0, StatusCode::NOT_FOUND, "{absent}");
         }
         assert_eq!(server.ask(&own, "POST", &format!("{OWN}/summary"), "").1, json!({ "total_count": 2, "balance": 5, "billed": 5, "paid": 0 }));
+        assert_eq!(server.ask(&own, "GET", "/v1/affiliates/billing", "").1,
+            json!({ "payment_method": "direct_deposit", "payment_terms": 0, "minimum_payout": 0, "currency_id": "USD" }));
         server.ok("PATCH", &format!("{BILLINGS}/invoices"), r#"{"invoice_ids":[4],"status":"deleted"}"#);
         assert_eq!(server.ask(&own, "GET", &format!("{OWN}/invoices/4"), "").0, StatusCode::NOT_FOUND);
         assert_eq!(server.ok("GET", &format!("{BILLINGS}/invoices/4"), "")["status"], "deleted");
@@ -200,14 +216,19 @@ both_databases! {
         server.at("2026-02-10T12:00:00Z");
         let ask = || {
             let request = Request::builder().method("POST").uri(TABLE).header("x-eflow-api-key", secret(Role::Admin, 0));
-            let (status, _, headers) = server.send(request.body(Body::empty()).unwrap());
-            (status.as_u16(), headers["x-ratelimit-limit"].clone(), headers["x-ratelimit-remaining"].clone())
+            let (status, body, headers) = server.send(request.body(Body::empty()).unwrap());
+            let told = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+            let limits = (told("x-ratelimit-limit").unwrap(), told("x-ratelimit-remaining").unwrap());
+            // The envelope is that of every failure.
+            assert_eq!(body["error"].is_string() && body["error"] == body["Error"], !status.is_success(), "{body}");
+            (status.as_u16(), limits.0, limits.1, told("retry-after"))
         };
-        let answers: Vec<_> = (0..3).map(|_| ask()).collect();
-        let told = |answer: &(u16, axum::http::HeaderValue, axum::http::HeaderValue)| {
-            (answer.0, answer.1.to_str().unwrap().to_owned(), answer.2.to_str().unwrap().to_owned())
-        };
-        let told: Vec<_> = answers.iter().map(told).collect();
-        assert_eq!(told, [(200, "2".into(), "1".into()), (200, "2".into(), "0".into()), (429, "2".into(), "0".into())]);
+        let all = |remaining: &str| (200, "2".to_owned(), remaining.to_owned(), None);
+        assert_eq!((ask(), ask()), (all("1"), all("0")));
+        assert_eq!(ask(), (429, "2".to_owned(), "0".to_owned(), Some("1".to_owned())));
+        // The limit is the key's: another one, and what needs none, is served.
+        assert_eq!(server.ask(&secret(Role::Viewer, 0), "POST", TABLE, "").0, StatusCode::OK);
+        let open = server.send(Request::builder().uri("/v1/meta/currencies").body(Body::empty()).unwrap());
+        assert_eq!((open.0, open.2.contains_key("x-ratelimit-remaining")), (StatusCode::OK, true));
     }
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod directory;
+mod earlier;
 mod edit;
 mod generated;
 mod import;

@@ -1,0 +1,49 @@
+//! The history of a conversion in the vendor's form: a snapshot of what it was after each change that an invoice may follow.
+
+use quittance_domain::conversion::{Conversion, TEXT_NAMES};
+use quittance_engine::ingest::State;
+use serde_json::{Value, json};
+
+use super::conversions::status;
+use super::wire::{amount, seconds};
+
+/// The snapshots of a conversion that had some states before the present one, the oldest first.
+pub(super) fn of(earlier: &[State], present: &State) -> Vec<Value> {
+    let states: Vec<&State> = earlier.iter().chain([present]).collect();
+    states.windows(2).flat_map(|pair| between(pair[0], pair[1])).collect()
+}
+
+/// What changed from one state to the next: a change of the status is told by itself.
+fn between(before: &State, after: &State) -> Vec<Value> {
+    let (old, new) = (&before.known.conversion, &after.known.conversion);
+    let amounts = (old.payout, old.revenue) != (new.payout, new.revenue);
+    let sale = sale_amount(old) != sale_amount(new);
+    let of_amounts = match (amounts, sale) {
+        (true, true) => Some("payout_revenue_and_sale_amount"),
+        (true, false) => Some("payout_revenue"),
+        (false, true) => Some("sale_amount"),
+        (false, false) => None,
+    };
+    let of_status = (status(old.status) != status(new.status)).then_some("status");
+    let kinds = [of_status, of_amounts].into_iter().flatten();
+    kinds.map(|kind| snapshot(kind, after)).collect()
+}
+
+fn sale_amount(conversion: &Conversion) -> Option<&str> {
+    let place = TEXT_NAMES.iter().position(|name| *name == "sale_amount")?;
+    conversion.texts[place].as_deref()
+}
+
+fn snapshot(kind: &str, after: &State) -> Value {
+    let conversion = &after.known.conversion;
+    json!({
+        "snapshot_type": kind,
+        // What was changed here stands over what was received; the rest came from the tracker, by whatever way.
+        "initiator": if after.known.received.is_some() { "manual" } else { "csv" },
+        "payout": amount(conversion.payout),
+        "revenue": amount(conversion.revenue),
+        "status": status(conversion.status),
+        "unix_timestamp": seconds(after.received_at),
+        "network_employee": {},
+    })
+}
