@@ -15,17 +15,20 @@ const DEFAULT_FILE: &str = "quittance.toml";
 /// The database that is used where none is named.
 const DEFAULT_DATABASE: &str = "sqlite://quittance.db";
 /// The keys of the file that are texts, and then its tables.
-const KEYS: [&str; 5] = ["database", "network", "listen", "log_format", LIMITS_TABLE];
+const KEYS: [&str; 7] =
+    ["database", "network", "listen", "log_format", "trusted_proxies", "proxy_header", LIMITS_TABLE];
 /// The table of the limits.
 const LIMITS_TABLE: &str = "limits";
 /// The variables of the environment. Clap reads them, together with the flags.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 8] = [
     "QUITTANCE_CONFIG",
     "QUITTANCE_DATABASE_URL",
     "QUITTANCE_LISTEN",
     "QUITTANCE_LOG_FORMAT",
     "QUITTANCE_NETWORK",
+    "QUITTANCE_PROXY_HEADER",
     "QUITTANCE_PULL_KEY",
+    "QUITTANCE_TRUSTED_PROXIES",
 ];
 /// What the variable of a limit begins with; its name follows in capitals.
 const LIMIT_VARIABLE: &str = "QUITTANCE_LIMITS_";
@@ -41,6 +44,10 @@ pub(crate) struct Config {
     pub(crate) listen: Option<String>,
     /// How logs are written, where the file says it.
     pub(crate) log_format: Option<String>,
+    /// The proxies that are believed, with commas between, where the file has some.
+    pub(crate) trusted_proxies: Option<String>,
+    /// The header in which they tell of clients, where the file says it.
+    pub(crate) proxy_header: Option<String>,
     /// The limits of a server, of the file and the environment.
     pub(crate) limits: Limits,
 }
@@ -52,6 +59,8 @@ struct File {
     network: Option<String>,
     listen: Option<String>,
     log_format: Option<String>,
+    trusted_proxies: Option<String>,
+    proxy_header: Option<String>,
     limits: Limits,
 }
 
@@ -81,6 +90,8 @@ pub(crate) fn load(args: &GlobalArgs) -> anyhow::Result<Config> {
         network: given(&args.network).or(file.network),
         listen: file.listen,
         log_format: file.log_format,
+        trusted_proxies: file.trusted_proxies,
+        proxy_header: file.proxy_header,
         limits,
     })
 }
@@ -112,6 +123,8 @@ fn parse(text: &str) -> Result<File, String> {
             ("network", _) => &mut file.network,
             ("listen", _) => &mut file.listen,
             ("log_format", _) => &mut file.log_format,
+            ("trusted_proxies", _) => &mut file.trusted_proxies,
+            ("proxy_header", _) => &mut file.proxy_header,
             (LIMITS_TABLE, toml::Value::Table(limits)) => {
                 read_limits(limits, &mut file.limits)?;
                 continue;

@@ -1,12 +1,20 @@
 //! Access keys: what a key may do is its role; what is kept of it is a hash.
+//!
+//! A key is found by the SHA-256 of its secret. How long the search takes says something of the hash of a guess, and who
+//! guesses knows that already; it says nothing of how near the guess is to a secret, since near secrets have unlike hashes.
+
+use std::net::IpAddr;
 
 use quittance_domain::ids::{KeyId, NetworkId, PartyKind};
 use quittance_domain::time::Timestamp;
+use quittance_store::changes::{self, NewChange};
 use quittance_store::keys::{self as table, ApiKey};
 use quittance_store::networks::{self, COUNTER_KEY_ID};
 use quittance_store::{Tx, parties};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::addresses::AddressRanges;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
@@ -14,6 +22,8 @@ use crate::{Call, Engine};
 const SECRET_CHARS_MIN: usize = 32;
 /// The longest name of a key.
 const NAME_CHARS_MAX: usize = 100;
+/// How old the noted use of a key is before a later one is noted.
+const USE_NOTED_EVERY_MICROS: i64 = 60_000_000;
 
 /// What the holder of a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +93,15 @@ pub struct NewKey {
     pub name: String,
 }
 
+/// What a key is bound to besides its role.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyLimits {
+    /// From when on it opens nothing; never where not given.
+    pub expires_at: Option<Timestamp>,
+    /// The addresses that it may be used from; all where there are none.
+    pub allowed: AddressRanges,
+}
+
 /// A key as it is listed. Its secret is not known any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
@@ -98,6 +117,27 @@ pub struct Key {
     pub created_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// What it is bound to.
+    pub limits: KeyLimits,
+    /// When it was last used: noted at most once a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Why a secret opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRefusal {
+    /// No key has this secret.
+    #[error("the key is unknown")]
+    Unknown,
+    /// It was revoked.
+    #[error("the key was revoked at {0}")]
+    Revoked(Timestamp),
+    /// Its time is over.
+    #[error("the key expired at {0}")]
+    Expired(Timestamp),
+    /// It may not be used from the address of the client, where that is known.
+    #[error("the key may not be used from {}", .0.map_or("an unknown address".to_owned(), |address| address.to_string()))]
+    Address(Option<IpAddr>),
 }
 
 /// Who holds a key.
@@ -130,7 +170,20 @@ impl Engine {
     /// The role needs an id and has none, or the other way round; there is no affiliate, advertiser or manager of
     /// that id; the name is too long; the secret is too short.
     pub fn create_key(&self, call: &Call, new: &NewKey, secret: &str) -> Result<KeyId> {
+        self.create_limited_key(call, new, &KeyLimits::default(), secret)
+    }
+
+    /// [`Engine::create_key`], with an end or for some addresses alone.
+    ///
+    /// # Errors
+    /// As [`Engine::create_key`]; it would have expired already.
+    pub fn create_limited_key(&self, call: &Call, new: &NewKey, limits: &KeyLimits, secret: &str) -> Result<KeyId> {
         let name = checked_name(new)?;
+        if let Some(at) = limits.expires_at.filter(|at| *at <= call.now) {
+            let detail = format!("expires_at: {at} is over; name an instant to come");
+            return Err(Error::invalid("/expires_at", detail));
+        }
+        let allowed = limits.allowed.texts().collect::<Vec<_>>().join(" ");
         if secret.len() < SECRET_CHARS_MIN {
             let detail = format!("a secret has at least {SECRET_CHARS_MIN} characters");
             return Err(Error::invalid("secret", detail));
@@ -147,8 +200,17 @@ impl Engine {
                 party_id: new.party,
                 created_at: call.now,
                 revoked_at: None,
+                expires_at: limits.expires_at,
+                allowed: Some(allowed.clone()).filter(|allowed| !allowed.is_empty()),
+                last_used_at: None,
             };
             table::insert(tx, &key, &hash)?;
+            let facts = json!({
+                "name": name, "role": new.role.as_str(), "party": new.party,
+                "expires_at": limits.expires_at.map(|at| at.to_string()), "allowed_addresses": allowed,
+            });
+            note(tx, call, id, "created", &facts)?;
+            crate::idempotency::mark_done(tx, call)?;
             Ok(id)
         })
     }
@@ -161,6 +223,15 @@ impl Engine {
         self.store.read(|tx| table::list(tx, call.network)?.into_iter().map(key).collect())
     }
 
+    /// One key, also a revoked one.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn key(&self, call: &Call, id: KeyId) -> Result<Key> {
+        let found = self.store.read(|tx| table::by_id(tx, call.network, id))?;
+        key(found.ok_or_else(|| no_key(id))?)
+    }
+
     /// Revokes a key at once and for good. Revoking it again changes nothing.
     ///
     /// # Errors
@@ -168,34 +239,89 @@ impl Engine {
     pub fn revoke_key(&self, call: &Call, id: KeyId) -> Result<()> {
         self.store.write(|tx| {
             if table::by_id(tx, call.network, id)?.is_none() {
-                return Err(Error::NotFound(format!("there is no key {id}; `quittance keys list` shows them")));
+                return Err(no_key(id));
             }
-            table::revoke(tx, call.network, id, call.now)?;
+            if table::revoke(tx, call.network, id, call.now)? {
+                note(tx, call, id, "revoked", &json!({}))?;
+            }
             Ok(())
         })
     }
 
-    /// Who holds the key of a secret; `None` where there is no such key, or it was revoked.
+    /// Who holds the key of a secret that a client has sent from an address, or why it opens nothing. Each call asks the
+    /// database, so that a revocation holds at once for all processes.
     ///
     /// # Errors
     /// What the store says.
-    pub fn authenticate(&self, secret: &str) -> Result<Option<Actor>> {
+    pub fn authenticate(
+        &self,
+        secret: &str,
+        client: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Actor, KeyRefusal>> {
         let hash = hash(secret);
-        self.store.read(|tx| {
-            let found = table::by_hash(tx, &hash)?.filter(|key| key.revoked_at.is_none());
-            let Some(found) = found else { return Ok(None) };
-            let network = found.network_id;
-            let Key { id, name, role, party_id, .. } = key(found)?;
-            Ok(Some(Actor { network, key: id, name, role, party_id }))
+        let Some(found) = self.store.read(|tx| table::by_hash(tx, &hash))? else {
+            return Ok(Err(KeyRefusal::Unknown));
+        };
+        let network = found.network_id;
+        let key = key(found)?;
+        if let Some(refusal) = refusal(&key, client, now) {
+            return Ok(Err(refusal));
+        }
+        let Key { id, name, role, party_id, .. } = key;
+        Ok(Ok(Actor { network, key: id, name, role, party_id }))
+    }
+
+    /// Notes when keys were last used: of each at most once a minute.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn note_key_uses(&self, uses: &[(NetworkId, KeyId, Timestamp)]) -> Result<()> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        // In one order, so that two processes that note the same keys do not wait for each other in a circle.
+        let mut uses = uses.to_vec();
+        uses.sort_unstable();
+        self.store.write(|tx| {
+            for (network, key, at) in &uses {
+                let before = Timestamp::from_micros(at.micros().saturating_sub(USE_NOTED_EVERY_MICROS));
+                table::note_use(tx, *network, *key, *at, before)?;
+            }
+            Ok(())
         })
     }
 }
 
+/// Says in the history what was done with a key.
+fn note(tx: &mut dyn Tx, call: &Call, id: KeyId, action: &'static str, details: &Value) -> Result<()> {
+    let row = NewChange { subject: "key", subject_id: id.to_string(), action, details: details.to_string() };
+    Ok(changes::add(tx, call.network, &call.actor, call.now, &[row])?)
+}
+
+fn no_key(id: KeyId) -> Error {
+    Error::NotFound(format!("there is no key {id}; `quittance keys list` shows them"))
+}
+
+fn refusal(key: &Key, client: Option<IpAddr>, now: Timestamp) -> Option<KeyRefusal> {
+    let KeyLimits { expires_at, allowed } = &key.limits;
+    if let Some(at) = key.revoked_at {
+        return Some(KeyRefusal::Revoked(at));
+    }
+    if let Some(at) = expires_at.filter(|at| *at <= now) {
+        return Some(KeyRefusal::Expired(at));
+    }
+    let admitted = allowed.is_empty() || client.is_some_and(|client| allowed.contain(client));
+    (!admitted).then_some(KeyRefusal::Address(client))
+}
+
 fn key(stored: ApiKey) -> Result<Key> {
-    let ApiKey { key_id, name, role, party_id, created_at, revoked_at, .. } = stored;
-    let role = Role::parse(&role);
-    let role = role.ok_or_else(|| quittance_store::Error::Corrupt(format!("role of key {key_id}")))?;
-    Ok(Key { id: key_id, name, role, party_id, created_at, revoked_at })
+    let ApiKey { key_id, name, role, party_id, created_at, revoked_at, expires_at, allowed, last_used_at, .. } = stored;
+    let corrupt = |what: &str| quittance_store::Error::Corrupt(format!("{what} of key {key_id}"));
+    let role = Role::parse(&role).ok_or_else(|| corrupt("role"))?;
+    let allowed = AddressRanges::parse("allowed", allowed.iter().flat_map(|texts| texts.split(' ')));
+    let limits = KeyLimits { expires_at, allowed: allowed.map_err(|_| corrupt("addresses"))? };
+    Ok(Key { id: key_id, name, role, party_id, created_at, revoked_at, limits, last_used_at })
 }
 
 fn checked_name(new: &NewKey) -> Result<String> {

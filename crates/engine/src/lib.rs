@@ -6,6 +6,7 @@
 //! To add a use case: write its SQL in the store, its rule in the domain, and a file here with the method on
 //! [`Engine`], its small types and its tests.
 
+pub mod addresses;
 pub mod balances;
 pub mod billing;
 pub mod copy;

@@ -1,12 +1,13 @@
 //! Who may do what: one table of routes and roles, checked for every request in one place.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Query, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use quittance_engine::keys::{Actor, Role};
+use quittance_engine::keys::{Actor, KeyRefusal, Role};
 
 use crate::problem::Problem;
 use crate::state::{Allowance, AppState};
@@ -63,9 +64,10 @@ pub fn sent_or_query(request: &Request, name: &str) -> Option<String> {
 /// Finds out who calls, and refuses what the table does not allow. A route without a row is refused to everybody.
 pub async fn check(State(access): State<Access>, mut request: Request, next: Next) -> Response {
     let secret = (access.secret)(&request);
+    let client = access.state.proxies.client(request.extensions(), request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
-    match admit(&access, secret, &method, &route).await {
+    match admit(&access, secret, client, &method, &route).await {
         Ok((actor, allowance)) => {
             request.extensions_mut().insert(actor);
             let mut response = next.run(request).await;
@@ -84,10 +86,11 @@ pub async fn check(State(access): State<Access>, mut request: Request, next: Nex
 async fn admit(
     access: &Access,
     secret: Option<String>,
+    client: Option<IpAddr>,
     method: &Method,
     route: &str,
 ) -> Result<(Actor, Allowance), (Problem, Option<Allowance>)> {
-    let actor = authenticated(access, secret).await.map_err(|problem| (problem, None))?;
+    let actor = authenticated(access, secret, client).await.map_err(|problem| (problem, None))?;
     let allowance = access.state.admit(actor.network.get(), actor.key.get()).map_err(|seconds| {
         let detail = "the key has made too many requests; try again later";
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
@@ -101,11 +104,20 @@ async fn admit(
     Err((Problem::new(StatusCode::FORBIDDEN, "forbidden", detail), Some(allowance)))
 }
 
-async fn authenticated(access: &Access, secret: Option<String>) -> Result<Actor, Problem> {
+async fn authenticated(access: &Access, secret: Option<String>, client: Option<IpAddr>) -> Result<Actor, Problem> {
     let unauthorized = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
     let secret = secret.ok_or_else(|| unauthorized("a key is required: `quittance keys create` makes one"))?;
-    let actor = access.state.run(move |engine| engine.authenticate(&secret)).await?;
-    actor.ok_or_else(|| unauthorized("the key is unknown or was revoked"))
+    let now = (access.state.clock)();
+    match access.state.run(move |engine| engine.authenticate(&secret, client, now)).await? {
+        Ok(actor) => {
+            access.state.key_uses.remember(&actor, now);
+            Ok(actor)
+        }
+        Err(refusal @ KeyRefusal::Address(_)) => {
+            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", refusal.to_string()))
+        }
+        Err(refusal) => Err(unauthorized(&refusal.to_string())),
+    }
 }
 
 fn allowed(rules: &[Rule], method: &Method, route: &str, role: Role) -> bool {

@@ -2,6 +2,7 @@
 //! measurements and the request log. It knows no vendor and no page.
 
 pub mod access;
+pub mod client;
 pub mod gather;
 pub mod health;
 pub mod idempotency;
@@ -13,6 +14,7 @@ pub mod problem;
 pub mod scope;
 pub mod sent;
 pub mod state;
+pub mod uses;
 pub mod watch;
 
 pub use access::{Access, Rule};

@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -18,7 +19,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt as _;
 
+use crate::client::Peer;
 use crate::limits::{Limits, count};
 use crate::measure::names;
 use crate::problem::Problem;
@@ -100,7 +103,12 @@ impl Door {
         metrics::gauge!(names::CONNECTIONS).increment(1);
         // Small answers go out at once.
         let _ = stream.set_nodelay(true);
-        let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        let peer = stream.peer_addr().ok().map(|address| Peer(address.ip()));
+        let service = routes.map_request(move |mut request: hyper::Request<Incoming>| {
+            peer.map(|peer| request.extensions_mut().insert(peer));
+            request
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }

@@ -17,10 +17,12 @@ use quittance_engine::Engine;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing::Span;
 
+use crate::client::Proxies;
 use crate::gather::Gather;
 use crate::limits::{Limits, count};
 use crate::measure::names;
 use crate::problem::Problem;
+use crate::uses::KeyUses;
 
 /// Counts requests by network and key.
 type Limiter = RateLimiter<(i64, i64), DefaultKeyedStateStore<(i64, i64)>, DefaultClock, StateInformationMiddleware>;
@@ -68,6 +70,10 @@ pub struct AppState {
     pub instance: Arc<str>,
     /// The numbers that an operator watches, where they are recorded.
     pub metrics: Option<PrometheusHandle>,
+    /// The proxies in front of the server.
+    pub proxies: Arc<Proxies>,
+    /// The uses of keys that are to be noted.
+    pub key_uses: Arc<KeyUses>,
     pub(crate) gather: Arc<Gather>,
     limiter: Arc<Limiter>,
     database: Arc<Semaphore>,
@@ -93,11 +99,19 @@ impl AppState {
             clock,
             limits,
             metrics,
+            proxies: Arc::default(),
+            key_uses: Arc::default(),
             gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
             database: Arc::new(Semaphore::new(count(limits.database_requests_max))),
             lists: list_threads(count(limits.list_threads)),
         }
+    }
+
+    /// The same state behind proxies.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> AppState {
+        AppState { proxies: Arc::new(proxies), ..self }
     }
 
     /// What a key may do that has made no request yet.

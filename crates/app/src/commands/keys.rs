@@ -1,10 +1,12 @@
 //! `quittance keys`: making, listing and revoking access keys.
 
+use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use quittance_domain::ids::KeyId;
-use quittance_domain::time::Timestamp;
-use quittance_engine::keys::{Key, NewKey, Role};
+use quittance_domain::time::{Timestamp, Zone, parse_instant};
+use quittance_engine::addresses::AddressRanges;
+use quittance_engine::keys::{Key, KeyLimits, NewKey, Role};
 use serde_json::{Value, json};
 
 use crate::clock;
@@ -44,6 +46,12 @@ pub(crate) struct Create {
     /// What the key is for; shown in lists and in the history of invoices.
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     name: String,
+    /// From when on the key opens nothing: a date or an instant, in the network's time zone where it says no other.
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// An address, or a range such as 192.0.2.0/24 or 2001:db8::/32, that the key may be used from; several times for several.
+    #[arg(long, value_name = "ADDRESS")]
+    allow: Vec<String>,
 }
 
 /// A key to revoke.
@@ -91,6 +99,13 @@ impl Create {
         }
         Ok(given.into_iter().find_map(|(_, id)| id))
     }
+
+    fn limits(&self, zone: &Zone) -> anyhow::Result<KeyLimits> {
+        let expires_at =
+            self.expires.as_deref().map(|text| parse_instant(text, zone).context("--expires")).transpose()?;
+        let allowed = AddressRanges::parse("allow", self.allow.iter().map(String::as_str)).context("--allow")?;
+        Ok(KeyLimits { expires_at, allowed })
+    }
 }
 
 fn create(context: &Context, command: &Create) -> anyhow::Result<()> {
@@ -99,9 +114,11 @@ fn create(context: &Context, command: &Create) -> anyhow::Result<()> {
     let call = context.call(&engine)?;
     let secret = clock::secret()?;
     let new = NewKey { role: command.role, party, name: command.name.clone() };
-    let id = engine.create_key(&call, &new, &secret)?;
+    let limits = command.limits(&engine.zone_of(&call)?)?;
+    let id = engine.create_limited_key(&call, &new, &limits, &secret)?;
     if context.json {
         let mut answer = json!({ "id": id.get(), "key": secret, "role": command.role.as_str() });
+        add_limits(&mut answer, &limits);
         add_party(&mut answer, command.role, party);
         return output::json(&answer);
     }
@@ -123,7 +140,10 @@ fn list(context: &Context) -> anyhow::Result<()> {
         ("of", Side::Right),
         ("name", Side::Left),
         ("created", Side::Left),
+        ("last used", Side::Left),
+        ("expires", Side::Left),
         ("revoked", Side::Left),
+        ("from", Side::Left),
     ];
     let mut table = Table::new(&columns);
     let seconds = |at: Timestamp| Timestamp::from_micros(at.micros() - at.micros().rem_euclid(1_000_000)).to_string();
@@ -134,7 +154,10 @@ fn list(context: &Context) -> anyhow::Result<()> {
             key.party_id.map_or_else(String::new, |id| id.to_string()),
             key.name,
             seconds(key.created_at),
+            key.last_used_at.map_or_else(String::new, seconds),
+            key.limits.expires_at.map_or_else(String::new, seconds),
             key.revoked_at.map_or_else(String::new, seconds),
+            key.limits.allowed.texts().collect::<Vec<_>>().join(" "),
         ]);
     }
     table.print()
@@ -156,9 +179,16 @@ fn to_json(key: &Key) -> Value {
         "name": key.name,
         "created_at": key.created_at.to_string(),
         "revoked_at": key.revoked_at.map(|at| at.to_string()),
+        "last_used_at": key.last_used_at.map(|at| at.to_string()),
     });
+    add_limits(&mut answer, &key.limits);
     add_party(&mut answer, key.role, key.party_id);
     answer
+}
+
+fn add_limits(answer: &mut Value, limits: &KeyLimits) {
+    answer["expires_at"] = limits.expires_at.map(|at| at.to_string()).into();
+    answer["allowed_addresses"] = limits.allowed.texts().collect::<Vec<_>>().into();
 }
 
 /// Whom a key stands for: `affiliate_id`, `advertiser_id` or `manager_id`.

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use quittance_engine::addresses::AddressRanges;
 use quittance_engine::{Call, Engine};
+use quittance_http::client::Proxies;
 use quittance_http::{AppState, Limits, listen, measure};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock;
-use crate::config::set_limit;
+use crate::config::{Config, set_limit};
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
 use crate::logs;
@@ -23,6 +25,8 @@ const STOP_SECONDS: u64 = 8;
 /// How often answers kept for repeats are cleared away once they are too old.
 const PURGE_SECONDS: u64 = 600;
 
+/// How often it is noted which keys were used.
+const KEY_USES_SECONDS: u64 = 60;
 /// How often the schedule is looked at.
 const SCHEDULE_SECONDS: u64 = 60;
 
@@ -38,9 +42,22 @@ pub(crate) struct Serve {
     /// Sets a limit, as body_bytes_max=1048576; may be repeated. docs/operations.md lists all.
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     limits: Vec<String>,
+    /// Proxies that are believed whom they stand for: addresses or ranges with commas between.
+    #[arg(long, value_name = "RANGES", env = "QUITTANCE_TRUSTED_PROXIES", hide_env_values = true)]
+    trusted_proxies: Option<String>,
+    /// The header in which they say it [default: X-Forwarded-For].
+    #[arg(long, value_name = "NAME", env = "QUITTANCE_PROXY_HEADER", hide_env_values = true)]
+    proxy_header: Option<String>,
     /// Checks the configuration and the database, and stops.
     #[arg(long)]
     check: bool,
+}
+
+/// What a server is told besides its address.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    limits: Limits,
+    proxies: Proxies,
 }
 
 impl Serve {
@@ -55,6 +72,7 @@ impl Serve {
             return Err(Usage(format!("log_format: {format:?} is none of {}", logs::FORMATS.join(", "))).into());
         }
         let limits = self.limits(context.config.limits)?;
+        let surroundings = Surroundings { limits, proxies: self.proxies(&context.config)? };
         let engine = context.engine()?;
         if self.check {
             engine.ready()?;
@@ -63,7 +81,20 @@ impl Serve {
             return Ok(Exit::Done);
         }
         let _traces = logs::start(format)?;
-        serve(engine, listen, limits)
+        serve(engine, listen, surroundings)
+    }
+
+    /// The proxies in front of the server.
+    fn proxies(&self, config: &Config) -> anyhow::Result<Proxies> {
+        let none = Proxies::default();
+        let header = match given(&self.proxy_header).or(config.proxy_header.as_deref()) {
+            None => none.header,
+            Some(name) => {
+                let wrong = |_| Usage(format!("proxy_header: {name:?} is no name of a header"));
+                HeaderName::try_from(name).map_err(wrong)?
+            }
+        };
+        Ok(Proxies { trusted: ranges("trusted_proxies", &self.trusted_proxies, &config.trusted_proxies)?, header })
     }
 
     /// The limits of the configuration, and over them those of the flags.
@@ -82,36 +113,47 @@ fn given(value: &Option<String>) -> Option<&str> {
     value.as_deref().filter(|value| !value.is_empty())
 }
 
+/// The ranges of addresses that a flag or the file names, with commas between.
+fn ranges(name: &str, flag: &Option<String>, file: &Option<String>) -> anyhow::Result<AddressRanges> {
+    let text = given(flag).or(file.as_deref()).unwrap_or("");
+    let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+    Ok(AddressRanges::parse(name, texts).map_err(|error| Usage(format!("{name}: {error}")))?)
+}
+
 /// Serves over an engine until SIGTERM or Ctrl-C.
 ///
 /// # Errors
 /// The address is taken or not valid.
-pub(crate) fn serve(engine: Engine, listen: &str, limits: Limits) -> anyhow::Result<Exit> {
+pub(crate) fn serve(engine: Engine, listen: &str, surroundings: Surroundings) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(listen_until_stopped(engine, listen, limits))?;
+    runtime.block_on(listen_until_stopped(engine, listen, surroundings))?;
     // A use case that is still running has its transaction; it commits or is rolled back with the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(Exit::Done)
 }
 
-async fn listen_until_stopped(engine: Engine, listen: &str, limits: Limits) -> anyhow::Result<()> {
+async fn listen_until_stopped(engine: Engine, listen: &str, surroundings: Surroundings) -> anyhow::Result<()> {
+    let Surroundings { limits, proxies } = surroundings;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
     let metrics = measure::record().ok();
-    let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics);
+    let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics).behind(proxies);
     tracing::info!(address = %listener.local_addr()?, "serving");
     tokio::spawn(purge(state.clone()));
     tokio::spawn(schedule(state.clone()));
+    tokio::spawn(note_key_uses(state.clone()));
     let (told, stopping) = tokio::sync::oneshot::channel();
     let until_told = async {
         until_told().await;
         let _ = told.send(());
     };
+    let uses = state.clone();
     tokio::select! {
         () = listen::serve(listener, routes(state), limits, until_told) => {}
         () = grace(stopping) => tracing::warn!("requests that took too long were ended"),
     }
+    note(&uses).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -154,6 +196,21 @@ async fn purge(state: AppState) {
         if let Err(problem) = state.run(move |engine| engine.purge_idempotency(now)).await {
             tracing::warn!(detail = %problem.detail, "old answers could not be cleared away");
         }
+    }
+}
+
+/// Notes when keys were last used, once a minute.
+async fn note_key_uses(state: AppState) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(KEY_USES_SECONDS)).await;
+        note(&state).await;
+    }
+}
+
+async fn note(state: &AppState) {
+    let uses = state.key_uses.take();
+    if let Err(problem) = state.run(move |engine| engine.note_key_uses(&uses)).await {
+        tracing::warn!(detail = %problem.detail, "when keys were used could not be noted");
     }
 }
 

@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use clap::Args;
 use quittance_engine::Engine;
 use quittance_engine::keys::{NewKey, Role};
-use quittance_http::Limits;
 use serde_json::json;
 
 use crate::clock;
@@ -92,7 +91,7 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
         println!("              curl -s '{url}/3.0/admin/partners?api-key={admin}&limit=3'");
         println!("              curl -s '{url}/3.0/balance?api-key={affiliate}'");
     }
-    super::serve::serve(engine, &args.listen, Limits::default())
+    super::serve::serve(engine, &args.listen, super::serve::Surroundings::default())
 }
 
 /// The folder of the database: a new one, or one that holds no database yet.
