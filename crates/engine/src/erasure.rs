@@ -8,7 +8,8 @@ use quittance_store::{networks, parties};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::{Call, Engine};
+use crate::events::EventType;
+use crate::{Call, Engine, events};
 
 impl Engine {
     /// Erases what is personal of a party: its name and address, also on its invoices, the details of its payment methods,
@@ -43,7 +44,9 @@ impl Engine {
                 action: "erased",
                 details: "{}".to_owned(),
             };
-            Ok(changes::add(tx, call.network, &call.actor, call.now, &[change])?)
+            changes::add(tx, call.network, &call.actor, call.now, &[change])?;
+            events::tell_party(tx, call, EventType::PartyErased, kind, party_id);
+            Ok(())
         })
     }
 }

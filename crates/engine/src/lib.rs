@@ -12,6 +12,7 @@ pub mod billing;
 pub mod copy;
 mod erasure;
 mod error;
+pub mod events;
 mod give_back;
 pub mod idempotency;
 pub mod ingest;
@@ -31,6 +32,7 @@ pub mod reports;
 pub mod schedule;
 pub mod settings;
 pub mod verify;
+pub mod webhooks;
 
 use std::path::Path;
 

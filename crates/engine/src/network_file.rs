@@ -81,7 +81,8 @@ impl Engine {
             }
             let network_created = target.existing().is_none();
             let network = target.write(tx, now, &file)?;
-            let counts = plan.write(tx, network.network_id, now)?;
+            let call = Call { network: network.network_id, actor: ACTOR.to_owned(), now, claimed: None };
+            let counts = plan.write(tx, &call)?;
             Ok(Ok(NetworkFileReport { network, network_created, counts }))
         })
     }
@@ -99,7 +100,7 @@ pub(crate) fn put_party(tx: &mut dyn Tx, call: &Call, kind: PartyKind, entry: Ma
         let named = if field.is_empty() { detail } else { format!("{field}: {detail}") };
         return Err(Error::invalid(field, named));
     }
-    plan.write(tx, call.network, call.now)?;
+    plan.write(tx, call)?;
     Ok(())
 }
 

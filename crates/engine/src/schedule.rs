@@ -34,11 +34,13 @@ pub struct ScheduleReport {
 }
 
 impl Engine {
-    /// Does what is due: releases conversions whose hold days are over, then makes each run that is due.
+    /// Does what is due: tells of invoices that are overdue, releases conversions whose hold days are over, then makes each
+    /// run that is due.
     ///
     /// # Errors
     /// What the store says. What was done before stays done, and the next look goes on.
     pub fn bill_due(&self, call: &Call, progress: &mut dyn FnMut(&RunReport)) -> Result<ScheduleReport> {
+        self.tell_overdue(call)?;
         let mut report = ScheduleReport { released: self.release_holds(call)?, ..ScheduleReport::default() };
         while let Some(request) = self.next_due(call)?.filter(|_| report.runs.len() < RUNS_MAX) {
             report.runs.push(self.bill(call, &request, progress)?);

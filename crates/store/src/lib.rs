@@ -14,6 +14,7 @@ pub mod conversions;
 pub mod copy;
 pub mod dialect;
 mod error;
+pub mod events;
 pub mod extras;
 pub mod idempotency;
 pub mod invoices;
@@ -32,6 +33,7 @@ mod sqlite;
 mod statements;
 pub mod takes;
 mod tx;
+pub mod webhooks;
 pub mod write_offs;
 
 use std::path::Path;
@@ -95,14 +97,20 @@ impl Store {
         migrations::check(self)
     }
 
-    /// Runs a closure in one transaction and returns when it is durable.
+    /// Runs a closure in one transaction and returns when it is durable. What the closure has put into the transaction's
+    /// [`Outbox`](events::Outbox) is written with it.
     ///
     /// # Errors
     /// The closure's (then nothing was kept), or the database's.
     pub fn write<T, E: From<Error>>(
         &self,
-        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        let closure = |tx: &mut dyn Tx| {
+            let answer = closure(tx)?;
+            events::send(tx)?;
+            Ok(answer)
+        };
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.write(closure),
             Backend::Postgres(postgres) => postgres.write(closure),

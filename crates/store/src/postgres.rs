@@ -16,6 +16,7 @@ use postgres::{Client, Statement};
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::events::Outbox;
 use crate::measure;
 use crate::tx::{Bulk, Kind, Param, Row, Tx, Value};
 
@@ -185,7 +186,7 @@ impl Postgres {
     ) -> std::result::Result<T, E> {
         self.with(|connection| {
             begin(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-            let answer = closure(&mut PostgresTx { connection, again: false });
+            let answer = closure(&mut PostgresTx { connection, outbox: Outbox::new(), again: false });
             rollback(connection);
             answer
         })
@@ -233,7 +234,7 @@ fn attempt_write<T, E: From<Error>>(
     closure: &mut impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
 ) -> std::result::Result<Option<T>, E> {
     begin(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
-    let mut tx = PostgresTx { connection, again: false };
+    let mut tx = PostgresTx { connection, outbox: Outbox::new(), again: false };
     let answer = closure(&mut tx);
     let again = tx.again;
     match answer {
@@ -259,6 +260,7 @@ fn attempt_write<T, E: From<Error>>(
 
 struct PostgresTx<'a> {
     connection: &'a mut Connection,
+    outbox: Outbox,
     /// Whether the whole closure must be run again.
     again: bool,
 }
@@ -420,6 +422,10 @@ impl Tx for PostgresTx<'_> {
             .client
             .batch_execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
             .map_err(|e| self.fail(&e))
+    }
+
+    fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     fn conflict(&mut self) -> Error {

@@ -12,6 +12,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
 
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
+use crate::events::Outbox;
 use crate::measure;
 use crate::tx::{Bulk, Param, Row, Tx, Value};
 
@@ -165,7 +166,7 @@ impl Sqlite {
             None => self.reader()?,
         };
         connection.execute_batch("BEGIN").map_err(failure)?;
-        let answer = closure(&mut SqliteTx { connection: &connection });
+        let answer = closure(&mut SqliteTx::new(&connection));
         if connection.execute_batch("ROLLBACK").is_ok() {
             let mut readers = lock(&self.readers);
             if readers.len() < IDLE_READERS_MAX {
@@ -229,14 +230,14 @@ impl Writer {
         if self.callers == 1 {
             // Whoever is first in a transaction needs no savepoint, which would copy each page that it changes: when it
             // fails, the whole transaction is its own.
-            let answer = closure(&mut SqliteTx { connection: &self.connection });
+            let answer = closure(&mut SqliteTx::new(&self.connection));
             if answer.is_err() {
                 self.abandon();
             }
             return answer;
         }
         self.connection.execute_batch("SAVEPOINT caller").map_err(failure)?;
-        let answer = closure(&mut SqliteTx { connection: &self.connection });
+        let answer = closure(&mut SqliteTx::new(&self.connection));
         let end = if answer.is_ok() { "RELEASE caller" } else { "ROLLBACK TO caller; RELEASE caller" };
         match self.connection.execute_batch(end) {
             Ok(()) => answer,
@@ -283,6 +284,7 @@ impl Batch {
 
 struct SqliteTx<'a> {
     connection: &'a Connection,
+    outbox: Outbox,
 }
 
 struct Bound<'a>(&'a Param<'a>);
@@ -318,7 +320,11 @@ fn placeholders(statement: &CachedStatement<'_>, given: usize) -> Result<Vec<usi
         .collect()
 }
 
-impl SqliteTx<'_> {
+impl<'a> SqliteTx<'a> {
+    fn new(connection: &'a Connection) -> SqliteTx<'a> {
+        SqliteTx { connection, outbox: Outbox::new() }
+    }
+
     fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
         self.connection.prepare_cached(&Dialect::Sqlite.expand(sql)).map_err(failure)
     }
@@ -376,6 +382,10 @@ impl Tx for SqliteTx<'_> {
     fn read_by_indexes(&mut self) -> Result<()> {
         // Its statements name the indexes that they are read by.
         Ok(())
+    }
+
+    fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     fn conflict(&mut self) -> Error {

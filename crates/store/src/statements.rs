@@ -2,8 +2,8 @@
 
 use crate::dialect::Dialect;
 use crate::{
-    accruals, audit, changes, conversions, extras, idempotency, invoices, keys, ledger, networks, parties, pulls,
-    rates, reports, runs, takes, write_offs,
+    accruals, audit, changes, conversions, events, extras, idempotency, invoices, keys, ledger, networks, parties,
+    pulls, rates, reports, runs, takes, webhooks, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -37,6 +37,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         accruals::STATEMENTS,
         conversions::STATEMENTS,
         conversions::list::STATEMENTS,
+        events::STATEMENTS,
         extras::STATEMENTS,
         idempotency::STATEMENTS,
         invoices::STATEMENTS,
@@ -45,6 +46,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         invoices::lines::STATEMENTS,
         invoices::list::STATEMENTS,
         invoices::newest::STATEMENTS,
+        invoices::overdue::STATEMENTS,
         invoices::payments::STATEMENTS,
         invoices::search::alone::STATEMENTS,
         invoices::search::together::STATEMENTS,
@@ -66,12 +68,15 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         reports::STATEMENTS,
         runs::STATEMENTS,
         takes::STATEMENTS,
+        webhooks::STATEMENTS,
+        webhooks::deliveries::STATEMENTS,
         write_offs::STATEMENTS,
     ];
     let bulks = [
         accruals::BULKS,
         changes::BULKS,
         conversions::BULKS,
+        events::BULKS,
         extras::BULKS,
         invoices::BULKS,
         invoices::destinations::BULKS,
@@ -88,6 +93,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         rates::BULKS,
         runs::BULKS,
         takes::BULKS,
+        webhooks::deliveries::BULKS,
         write_offs::BULKS,
     ];
     let plain = plain.into_iter().flatten().map(|(name, sql)| (*name, dialect.expand(sql).into_owned()));

@@ -1,6 +1,7 @@
 //! The small object-safe transaction that both databases implement, and the values that cross it.
 
 use crate::error::{Error, Result};
+use crate::events::Outbox;
 
 /// A value bound to a placeholder. `$n` takes the n-th one (counted from 1).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -184,6 +185,9 @@ pub trait Tx {
     /// What the database says. A row that is there already, where `bulk` says every row is new, runs the whole
     /// closure again on PostgreSQL: another transaction was faster.
     fn bulk(&mut self, bulk: &'static Bulk, values: &[Param<'_>]) -> Result<u64>;
+
+    /// What the transaction makes happen: it is told to other systems if the transaction is committed.
+    fn outbox(&mut self) -> &mut Outbox;
 
     /// An error that makes the store run the whole closure again, because another transaction changed what this
     /// one had read.

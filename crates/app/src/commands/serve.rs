@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::http::HeaderName;
 use clap::Args;
 use quittance_engine::addresses::AddressRanges;
 use quittance_engine::{Call, Engine};

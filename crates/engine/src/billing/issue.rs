@@ -22,10 +22,9 @@ use quittance_store::{Tx, networks};
 
 use super::decide::{BookTake, Decided, Decisions, GivenUp};
 use super::{extras, referrals};
-use crate::Call;
 use crate::error::Result;
-use crate::give_back;
 use crate::invoices::booking;
+use crate::{Call, events, give_back};
 
 /// The counter of a network's ledger entries.
 pub(crate) const ENTRY_IDS: &str = "entry_id";
@@ -73,6 +72,13 @@ pub(super) fn issue(
         issued.push(invoice);
     }
     invoices::issue(tx, network, &issued)?;
+    for Issued { invoice, history, .. } in &issued {
+        let mut before = None;
+        for row in history {
+            events::tell_invoice(tx, header.call, invoice, row, before);
+            before = Some(row.status);
+        }
+    }
     ledger::add(tx, network, &entries)?;
     let books: Vec<BookState> =
         decisions.issue.iter().flat_map(|decided| decided.takes.iter().map(|take| take.after)).collect();

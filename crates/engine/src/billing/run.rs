@@ -21,8 +21,7 @@ use super::issue::{Header, issue, write_offs_of};
 use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
 use crate::invoices::{NOTE_CHARS_MAX, bounded};
-use crate::{Call, Engine};
-use crate::{measure, schedule};
+use crate::{Call, Engine, events, measure, schedule};
 
 /// The counter of a network's runs.
 const RUN_IDS: &str = "run_id";
@@ -425,6 +424,8 @@ impl Work<'_> {
         books.extend(accruals::lock_rest_of_party(tx, network, run.kind, &books)?);
         let Some(last) = books.last().map(|state| state.book) else {
             runs::finish(tx, network, run_id, self.call.now)?;
+            let totals = runs::totals(tx, network, run_id)?;
+            events::tell_run(tx, self.call, &run, &totals);
             if let (true, Some(ids)) = (self.request.scheduled, only) {
                 schedule::dealt_with(tx, self.call, run.kind, ids, run.cut.through)?;
             }

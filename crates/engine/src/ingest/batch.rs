@@ -9,7 +9,7 @@ use quittance_domain::conversion::{
     Conversion, ConversionRecord, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, Outcome, Received,
     RecordError, first_state, keeps_entry, next_state,
 };
-use quittance_domain::ids::{AdvertiserId, NetworkId};
+use quittance_domain::ids::AdvertiserId;
 use quittance_domain::time::{DayFinder, Timestamp, Zone};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, State, Superseded};
@@ -20,12 +20,12 @@ use quittance_store::{Tx, accruals, networks, parties};
 use super::directory::Directory;
 use super::{IngestCounts, IngestReport, Positioned, Rejection};
 use crate::error::Result;
+use crate::{Call, events};
 
 /// What a batch is ingested with.
 pub(super) struct Context<'a> {
-    pub(super) network: NetworkId,
+    pub(super) call: &'a Call,
     pub(super) zone: &'a Zone,
-    pub(super) now: Timestamp,
     pub(super) directory: &'a Directory,
 }
 
@@ -72,11 +72,11 @@ pub(super) fn ingest(
     known: Known,
 ) -> Result<Ingested> {
     // The shared lock on the epoch lasts until the commit: a run that has raised it sees this batch whole or not at all.
-    let present = networks::present(tx, context.network)?;
+    let present = networks::present(tx, context.call.network)?;
     let fresh = match context.directory.outdated(present.directory_version) {
         None => None,
         Some(mut fresh) => {
-            fresh.load(tx, context.network, &fresh.unknown(batches))?;
+            fresh.load(tx, context.call.network, &fresh.unknown(batches))?;
             Some(fresh)
         }
     };
@@ -85,7 +85,7 @@ pub(super) fn ingest(
         Known::None => Vec::new(),
         Known::LookUp => {
             let ids: Vec<&str> = batches.iter().copied().flatten().map(|r| &*r.record.conversion_id).collect();
-            conversions::known(tx, context.network, &ids)?
+            conversions::known(tx, context.call.network, &ids)?
         }
     };
     let known_count = known.len();
@@ -104,7 +104,7 @@ pub(super) fn ingest(
         reports.push(std::mem::take(&mut work.report));
     }
     let served = std::mem::take(&mut work.served);
-    parties::add_offer_advertisers(tx, context.network, &served.iter().copied().collect::<Vec<_>>())?;
+    parties::add_offer_advertisers(tx, context.call.network, &served.iter().copied().collect::<Vec<_>>())?;
     let books = work.write(tx)?;
     Ok(Ingested { reports, books, served, known: known_count, directory: fresh })
 }
@@ -147,7 +147,7 @@ fn with_what_is_named<'a, 's>(
         return Ok(std::borrow::Cow::Borrowed(context.directory));
     }
     let mut directory = context.directory.clone();
-    directory.load(tx, context.network, &unknown)?;
+    directory.load(tx, context.call.network, &unknown)?;
     Ok(std::borrow::Cow::Owned(directory))
 }
 
@@ -283,7 +283,7 @@ impl<'a> Work<'a> {
         self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         let id = conversion.conversion_id.clone();
         let known = KnownConversion { conversion, received: None, elsewhere, revision: 1, place };
-        let state = State { known, received_at: self.context.now };
+        let state = State { known, received_at: self.context.call.now };
         self.slots.insert(id, Slot { known_before: false, state, changed: true, touched: None });
         Ok(())
     }
@@ -306,7 +306,7 @@ impl<'a> Work<'a> {
             self.fold.entry(&conversion, elsewhere, place, Sign::Plus)?;
         }
         let known = KnownConversion { conversion, received, elsewhere, revision: old.revision + 1, place };
-        let new = State { known, received_at: self.context.now };
+        let new = State { known, received_at: self.context.call.now };
         let state = std::mem::replace(&mut slot.state, new);
         slot.changed = true;
         self.superseded.push(Superseded { state, end, entry_kept });
@@ -314,7 +314,7 @@ impl<'a> Work<'a> {
     }
 
     fn write(self, tx: &mut dyn Tx) -> Result<Vec<Book>> {
-        let network = self.context.network;
+        let network = self.context.call.network;
         let (mut created, mut revised) = (Vec::new(), Vec::new());
         for slot in self.slots.values() {
             match (slot.changed, slot.known_before, slot.touched) {
@@ -344,6 +344,7 @@ impl<'a> Work<'a> {
         books.retain(|book| !self.context.directory.books.contains(book));
         accruals::ensure_books(tx, network, &books)?;
         accruals::add(tx, network, &rows)?;
+        events::tell_conversions(tx, self.context.call, created.len(), revised.len());
         Ok(books)
     }
 }

@@ -134,8 +134,7 @@ impl Engine {
                 overrides.push(Override { state, next, received });
             }
             let changed: Vec<Box<str>> = overrides.iter().map(|change| change.next.conversion_id.clone()).collect();
-            let context =
-                Context { network: call.network, zone: &session.zone, now: call.now, directory: &session.directory };
+            let context = Context { call, zone: &session.zone, directory: &session.directory };
             batch::override_states(tx, &context, present, overrides)?;
             changes::add(tx, call.network, &call.actor, call.now, &rows)?;
             let changed: Vec<&str> = changed.iter().map(|id| &**id).collect();

@@ -215,8 +215,7 @@ impl Session<'_> {
 
     fn ingest(&mut self, batches: &[&[Positioned]]) -> Result<Vec<IngestReport>> {
         self.look_up(batches)?;
-        let context =
-            Context { network: self.call.network, zone: &self.zone, now: self.call.now, directory: &self.directory };
+        let context = Context { call: self.call, zone: &self.zone, directory: &self.directory };
         // After a batch of new conversions the next one is tried without looking its ids up. One that is known after
         // all breaks the key, and the batch is done again with a look.
         let mut look_up = self.expects_known;

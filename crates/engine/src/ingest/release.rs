@@ -18,8 +18,7 @@ impl Engine {
             let mut states = conversions::known(tx, call.network, &ids)?;
             states.retain(|state| state.known.conversion.status == ConversionStatus::Hold);
             states.sort_by(|a, b| a.known.conversion.conversion_id.cmp(&b.known.conversion.conversion_id));
-            let context =
-                Context { network: call.network, zone: &session.zone, now: call.now, directory: &session.directory };
+            let context = Context { call, zone: &session.zone, directory: &session.directory };
             let approved = ConversionEdit { status: Some(ConversionStatus::Approved), ..ConversionEdit::default() };
             let mut overrides = Vec::with_capacity(states.len());
             for state in states {

@@ -16,7 +16,7 @@ use super::destination;
 use crate::billing::issue::ENTRY_IDS;
 use crate::billing::referrals::referred_again;
 use crate::error::{Error, Result};
-use crate::{Call, Engine};
+use crate::{Call, Engine, events};
 
 /// An invoice that is being changed, in the transaction that changes it.
 pub(super) struct Change<'t> {
@@ -30,6 +30,8 @@ pub(super) struct Change<'t> {
     pub(super) invoice: Invoice,
     /// Its state with its facts.
     pub(super) state: InvoiceState,
+    /// The status in the last row of its history.
+    recorded: InvoiceStatus,
 }
 
 impl Engine {
@@ -106,8 +108,8 @@ impl<'t> Change<'t> {
         accruals::lock_book(tx, call.network, invoice.book)?;
         let invoice = invoices::lock(tx, call.network, id)?.ok_or_else(|| no_invoice(id))?;
         let history = invoices::history(tx, call.network, invoice.place())?;
-        let state = state(&invoice, &history);
-        Ok(Change { tx, call, today, present, invoice, state })
+        let (state, recorded) = (state(&invoice, &history), invoice.status);
+        Ok(Change { tx, call, today, present, invoice, state, recorded })
     }
 
     /// What is left to pay.
@@ -185,7 +187,7 @@ impl<'t> Change<'t> {
         Ok(ledger::add(self.tx, self.call.network, &[booked])?)
     }
 
-    /// Writes the invoice as it is now, with a row of history.
+    /// Writes the invoice as it is now, with a row of history, and tells others.
     pub(super) fn record(&mut self, action: &str, details: &Value) -> Result<()> {
         self.invoice.version += 1;
         self.invoice.updated_at = self.call.now;
@@ -200,6 +202,8 @@ impl<'t> Change<'t> {
             details: details.to_string(),
         };
         invoices::update(self.tx, self.call.network, &self.invoice, &row)?;
+        let before = std::mem::replace(&mut self.recorded, self.invoice.status);
+        events::tell_invoice(self.tx, self.call, &self.invoice, &row, Some(before));
         destination::settle(self.tx, self.call.network, &self.invoice)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::money::Money;
-use quittance_domain::time::{Day, Timestamp};
+use quittance_domain::time::Day;
 use quittance_store::parties::{self, Manager, Offer, Party, PaymentMethod, PaymentSystem};
 use quittance_store::{Tx, extras};
 
@@ -14,8 +14,10 @@ use super::file::{ManagerEntry, NetworkFile, OfferEntry, SystemEntry, minimum_am
 use super::party_plan;
 use super::reader::{Patch, Problems};
 use crate::error::{Error, Result};
+use crate::events::EventType;
 use crate::networks::{self, Network};
 use crate::party_rules::PartyRules;
+use crate::{Call, events};
 
 /// The rows to write.
 #[derive(Debug, Default)]
@@ -201,12 +203,8 @@ impl Plan {
     }
 
     /// Writes the rows; answers what became of the entries of each list.
-    pub(super) fn write(
-        &self,
-        tx: &mut dyn Tx,
-        network: NetworkId,
-        now: Timestamp,
-    ) -> Result<Vec<(&'static str, EntryCounts)>> {
+    pub(super) fn write(&self, tx: &mut dyn Tx, call: &Call) -> Result<Vec<(&'static str, EntryCounts)>> {
+        let (network, now) = (call.network, call.now);
         quittance_store::networks::change_directory(tx, network)?;
         parties::upsert_currencies(tx, network, &self.currencies.rows)?;
         parties::upsert_systems(tx, network, &self.systems.rows)?;
@@ -215,6 +213,9 @@ impl Plan {
         parties::upsert(tx, network, &self.affiliates.rows, now)?;
         let (of, methods) = &self.methods;
         parties::replace_methods(tx, network, PartyKind::Affiliate, of, methods)?;
+        for party_id in of {
+            events::tell_party(tx, call, EventType::PaymentMethodChanged, PartyKind::Affiliate, *party_id);
+        }
         parties::upsert_offers(tx, network, &self.offers.rows)?;
         extras::put_bonuses(tx, network, &self.bonuses.rows)?;
         Ok(vec![

@@ -67,7 +67,7 @@ pub fn history(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<
     tx.query(HISTORY, &key(network, place))?.iter().map(history_row).collect()
 }
 
-fn history_row(row: &Row) -> Result<HistoryRow> {
+pub(super) fn history_row(row: &Row) -> Result<HistoryRow> {
     Ok(HistoryRow {
         version: row.int(1)?,
         happened_at: Timestamp::from_micros(row.int(2)?),

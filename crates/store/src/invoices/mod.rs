@@ -5,6 +5,7 @@ pub(crate) mod history;
 pub(crate) mod lines;
 pub(crate) mod list;
 pub(crate) mod newest;
+pub(crate) mod overdue;
 pub(crate) mod payments;
 pub(crate) mod search;
 pub(crate) mod standing;
@@ -23,6 +24,7 @@ use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
 pub use self::list::{Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, nth_found, rows};
 pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
+pub use self::overdue::{any_overdue, last_row, lock_overdue, set_overdue};
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };
