@@ -14,6 +14,7 @@ mod erasure;
 mod error;
 pub mod events;
 mod give_back;
+pub mod history;
 pub mod idempotency;
 pub mod ingest;
 pub mod invoices;

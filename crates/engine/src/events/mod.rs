@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::{Call, Engine};
 
 /// The largest page.
-const PAGE_MAX: i64 = 1_000;
+const PAGE_MAX: i64 = 10_000;
 
 /// The kind of thing that an invoice is.
 const INVOICE: &str = "invoice";
@@ -36,7 +36,7 @@ pub struct EventQuery {
     pub types: Vec<EventType>,
     /// Of this thing: its kind and its id.
     pub subject: Option<(String, i64)>,
-    /// How many at most, up to 1,000.
+    /// How many at most, up to 10,000.
     pub limit: i64,
 }
 

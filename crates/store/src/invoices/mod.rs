@@ -19,7 +19,9 @@ use quittance_domain::period::Period;
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::destinations::{Destination, destinations, erase_accounts, forget_accounts, put_destination};
-pub use self::history::{HistoryRow, history, history_of_parties};
+pub use self::history::{
+    HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_of_parties,
+};
 use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
 pub use self::list::{Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, nth_found, rows};
