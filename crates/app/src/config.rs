@@ -15,12 +15,12 @@ const DEFAULT_FILE: &str = "quittance.toml";
 /// The database that is used where none is named.
 const DEFAULT_DATABASE: &str = "sqlite://quittance.db";
 /// The keys of the file that are texts, and then its tables.
-const KEYS: [&str; 7] =
-    ["database", "network", "listen", "log_format", "trusted_proxies", "proxy_header", LIMITS_TABLE];
+const KEYS: [&str; 8] =
+    ["database", "network", "listen", "log_format", "trusted_proxies", "proxy_header", "webhook_allow", LIMITS_TABLE];
 /// The table of the limits.
 const LIMITS_TABLE: &str = "limits";
 /// The variables of the environment. Clap reads them, together with the flags.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "QUITTANCE_CONFIG",
     "QUITTANCE_DATABASE_URL",
     "QUITTANCE_LISTEN",
@@ -29,6 +29,7 @@ const VARIABLES: [&str; 8] = [
     "QUITTANCE_PROXY_HEADER",
     "QUITTANCE_PULL_KEY",
     "QUITTANCE_TRUSTED_PROXIES",
+    "QUITTANCE_WEBHOOK_ALLOW",
 ];
 /// What the variable of a limit begins with; its name follows in capitals.
 const LIMIT_VARIABLE: &str = "QUITTANCE_LIMITS_";
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Option<String>,
     /// The header in which they tell of clients, where the file says it.
     pub(crate) proxy_header: Option<String>,
+    /// The addresses that webhooks may have although they are not public, with commas between, where the file has some.
+    pub(crate) webhook_allow: Option<String>,
     /// The limits of a server, of the file and the environment.
     pub(crate) limits: Limits,
 }
@@ -61,6 +64,7 @@ struct File {
     log_format: Option<String>,
     trusted_proxies: Option<String>,
     proxy_header: Option<String>,
+    webhook_allow: Option<String>,
     limits: Limits,
 }
 
@@ -92,6 +96,7 @@ pub(crate) fn load(args: &GlobalArgs) -> anyhow::Result<Config> {
         log_format: file.log_format,
         trusted_proxies: file.trusted_proxies,
         proxy_header: file.proxy_header,
+        webhook_allow: file.webhook_allow,
         limits,
     })
 }
@@ -125,6 +130,7 @@ fn parse(text: &str) -> Result<File, String> {
             ("log_format", _) => &mut file.log_format,
             ("trusted_proxies", _) => &mut file.trusted_proxies,
             ("proxy_header", _) => &mut file.proxy_header,
+            ("webhook_allow", _) => &mut file.webhook_allow,
             (LIMITS_TABLE, toml::Value::Table(limits)) => {
                 read_limits(limits, &mut file.limits)?;
                 continue;

@@ -14,6 +14,7 @@ mod output;
 mod rejected;
 #[cfg(feature = "otlp")]
 mod traces;
+mod webhooks;
 
 use std::process::ExitCode;
 

@@ -12,13 +12,12 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long an answer may keep one waiting, and how long its body may take. Reports of large accounts take minutes.
 const ANSWER: Duration = Duration::from_secs(300);
 
-/// HTTPS by the machine's certificates, or those of `SSL_CERT_FILE`.
+/// How connections are encrypted: by the machine's certificates, or those of `SSL_CERT_FILE`.
 pub(crate) fn tls() -> TlsConfig {
     let found = rustls_native_certs::load_native_certs();
     let roots: Vec<_> = found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
     TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(provider)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .root_certs(RootCerts::new_with_certs(&roots))
         .build()
 }

@@ -18,6 +18,7 @@ use crate::config::{Config, set_limit};
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
 use crate::logs;
+use crate::webhooks::{Http, Worker};
 
 /// Where a server listens unless it is told.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -49,6 +50,9 @@ pub(crate) struct Serve {
     /// The header in which they say it [default: X-Forwarded-For].
     #[arg(long, value_name = "NAME", env = "QUITTANCE_PROXY_HEADER", hide_env_values = true)]
     proxy_header: Option<String>,
+    /// Addresses that webhooks may have although they are not public: addresses or ranges with commas between.
+    #[arg(long, value_name = "RANGES", env = "QUITTANCE_WEBHOOK_ALLOW", hide_env_values = true)]
+    webhook_allow: Option<String>,
     /// Checks the configuration and the database, and stops.
     #[arg(long)]
     check: bool,
@@ -59,6 +63,7 @@ pub(crate) struct Serve {
 pub(crate) struct Surroundings {
     limits: Limits,
     proxies: Proxies,
+    webhooks: AddressRanges,
 }
 
 impl Serve {
@@ -73,7 +78,8 @@ impl Serve {
             return Err(Usage(format!("log_format: {format:?} is none of {}", logs::FORMATS.join(", "))).into());
         }
         let limits = self.limits(context.config.limits)?;
-        let surroundings = Surroundings { limits, proxies: self.proxies(&context.config)? };
+        let webhooks = ranges("webhook_allow", &self.webhook_allow, &context.config.webhook_allow)?;
+        let surroundings = Surroundings { limits, proxies: self.proxies(&context.config)?, webhooks };
         let engine = context.engine()?;
         if self.check {
             engine.ready()?;
@@ -134,7 +140,7 @@ pub(crate) fn serve(engine: Engine, listen: &str, surroundings: Surroundings) ->
 }
 
 async fn listen_until_stopped(engine: Engine, listen: &str, surroundings: Surroundings) -> anyhow::Result<()> {
-    let Surroundings { limits, proxies } = surroundings;
+    let Surroundings { limits, proxies, webhooks } = surroundings;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
@@ -144,6 +150,7 @@ async fn listen_until_stopped(engine: Engine, listen: &str, surroundings: Surrou
     tokio::spawn(purge(state.clone()));
     tokio::spawn(schedule(state.clone()));
     tokio::spawn(note_key_uses(state.clone()));
+    let worker = Worker::start(Arc::clone(&state.engine), Arc::new(Http::open(webhooks)), Arc::clone(&state.clock));
     let (told, stopping) = tokio::sync::oneshot::channel();
     let until_told = async {
         until_told().await;
@@ -154,6 +161,7 @@ async fn listen_until_stopped(engine: Engine, listen: &str, surroundings: Surrou
         () = listen::serve(listener, routes(state), limits, until_told) => {}
         () = grace(stopping) => tracing::warn!("requests that took too long were ended"),
     }
+    drop(worker);
     note(&uses).await;
     tracing::info!("stopped");
     Ok(())
@@ -196,6 +204,13 @@ async fn purge(state: AppState) {
         let now = (state.clock)();
         if let Err(problem) = state.run(move |engine| engine.purge_idempotency(now)).await {
             tracing::warn!(detail = %problem.detail, "old answers could not be cleared away");
+        }
+        let purged = state.run(move |engine| {
+            engine.purge_deliveries(now)?;
+            engine.purge_events(now)
+        });
+        if let Err(problem) = purged.await {
+            tracing::warn!(detail = %problem.detail, "old events could not be cleared away");
         }
     }
 }

@@ -15,10 +15,16 @@ pub struct Server {
 impl Server {
     /// Serves a database by its URL.
     pub fn start(url: &str) -> Server {
+        Server::start_with(url, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(url: &str, args: &[&str]) -> Server {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let mut process = Command::new(env!("CARGO_BIN_EXE_quittance"))
             .env_remove("QUITTANCE_DATABASE_URL")
             .args(["--database", url, "serve", "--listen", &address])
+            .args(args)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();

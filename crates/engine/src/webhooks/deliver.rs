@@ -102,18 +102,23 @@ impl Engine {
         Ok(attempts)
     }
 
-    /// Records how an attempt went.
+    /// Records how an attempt went; where the delivery stands then. `None`: the attempt counts no more, since the delivery
+    /// was taken by another process or is to be sent anew.
     ///
     /// # Errors
     /// What the store says.
-    pub fn record_attempt(&self, attempt: &Attempt, outcome: &Outcome, now: Timestamp) -> Result<()> {
+    pub fn record_attempt(
+        &self,
+        attempt: &Attempt,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Option<DeliveryState>> {
         let claimed = &attempt.claimed;
         let finished = finished(claimed.attempt, outcome, now);
         self.store.write(|tx| {
-            let Some(webhook) = table::lock(tx, claimed.network, claimed.webhook_id)? else { return Ok(()) };
-            // Another process has taken it meanwhile, or it is to be sent anew: what came of this attempt counts no more.
+            let Some(webhook) = table::lock(tx, claimed.network, claimed.webhook_id)? else { return Ok(None) };
             if !table::finish(tx, claimed, &finished)? {
-                return Ok(());
+                return Ok(None);
             }
             let mut after = webhook.clone();
             after.failures = if finished.state == DeliveryState::Delivered { 0 } else { webhook.failures + 1 };
@@ -125,7 +130,7 @@ impl Engine {
             if after != webhook {
                 table::update(tx, &after)?;
             }
-            Ok(())
+            Ok(Some(finished.state))
         })
     }
 }
