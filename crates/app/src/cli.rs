@@ -123,7 +123,7 @@ pub(crate) enum Command {
 pub(crate) enum ImportCommand {
     /// Imports parties, offers, managers, payment systems, currencies and settings from one TOML or JSON file.
     Network(ImportNetwork),
-    /// Imports conversions from CSV, JSON Lines or JSON files, plain or compressed by gzip or zstd.
+    /// Imports conversions from CSV, JSON Lines or JSON files, plain or compressed by gzip or zstd, or from Parquet.
     Conversions(ImportConversions),
     /// Imports rates of exchange: the European Central Bank's files, or rows of date,base,quote,rate.
     Rates(ImportRates),

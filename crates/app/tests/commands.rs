@@ -242,3 +242,40 @@ fn a_backup_is_whole_and_is_put_back_where_nothing_is() {
     let postgres = folder.run(&["restore", "copy.db", "--database", "postgres://localhost/x"]);
     assert!(stderr(&postgres).contains("pg_restore"), "{}", stderr(&postgres));
 }
+
+#[test]
+fn parquet_is_told_by_its_first_bytes_also_from_a_stream() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/tests/data/parquet/typed.parquet");
+    let folder = Folder::new();
+    folder.json(&["network", "create", "First", "--time-zone", "UTC"]);
+    folder.json(&["network", "set", "create_missing=true"]);
+    std::fs::copy(data, folder.path().join("typed.parquet")).unwrap();
+    let counts = |output: &std::process::Output| {
+        let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
+        ["created", "unchanged", "rejected"].map(|name| counts[name].as_u64().unwrap())
+    };
+    let read = folder.run(&["import", "conversions", "typed.parquet", "--json"]);
+    assert_eq!((read.status.code(), counts(&read)), (Some(1), [6, 0, 1]), "{}", stderr(&read));
+    let rejected = std::fs::read_to_string(folder.path().join("typed.parquet.rejected.csv")).unwrap();
+    let lines: Vec<&str> = rejected.lines().collect();
+    assert_eq!(
+        lines[0],
+        "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,revenue,sub1,score,line,reason"
+    );
+    assert!(lines[1].starts_with("p7,5,1,nonsense,2026-01-31T12:30:02Z,1.0000,1.00,c,0.5,7,\"status: "), "{rejected}");
+    assert_eq!(lines.len(), 2);
+    // A stream is copied first. A pipe with a name is one, too.
+    for name in ["-", "/dev/stdin"] {
+        let piped = folder
+            .command(&["import", "conversions", name, "--json", "--format", "parquet"])
+            .stdin(std::fs::File::open(data).unwrap())
+            .output()
+            .unwrap();
+        assert_eq!((piped.status.code(), counts(&piped)), (Some(1), [0, 6, 1]), "{name}: {}", stderr(&piped));
+    }
+    folder.write("plain.csv", "conversion_id,status\n");
+    let said = folder.fails(1, &["import", "conversions", "plain.csv", "--format", "parquet"]);
+    assert!(said.contains("plain.csv is no Parquet"), "{said}");
+    let said = folder.fails(1, &["import", "conversions", "no-such-file"]);
+    assert!(said.contains("no-such-file cannot be read"), "{said}");
+}

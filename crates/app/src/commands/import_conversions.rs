@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use quittance_engine::ingest::{ImportEvent, ImportOptions, IngestCounts};
-use quittance_engine::records::{Field, Format, Raw, RawRow, nearest};
+use quittance_engine::records::{Field, Format, PARQUET_MAGIC, Raw, RawRow, nearest};
 use quittance_engine::{Call, Engine};
 use serde_json::{Value, json};
 
@@ -17,14 +17,17 @@ use crate::failure::{Exit, complain, warn};
 use crate::output::{bytes_bar, grouped};
 use crate::rejected::{REJECTED_SHOWN, Rejected};
 
+/// The most of a stream that is copied into a temporary file, since Parquet cannot be read from a stream.
+const SPOOLED_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+
 /// An import of conversions.
 #[derive(Debug, Args)]
 pub(crate) struct ImportConversions {
     /// The files; `-` reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The format [default: told by the first character].
-    #[arg(long, value_parser = ["csv", "jsonl", "json"])]
+    /// The format [default: told by the first bytes].
+    #[arg(long, value_parser = ["csv", "jsonl", "json", "parquet"])]
     format: Option<String>,
     /// A column that is a field under another name.
     #[arg(long = "map", value_name = "COLUMN=FIELD")]
@@ -55,7 +58,7 @@ fn run(context: &Context, args: &ImportConversions) -> anyhow::Result<Exit> {
     let mut counts = IngestCounts::default();
     let mut failed = false;
     for file in &args.files {
-        let (of_file, failure) = import(&engine, &call, file, &options)?;
+        let (of_file, failure) = import(&engine, &call, file, args.format.as_deref(), &options)?;
         counts.add(of_file);
         if let Some(failure) = failure {
             complain(&format!("{}: {failure}", file.display()));
@@ -100,21 +103,15 @@ fn import(
     engine: &Engine,
     call: &Call,
     file: &Path,
+    format: Option<&str>,
     options: &ImportOptions,
 ) -> anyhow::Result<(IngestCounts, Option<quittance_engine::Error>)> {
     let standard_input = file == Path::new("-");
-    let (input, total): (Box<dyn Read + Send>, Option<u64>) = if standard_input {
-        (Box::new(std::io::stdin()), None)
-    } else {
-        let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let length = opened.metadata().ok().map(|metadata| metadata.len());
-        (Box::new(opened), length)
-    };
-    let bar = bytes_bar(total);
+    let input = Input::open(file, format)?;
+    let bar = bytes_bar(input.length());
     let mut rejected = beside(if standard_input { Path::new("stdin") } else { file });
     let mut header = csv::ByteRecord::new();
-    let counted = Counted { inner: input, bar: bar.clone() };
-    let outcome = engine.import(call, counted, options, &mut |event| match event {
+    let mut tell = |event: ImportEvent| match event {
         ImportEvent::Header(cells) => header = cells,
         ImportEvent::UnknownColumns(columns) => {
             for (column, near) in columns {
@@ -130,10 +127,71 @@ fn import(
             }
         }
         ImportEvent::Progress(counts) => bar.set_message(format!("{} records", grouped(counts.total()))),
-    });
+    };
+    let outcome = match input {
+        Input::Parquet(file) => engine.import_parquet(call, file, options, &mut tell),
+        Input::Text(input, _) => engine.import(call, Counted { inner: input, bar: bar.clone() }, options, &mut tell),
+    };
     bar.finish_and_clear();
     rejected.close()?;
     Ok((outcome.counts, outcome.failure))
+}
+
+/// What is read: a text as it comes, or a file that can be read at any place.
+enum Input {
+    /// A text, and how long it is.
+    Text(Box<dyn Read + Send>, Option<u64>),
+    /// A Parquet file.
+    Parquet(File),
+}
+
+impl Input {
+    /// Opens a file, or standard input. Parquet is told by its first bytes, where no other format is named.
+    fn open(path: &Path, format: Option<&str>) -> anyhow::Result<Input> {
+        let shown = path.display();
+        let standard_input = path == Path::new("-");
+        let (mut stream, length): (Box<dyn Read + Send>, Option<u64>) = if standard_input {
+            (Box::new(std::io::stdin()), None)
+        } else {
+            let opened = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
+            let length = opened.metadata().ok().map(|metadata| metadata.len());
+            (Box::new(opened), length)
+        };
+        let mut start = Vec::new();
+        let magic = PARQUET_MAGIC.len() as u64;
+        stream.by_ref().take(magic).read_to_end(&mut start).with_context(|| format!("{shown} cannot be read"))?;
+        let parquet = start == PARQUET_MAGIC;
+        if format == Some("parquet") && !parquet {
+            bail!("{shown} is no Parquet: it does not begin with PAR1");
+        }
+        if !parquet || !matches!(format, None | Some("parquet")) {
+            return Ok(Input::Text(Box::new(std::io::Cursor::new(start).chain(stream)), length));
+        }
+        // It is read at its end first, which a stream does not allow; a pipe can have a name, too.
+        let regular = !standard_input && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        let file = if regular { File::open(path)? } else { spooled(start, stream)? };
+        Ok(Input::Parquet(file))
+    }
+
+    /// How many bytes it has, where the progress over them is seen.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Input::Text(_, length) => *length,
+            Input::Parquet(_) => None,
+        }
+    }
+}
+
+/// A stream as a temporary file, which is gone when it is closed.
+fn spooled(start: Vec<u8>, stream: impl Read) -> anyhow::Result<File> {
+    let mut file = tempfile::tempfile().context("there is no temporary file for what a stream brings")?;
+    let most = SPOOLED_BYTES_MAX + 1;
+    let copied = std::io::copy(&mut std::io::Cursor::new(start).chain(stream).take(most), &mut file)
+        .context("a stream cannot be copied into a temporary file")?;
+    if copied > SPOOLED_BYTES_MAX {
+        bail!("a stream brings more than {SPOOLED_BYTES_MAX} bytes of Parquet: name a file instead");
+    }
+    Ok(file)
 }
 
 /// Moves the progress bar as the input is read.

@@ -1,5 +1,6 @@
 //! Whole inputs: read, parsed and ingested in batches, with bounded memory.
 
+use std::fs::File;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
@@ -16,7 +17,7 @@ use super::{
     BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection, TOGETHER_RECORDS_MAX,
 };
 use crate::error::{Error, Result};
-use crate::records::{self, Columns, Field, Format, InputError, RawRow, RowParser};
+use crate::records::{self, Columns, EachRow, Field, Format, Header, InputError, RawRow, RowParser};
 use crate::{Call, Engine, measure};
 
 /// How many transactions go on side by side on PostgreSQL. SQLite has one writer.
@@ -62,6 +63,10 @@ pub struct ImportOutcome {
     /// Why it ended early.
     pub failure: Option<Error>,
 }
+
+/// How the rows of an input are read.
+type ReadRows<'a> =
+    Box<dyn FnOnce(&mut Header<'_>, &mut EachRow<'_>) -> std::result::Result<(), InputError> + Send + 'a>;
 
 /// Records on their way, each with its row.
 type Batch = Vec<(RawRow, Positioned)>;
@@ -118,8 +123,34 @@ impl Engine {
         options: &ImportOptions,
         tell: &mut dyn FnMut(ImportEvent),
     ) -> ImportOutcome {
+        let rows: ReadRows<'_> = Box::new(|header, each| {
+            let (mut text, format) = records::open(input, options.format)?;
+            records::read_rows(&mut *text, format, header, each)
+        });
+        self.import_rows(call, rows, options, tell)
+    }
+
+    /// Ingests a whole file of Parquet. A row's line is its number, from 1.
+    pub fn import_parquet(
+        &self,
+        call: &Call,
+        file: File,
+        options: &ImportOptions,
+        tell: &mut dyn FnMut(ImportEvent),
+    ) -> ImportOutcome {
+        let rows: ReadRows<'_> = Box::new(|header, each| records::read_parquet(file, &options.renamed, header, each));
+        self.import_rows(call, rows, options, tell)
+    }
+
+    fn import_rows(
+        &self,
+        call: &Call,
+        rows: ReadRows<'_>,
+        options: &ImportOptions,
+        tell: &mut dyn FnMut(ImportEvent),
+    ) -> ImportOutcome {
         match self.session(call, options.create_missing) {
-            Ok(session) => self.import_with(&session, input, options, tell),
+            Ok(session) => self.import_with(&session, rows, options, tell),
             Err(failure) => ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
         }
     }
@@ -138,7 +169,7 @@ impl Engine {
     fn import_with(
         &self,
         session: &Session<'_>,
-        input: impl Read + Send,
+        rows: ReadRows<'_>,
         options: &ImportOptions,
         tell: &mut dyn FnMut(ImportEvent),
     ) -> ImportOutcome {
@@ -158,7 +189,7 @@ impl Engine {
             }
             let (messages, zone) = (messages, session.zone.clone());
             scope.spawn(move || {
-                if let Err(error) = read_input(input, options, zone, (&queues, written), &messages) {
+                if let Err(error) = read_input(rows, options, zone, (&queues, written), &messages) {
                     let _ = messages.send(Message::Failed(Error::invalid("", error.to_string())));
                 }
             });
@@ -311,13 +342,12 @@ fn tell_rejections(rejections: Vec<Rejection>, rows: Vec<RawRow>, messages: &Sen
 
 /// The reader: rows are parsed and dealt to the writers.
 fn read_input(
-    input: impl Read + Send,
+    rows: ReadRows<'_>,
     options: &ImportOptions,
     zone: Zone,
     (queues, written): (&[SyncSender<Batch>], &Written),
     messages: &Sender<Message>,
 ) -> std::result::Result<(), InputError> {
-    let (mut text, format) = records::open(input, options.format)?;
     let parser = RowParser::new(zone, Columns::default(), options.renamed.clone());
     let parser = std::cell::RefCell::new(parser);
     let mut batches: Vec<Batch> = queues.iter().map(|_| Vec::new()).collect();
@@ -352,7 +382,7 @@ fn read_input(
             }
         }
     };
-    let read = records::read_rows(&mut *text, format, &mut header, &mut each);
+    let read = rows(&mut header, &mut each);
     // What was read before an error is good, and is kept.
     for (queue, batch) in queues.iter().zip(batches) {
         if !batch.is_empty() && queue.send(batch).is_err() {

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use super::parquet::PARQUET_MAGIC;
+
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -70,6 +72,14 @@ pub enum InputError {
         /// The other.
         second: String,
     },
+    /// A column that a field claims cannot be read for it.
+    #[error("the column {column:?} {reason}")]
+    Column {
+        /// The column.
+        column: String,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
     /// The JSON is broken in a way that hides where the next record starts.
     #[error("{place}: {reason}")]
     Syntax {
@@ -112,6 +122,10 @@ pub fn open<'a>(
     };
     if plain.fill_buf().map_err(failed)?.starts_with(&BYTE_ORDER_MARK) {
         plain.consume(BYTE_ORDER_MARK.len());
+    }
+    if format.is_none() && plain.fill_buf().map_err(failed)?.starts_with(&PARQUET_MAGIC) {
+        let reason = "this is Parquet, which cannot be read from within a compressed file: decompress it".to_owned();
+        return Err(InputError::Syntax { place: "line 1".into(), reason });
     }
     let first = first_character(&mut plain).map_err(failed)?.ok_or(InputError::Empty)?;
     Ok((plain, format.unwrap_or_else(|| Format::told_by(first))))

@@ -3,8 +3,10 @@
 
 mod fields;
 mod input;
+mod parquet;
 mod rows;
 
 pub use fields::{Field, FieldError, nearest};
 pub use input::{Format, InputError, open};
-pub use rows::{Columns, Raw, RawRow, RowParser, read_rows};
+pub use parquet::{PARQUET_MAGIC, read_parquet};
+pub use rows::{Columns, EachRow, Header, Raw, RawRow, RowParser, read_rows};

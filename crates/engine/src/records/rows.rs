@@ -14,7 +14,7 @@ use super::fields::{Field, FieldError, nearest, shown};
 use super::input::{Format, InputError};
 
 /// The longest row, in bytes: a longer one is a quote that was not closed, not a conversion.
-const ROW_BYTES_MAX: u64 = 1024 * 1024;
+pub(super) const ROW_BYTES_MAX: u64 = 1024 * 1024;
 /// How many unknown columns are remembered for the warning.
 const UNKNOWN_MAX: usize = 20;
 
@@ -25,6 +25,17 @@ pub struct RawRow {
     pub line: u64,
     /// The row.
     pub raw: Raw,
+}
+
+/// What is told of an input's header: the names of its columns.
+pub type Header<'a> = dyn FnMut(csv::ByteRecord) -> Result<(), InputError> + 'a;
+/// What each row is handed to.
+pub type EachRow<'a> = dyn FnMut(RawRow) -> Result<(), InputError> + 'a;
+
+/// The field that a column is, by its name or by what it is mapped to.
+pub(super) fn claimed(name: &str, renamed: &[(String, Field)]) -> Option<Field> {
+    let mapped = renamed.iter().find(|(column, _)| column == name).map(|(_, field)| *field);
+    mapped.or_else(|| Field::named(name))
 }
 
 /// A row's own text.
@@ -53,11 +64,7 @@ impl Columns {
     /// A required column is missing, or a field has two.
     pub fn from_header(header: csv::ByteRecord, renamed: &[(String, Field)]) -> Result<Columns, InputError> {
         let names: Vec<String> = header.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
-        let field = |name: &String| {
-            let mapped = renamed.iter().find(|(column, _)| column == name).map(|(_, field)| *field);
-            mapped.or_else(|| Field::named(name))
-        };
-        let fields: Vec<Option<Field>> = names.iter().map(field).collect();
+        let fields: Vec<Option<Field>> = names.iter().map(|name| claimed(name, renamed)).collect();
         for (i, field) in fields.iter().enumerate() {
             if let (Some(field), Some(j)) = (field, fields[..i].iter().position(|f| f == field && f.is_some())) {
                 let (first, second) = (names[j].clone(), names[i].clone());
@@ -142,8 +149,7 @@ impl RowParser {
         let mut record = ConversionRecord::default();
         let mut seen: Vec<Field> = Vec::with_capacity(members.len());
         for (name, value) in members {
-            let renamed = self.renamed.iter().find(|(column, _)| *column == name).map(|(_, field)| *field);
-            let Some(field) = renamed.or_else(|| Field::named(&name)) else {
+            let Some(field) = claimed(&name, &self.renamed) else {
                 self.remember_unknown(&name);
                 continue;
             };
@@ -226,8 +232,8 @@ impl<R: Read> Read for Limited<R> {
 pub fn read_rows(
     input: &mut dyn BufRead,
     format: Format,
-    header: &mut dyn FnMut(csv::ByteRecord) -> Result<(), InputError>,
-    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
+    header: &mut Header<'_>,
+    each: &mut EachRow<'_>,
 ) -> Result<(), InputError> {
     match format {
         Format::Csv => read_csv(input, header, each),
@@ -236,11 +242,7 @@ pub fn read_rows(
     }
 }
 
-fn read_csv(
-    input: &mut dyn BufRead,
-    header: &mut dyn FnMut(csv::ByteRecord) -> Result<(), InputError>,
-    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
-) -> Result<(), InputError> {
+fn read_csv(input: &mut dyn BufRead, header: &mut Header<'_>, each: &mut EachRow<'_>) -> Result<(), InputError> {
     let count = Rc::new(Cell::new(0));
     let limited = Limited { inner: input, count: Rc::clone(&count) };
     let builder = csv::ReaderBuilder::new().flexible(true).buffer_capacity(64 * 1024).from_reader(limited);
@@ -265,10 +267,7 @@ fn read_csv(
     }
 }
 
-fn read_lines(
-    input: &mut dyn BufRead,
-    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
-) -> Result<(), InputError> {
+fn read_lines(input: &mut dyn BufRead, each: &mut EachRow<'_>) -> Result<(), InputError> {
     for line in 1.. {
         let mut text = Vec::new();
         let read = input.take(ROW_BYTES_MAX).read_until(b'\n', &mut text);
@@ -294,7 +293,7 @@ fn read_lines(
 
 /// Hands over the elements of a JSON array one by one.
 struct Elements<'a> {
-    each: &'a mut dyn FnMut(RawRow) -> Result<(), InputError>,
+    each: &'a mut EachRow<'a>,
     count: u64,
     stopped: Option<InputError>,
 }
@@ -320,10 +319,7 @@ impl<'de> Visitor<'de> for &mut Elements<'_> {
     }
 }
 
-fn read_array(
-    input: &mut dyn BufRead,
-    each: &mut dyn FnMut(RawRow) -> Result<(), InputError>,
-) -> Result<(), InputError> {
+fn read_array(input: &mut dyn BufRead, each: &mut EachRow<'_>) -> Result<(), InputError> {
     let mut elements = Elements { each, count: 0, stopped: None };
     let mut json = serde_json::Deserializer::from_reader(input);
     let read = json.deserialize_seq(&mut elements).and_then(|()| json.end());
