@@ -52,7 +52,7 @@ impl FromStr for HistoryPlace {
 
     fn from_str(text: &str) -> std::result::Result<HistoryPlace, NoPlace> {
         let numbers: Vec<i64> =
-            text.split('_').map(|part| part.parse().map_err(|_| NoPlace)).collect::<Result<_, _>>()?;
+            text.split('_').map(|part| part.parse().map_err(|_| NoPlace)).collect::<std::result::Result<_, _>>()?;
         let [micros, invoice, version] = numbers[..] else { return Err(NoPlace) };
         let (happened_at, invoice_id) = (Timestamp::from_micros(micros), InvoiceId::new(invoice));
         Ok(HistoryPlace(invoices::HistoryPlace { happened_at, invoice_id, version }))

@@ -156,14 +156,15 @@ pub fn find(
 ) -> Result<(Vec<ChangeRow>, Option<i64>)> {
     let start = [network.get().into(), after.into(), Param::Int(LOOKED_AT_MAX)];
     let mut params = start.to_vec();
-    params.extend([
+    let filters: [Param<'_>; 6] = [
         (&filter.subject).into(),
         (&filter.actor).into(),
         (&filter.action).into(),
         filter.from.micros().into(),
         filter.before.micros().into(),
         limit.into(),
-    ]);
+    ];
+    params.extend(filters);
     let of_one = !filter.subject.is_empty() && !filter.subject_id.is_empty();
     let (find, looked_at, one) = match of_one {
         true => (FIND_OF_ONE, LOOKED_AT_OF_ONE, vec![(&filter.subject).into(), (&filter.subject_id).into()]),
