@@ -50,7 +50,7 @@ both_databases! {
                 "id": 1, "active": 1, "system": "PayPal", "system_id": 13, "currency": "USD",
                 "fields": { "4": "new@example.com" },
             }],
-            "customFields": [], "balance": { "EUR": none, "USD": none }, "offersCount": 0, "api_key": "", "tags": [],
+            "customFields": [], "balance": { "EUR": none, "USD": none }, "offersCount": 4, "api_key": "", "tags": [],
             "lang": "en", "sub_accounts": { "1": { "value": "", "except": 0 }, "2": { "value": "", "except": 0 } },
             "tipalti_payee_id": null, "tipalti_status": null,
         });

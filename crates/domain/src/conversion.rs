@@ -55,6 +55,9 @@ impl ConversionStatus {
 pub const TEXT_NAMES: [&str; 10] =
     ["sale_amount", "goal", "click_id", "country", "sub1", "sub2", "sub3", "sub4", "sub5", "comment"];
 
+/// The place of the sale amount among them.
+pub const SALE_AMOUNT: usize = 0;
+
 /// The place of the comment among them.
 pub const COMMENT: usize = 9;
 
@@ -142,10 +145,12 @@ pub struct Elsewhere {
 pub struct Received {
     /// Where it stood.
     pub status: Option<ConversionStatus>,
-    /// What was owed to the affiliate, in the currency that the conversion has.
+    /// What was owed to the affiliate.
     pub payout: Option<Money>,
-    /// What the advertiser owed, likewise.
+    /// What the advertiser owed.
     pub revenue: Option<Money>,
+    /// Its sale amount; the inner `None`: it had none.
+    pub sale_amount: Option<Option<Box<str>>>,
     /// Its comment; the inner `None`: it had none.
     pub comment: Option<Option<Box<str>>>,
 }
@@ -158,8 +163,10 @@ impl Received {
         conversion.status = self.status.unwrap_or(present.status);
         conversion.payout = self.payout.unwrap_or(present.payout);
         conversion.revenue = self.revenue.unwrap_or(present.revenue);
-        if let Some(comment) = &self.comment {
-            conversion.texts[COMMENT].clone_from(comment);
+        for (place, text) in [(SALE_AMOUNT, &self.sale_amount), (COMMENT, &self.comment)] {
+            if let Some(text) = text {
+                conversion.texts[place].clone_from(text);
+            }
         }
         conversion
     }
@@ -167,12 +174,13 @@ impl Received {
     /// What differs between a conversion as it was received and as it is now; `None` where nothing does.
     #[must_use]
     pub fn beneath(received: &Conversion, now: &Conversion) -> Option<Box<Received>> {
-        let comment = &received.texts[COMMENT];
+        let text = |place: usize| Some(received.texts[place].clone()).filter(|text| *text != now.texts[place]);
         let found = Received {
             status: Some(received.status).filter(|status| *status != now.status),
             payout: Some(received.payout).filter(|payout| *payout != now.payout),
             revenue: Some(received.revenue).filter(|revenue| *revenue != now.revenue),
-            comment: Some(comment.clone()).filter(|comment| *comment != now.texts[COMMENT]),
+            sale_amount: text(SALE_AMOUNT),
+            comment: text(COMMENT),
         };
         (found != Received::default()).then(|| Box::new(found))
     }
@@ -185,8 +193,14 @@ pub struct ConversionEdit {
     pub status: Option<ConversionStatus>,
     /// What is owed to the affiliate, as a decimal in the payout's currency.
     pub payout: Option<String>,
+    /// The payout's currency; another one than it has needs the payout.
+    pub payout_currency: Option<Currency>,
     /// What the advertiser owes, as a decimal in the revenue's currency.
     pub revenue: Option<String>,
+    /// The revenue's currency; another one than it has needs the revenue.
+    pub revenue_currency: Option<Currency>,
+    /// The sale amount, a decimal; an empty one takes it away. Payout and revenue stay as they are.
+    pub sale_amount: Option<String>,
     /// The comment; an empty one takes it away.
     pub comment: Option<String>,
 }
@@ -202,10 +216,15 @@ pub fn edited_state(
     let present = &known.conversion;
     let mut next = present.clone();
     next.status = edit.status.unwrap_or(present.status);
-    next.payout = revised_amount("payout", edit.payout.as_deref(), None, present.payout)?;
-    next.revenue = revised_amount("revenue", edit.revenue.as_deref(), None, present.revenue)?;
-    if let Some(comment) = &edit.comment {
-        next.texts[COMMENT] = Some(comment.as_str()).filter(|text| !text.is_empty()).map(Into::into);
+    next.payout = revised_amount("payout", edit.payout.as_deref(), edit.payout_currency, present.payout)?;
+    next.revenue = revised_amount("revenue", edit.revenue.as_deref(), edit.revenue_currency, present.revenue)?;
+    if let Some(sale) = edit.sale_amount.as_deref().filter(|text| !text.is_empty()) {
+        amount("sale_amount", sale, next.payout.currency())?;
+    }
+    for (place, text) in [(SALE_AMOUNT, &edit.sale_amount), (COMMENT, &edit.comment)] {
+        if let Some(text) = text {
+            next.texts[place] = Some(text.as_str()).filter(|text| !text.is_empty()).map(Into::into);
+        }
     }
     let received = known.received.as_ref().map_or_else(|| present.clone(), |received| received.under(present));
     let beneath = Received::beneath(&received, &next);
@@ -382,7 +401,7 @@ fn revised_amount(
 /// A required field is missing, or an amount is none.
 pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> Result<Conversion, RecordError> {
     let missing = |field| RecordError::Missing { field };
-    let sale = record.texts[0].as_deref();
+    let sale = record.texts[SALE_AMOUNT].as_deref();
     let payout_currency = match (record.payout_currency, &record.payout, defaults.payout_currency) {
         (Some(currency), _, _) => currency,
         // The offer's currency belongs to the offer's payout; a payout of the record's own is in the affiliate's.

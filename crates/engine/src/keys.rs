@@ -184,17 +184,12 @@ impl Engine {
             return Err(Error::invalid("/expires_at", detail));
         }
         let allowed = limits.allowed.texts().collect::<Vec<_>>().join(" ");
-        if secret.len() < SECRET_CHARS_MIN {
-            let detail = format!("a secret has at least {SECRET_CHARS_MIN} characters");
-            return Err(Error::invalid("secret", detail));
-        }
-        let hash = hash(secret);
+        let hash = checked_hash(secret)?;
         self.store.write(|tx| {
             check_party(tx, call.network, new)?;
-            let id = KeyId::new(networks::next(tx, call.network, COUNTER_KEY_ID, 1, 1)?);
             let key = ApiKey {
                 network_id: call.network,
-                key_id: id,
+                key_id: KeyId::new(0),
                 name: name.clone(),
                 role: new.role.as_str().to_owned(),
                 party_id: new.party,
@@ -204,14 +199,27 @@ impl Engine {
                 allowed: Some(allowed.clone()).filter(|allowed| !allowed.is_empty()),
                 last_used_at: None,
             };
-            table::insert(tx, &key, &hash)?;
-            let facts = json!({
-                "name": name, "role": new.role.as_str(), "party": new.party,
-                "expires_at": limits.expires_at.map(|at| at.to_string()), "allowed_addresses": allowed,
-            });
-            note(tx, call, id, "created", &facts)?;
+            let id = insert(tx, call, key, &hash)?;
             crate::idempotency::mark_done(tx, call)?;
             Ok(id)
+        })
+    }
+
+    /// Makes a key like one that there is, with the same end and addresses, for a secret that the caller has drawn, and
+    /// revokes that one.
+    ///
+    /// # Errors
+    /// There is no such key, it is revoked, or the secret is too short.
+    pub fn replace_key(&self, call: &Call, id: KeyId, secret: &str) -> Result<KeyId> {
+        let hash = checked_hash(secret)?;
+        self.store.write(|tx| {
+            let old = table::by_id(tx, call.network, id)?.filter(|key| key.revoked_at.is_none());
+            let old = old.ok_or_else(|| no_key(id))?;
+            if !table::revoke(tx, call.network, id, call.now)? {
+                return Err(no_key(id));
+            }
+            note(tx, call, id, "revoked", &json!({}))?;
+            insert(tx, call, ApiKey { created_at: call.now, last_used_at: None, ..old }, &hash)
         })
     }
 
@@ -313,6 +321,26 @@ fn refusal(key: &Key, client: Option<IpAddr>, now: Timestamp) -> Option<KeyRefus
     }
     let admitted = allowed.is_empty() || client.is_some_and(|client| allowed.contain(client));
     (!admitted).then_some(KeyRefusal::Address(client))
+}
+
+fn checked_hash(secret: &str) -> Result<String> {
+    if secret.len() < SECRET_CHARS_MIN {
+        return Err(Error::invalid("secret", format!("a secret has at least {SECRET_CHARS_MIN} characters")));
+    }
+    Ok(hash(secret))
+}
+
+/// Records a key under the next id, and says so in the history.
+fn insert(tx: &mut dyn Tx, call: &Call, key: ApiKey, hash: &str) -> Result<KeyId> {
+    let id = KeyId::new(networks::next(tx, call.network, COUNTER_KEY_ID, 1, 1)?);
+    let key = ApiKey { key_id: id, ..key };
+    table::insert(tx, &key, hash)?;
+    let facts = json!({
+        "name": key.name, "role": key.role, "party": key.party_id,
+        "expires_at": key.expires_at.map(|at| at.to_string()), "allowed_addresses": key.allowed.unwrap_or_default(),
+    });
+    note(tx, call, id, "created", &facts)?;
+    Ok(id)
 }
 
 fn key(stored: ApiKey) -> Result<Key> {

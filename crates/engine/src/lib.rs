@@ -29,6 +29,7 @@ mod pulls;
 pub mod rates;
 pub mod records;
 pub mod reference;
+pub mod referral_payments;
 pub mod reports;
 pub mod schedule;
 pub mod settings;

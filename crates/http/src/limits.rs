@@ -71,6 +71,8 @@ limits! {
     requests_per_second = 500, 1, 1_000_000;
     /// How many requests a key may make at once before the average counts.
     requests_burst = 1_000, 1, 1_000_000;
+    /// How long the answer of a long run waits for its end, where clients expect runs to go on by themselves, in milliseconds.
+    run_answer_millis_max = 25_000, 0, 600_000;
     /// How many threads read pages of long lists: more would not be faster, and each holds memory.
     list_threads = 4, 1, 64;
 }

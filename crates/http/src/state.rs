@@ -57,6 +57,9 @@ fn list_threads(count: usize) -> Sender<Job> {
     jobs
 }
 
+/// Draws a secret, handed in: nothing below draws random numbers. `None`: the system has given none.
+pub type Secrets = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// The state that all interfaces share. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -74,6 +77,8 @@ pub struct AppState {
     pub proxies: Arc<Proxies>,
     /// The uses of keys that are to be noted.
     pub key_uses: Arc<KeyUses>,
+    /// Draws the secret of a new access key; `None`: none are made over HTTP.
+    pub secrets: Option<Secrets>,
     pub(crate) gather: Arc<Gather>,
     limiter: Arc<Limiter>,
     database: Arc<Semaphore>,
@@ -101,6 +106,7 @@ impl AppState {
             metrics,
             proxies: Arc::default(),
             key_uses: Arc::default(),
+            secrets: None,
             gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
             database: Arc::new(Semaphore::new(count(limits.database_requests_max))),
@@ -112,6 +118,10 @@ impl AppState {
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> AppState {
         AppState { proxies: Arc::new(proxies), ..self }
+    /// The same with secrets for access keys.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> AppState {
+        AppState { secrets: Some(secrets), ..self }
     }
 
     /// What a key may do that has made no request yet.

@@ -98,6 +98,17 @@ statements! {
         standing, -COUNT(*), -CAST(SUM(billed_units) AS BIGINT), -CAST(SUM(balance_units) AS BIGINT) FROM invoices \
         WHERE network_id = $1 GROUP BY kind, currency, period_end, standing) s GROUP BY kind, currency, period_end, standing \
         HAVING SUM(invoices) <> 0 OR SUM(billed_units) <> 0 OR SUM(balance_units) <> 0 ORDER BY 1, 2, 3, 4 LIMIT $2";
+    /// Invoices that lists tell otherwise than they stand.
+    OFF_LISTED = "SELECT invoice_id, listed, found FROM (SELECT i.invoice_id, i.listed, \
+        CASE WHEN i.void_reason = 'deleted' THEN 'deleted' WHEN i.status IN ('pending', 'approved') AND EXISTS \
+        (SELECT 1 FROM invoice_destinations d WHERE d.network_id = i.network_id AND d.kind = i.kind \
+        AND d.party_id = i.party_id AND d.invoice_id = i.invoice_id AND d.in_part = 1) THEN 'partly_paid' \
+        ELSE i.status END AS found FROM invoices i WHERE i.network_id = $1) x WHERE listed <> found \
+        ORDER BY invoice_id LIMIT $2";
+    OFF_COUNTS = "SELECT kind, quarter, listed FROM (SELECT kind, quarter, listed, invoices FROM invoice_counts \
+        WHERE network_id = $1 UNION ALL SELECT kind, created_at / 900000000, listed, -COUNT(*) FROM invoices \
+        WHERE network_id = $1 GROUP BY kind, created_at / 900000000, listed) c GROUP BY kind, quarter, listed \
+        HAVING SUM(invoices) <> 0 ORDER BY 1, 2, 3 LIMIT $2";
     /// What each event of each invoice moved in the party's own account, and with how many entries.
     PARTY_POSTINGS = "SELECT party_id, currency, invoice_id, event, CAST(SUM(units) AS BIGINT), \
         COUNT(DISTINCT entry_id) FROM postings WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
@@ -259,6 +270,16 @@ pub fn off_totals(tx: &mut dyn Tx, network: NetworkId, limit: i64) -> Result<Vec
         let (kind, currency, end, standing) = (row.text(0)?, row.text(1)?, row.int(2)?, row.int(3)?);
         texts.push(format!(
             "the sums of {kind} {currency} ending on day {end}, standing {standing}, are not its invoices'"
+        ));
+    }
+    for row in tx.query(OFF_LISTED, &params)? {
+        let (id, listed, found) = (row.int(0)?, row.text(1)?, row.text(2)?);
+        texts.push(format!("invoice {id}: lists find it as {listed}, it is {found}"));
+    }
+    for row in tx.query(OFF_COUNTS, &params)? {
+        let (kind, quarter, listed) = (row.text(0)?, row.int(1)?, row.text(2)?);
+        texts.push(format!(
+            "the count of {kind} invoices issued in the quarter of an hour {quarter}, {listed}, is wrong"
         ));
     }
     Ok(texts)

@@ -27,6 +27,9 @@ statements! {
     PENDING_REFERRALS = concat!(referral_columns!(), "{by:referrals_pending} WHERE network_id = $1 \
         AND affiliate_id {in:2} AND {within:affiliate_id|2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
+    REFERRALS_OF_REFERRER = "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, \
+        threshold_units, referral_no, invoice_id, recorded_at FROM referrals WHERE network_id = $1 AND affiliate_id = $2 \
+        AND ($3 = 0 OR referred_id = $3) AND recorded_at >= $4 AND recorded_at < $5 ORDER BY referral_no";
     TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $4 WHERE network_id = $1 AND affiliate_id = $2 \
         AND referral_no {in:3} AND invoice_id = 0";
     RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
@@ -121,6 +124,42 @@ pub fn pending_referrals(tx: &mut dyn Tx, network: NetworkId, referrers: &[i64],
 /// What the database says.
 pub fn referrals_of(tx: &mut dyn Tx, network: NetworkId, source: InvoiceId) -> Result<Vec<Referral>> {
     tx.query(REFERRALS_OF_SOURCE, &[network.get().into(), source.get().into()])?.iter().map(referral).collect()
+}
+
+/// A referral with what has become of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedReferral {
+    /// What it is.
+    pub referral: Referral,
+    /// The referrer's invoice that took it.
+    pub invoice: Option<InvoiceId>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// What was recorded for a referrer in a range of instants, the end not included; only of one referred affiliate where given.
+///
+/// # Errors
+/// What the database says.
+pub fn referrals_of_referrer(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    referrer: i64,
+    referred: Option<i64>,
+    (from, before): (Timestamp, Timestamp),
+) -> Result<Vec<RecordedReferral>> {
+    let params = [
+        network.get().into(),
+        referrer.into(),
+        referred.unwrap_or(0).into(),
+        from.micros().into(),
+        before.micros().into(),
+    ];
+    let recorded = |row: &Row| {
+        let invoice = Some(row.int(10)?).filter(|id| *id != 0).map(InvoiceId::new);
+        Ok(RecordedReferral { referral: referral(row)?, invoice, recorded_at: Timestamp::from_micros(row.int(11)?) })
+    };
+    tx.query(REFERRALS_OF_REFERRER, &params)?.iter().map(recorded).collect()
 }
 
 /// Records what referred affiliates were billed.

@@ -11,7 +11,7 @@ use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::balances::{Amounts, Standing, held, open_billed, standings};
-pub use self::list::{PartyFilter, count_listed, cycles, last_id, listed, matching};
+pub use self::list::{PartyFilter, PartySort, count_listed, cycles, last_id, listed, made_at, matching};
 pub use self::methods::{PaymentMethod, methods_of, replace_methods};
 pub use self::offers::{
     Offer, OfferAdvertiser, OfferFilter, add_offer_advertisers, advertisers_of_offers, count_offers, ensure_offers,
@@ -41,7 +41,7 @@ statements! {
         WHERE network_id = $1 AND auto_invoice = 1 \
         ORDER BY kind, party_id");
     SET_SCHEDULED = "UPDATE parties SET scheduled_through = $4 WHERE network_id = $1 AND kind = $2 AND party_id {in:3}";
-    ERASE = "UPDATE parties SET name = $4, email = NULL, rules = $5 WHERE network_id = $1 AND kind = $2 AND party_id = $3";
+    ERASE = "UPDATE parties SET name = $4, email = NULL, rules = $5, updated_at = $6 WHERE network_id = $1 AND kind = $2 AND party_id = $3";
     ERASE_METHODS = "UPDATE payment_methods SET fields = $4 WHERE network_id = $1 AND kind = $2 AND party_id = $3";
     ERASE_ON_INVOICES = "UPDATE invoices SET party_name = $4, party_email = NULL WHERE network_id = $1 AND kind = $2 \
         AND party_id = $3";
@@ -55,16 +55,17 @@ bulks! {
     UPSERT = "parties" [
         "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
         "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
-        "hidden_default" Int, "rules" Text, "auto_invoice" Int, "created_at" Int
+        "hidden_default" Int, "rules" Text, "auto_invoice" Int, "created_at" Int, "updated_at" Int
     ] "ON CONFLICT (network_id, kind, party_id) DO UPDATE SET name = excluded.name, email = excluded.email, \
        status = excluded.status, manager_id = excluded.manager_id, currency = excluded.currency, \
        billing_cycle = excluded.billing_cycle, payment_terms_days = excluded.payment_terms_days, \
        minimum_units = excluded.minimum_units, on_hold = excluded.on_hold, \
-       hidden_default = excluded.hidden_default, rules = excluded.rules, auto_invoice = excluded.auto_invoice";
+       hidden_default = excluded.hidden_default, rules = excluded.rules, auto_invoice = excluded.auto_invoice, \
+       updated_at = excluded.updated_at";
     ENSURE = "parties" [
         "network_id" Int, "kind" Text, "party_id" Int, "name" Text, "email" Text, "status" Text, "manager_id" Int,
         "currency" Text, "billing_cycle" Text, "payment_terms_days" Int, "minimum_units" Int, "on_hold" Int,
-        "hidden_default" Int, "rules" Text, "auto_invoice" Int, "created_at" Int
+        "hidden_default" Int, "rules" Text, "auto_invoice" Int, "created_at" Int, "updated_at" Int
     ] "ON CONFLICT (network_id, kind, party_id) DO NOTHING";
 }
 
@@ -170,6 +171,7 @@ fn push<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, party: &'a Party, n
         (&party.rules).into(),
         party.auto_invoice.into(),
         now.micros().into(),
+        now.micros().into(),
     ]);
 }
 
@@ -253,7 +255,7 @@ pub fn erase(
 ) -> Result<()> {
     let of = |kind: &'static str| [Param::Int(network.get()), Param::Text(kind), Param::Int(party_id)];
     let [a, b, c] = of(kind.as_str());
-    tx.execute(ERASE, &[a, b, c, name.into(), rules.into()])?;
+    tx.execute(ERASE, &[a, b, c, name.into(), rules.into(), now.micros().into()])?;
     tx.execute(ERASE_METHODS, &[a, b, c, "{}".into()])?;
     tx.execute(REVOKE_KEYS, &[a, b, c, now.micros().into()])?;
     let [a, b, c] = of(kind.invoice_kind().as_str());

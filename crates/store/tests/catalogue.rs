@@ -86,6 +86,10 @@ const SMALL: [&str; 18] = [
     "looked_at", // A bounded part of a list.
     "found",     // What a search has found by an index.
     "s",         // Sums of many invoices.
+    "found", // What a search has found by an index.
+    "s",     // Sums of many invoices.
+    "c",     // Counts of many invoices.
+    "invoice_counts",
     "bonuses",
     "CONSTANT", // A row that is in no table.
     "rarray",
@@ -116,6 +120,21 @@ const WHOLE: [&str; 31] = [
     "TOTALS_OF_EITHER",
     "DAYS_OF_EITHER",
     "PAGE_OF_EITHER",
+const WHOLE: [&str; 33] = [
+    "OFF_TOTALS",
+    "OFF_SUMS",
+    "OFF_LISTED",
+    "OFF_COUNTS",
+    // These start at an end of their index and stop after a page.
+    "NEWEST",
+    "BY_NUMBER_UP",
+    "BY_NUMBER_DOWN",
+    "BY_PARTY_UP",
+    "BY_PARTY_DOWN",
+    "BY_CREATION_UP",
+    "BY_CREATION_DOWN",
+    "BY_CREATION",
+    "BY_CREATION_BACKWARDS",
     // Reports over all parties.
     "OPEN",
     "JOURNAL",

@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use quittance_domain::ids::{InvoiceId, OfferId};
 use quittance_domain::invoice::{InvoiceStatus, VoidReason};
-use quittance_engine::invoices::{DestinationEdit, Invoice, InvoiceEdit, PaymentRequest, TakeOffRequest};
+use quittance_engine::invoices::{DestinationEdit, Invoice, InvoiceEdit, Step, TakeOffRequest, WholeRevision};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
@@ -11,6 +11,7 @@ use quittance_http::idempotency::Answer;
 use super::error::{of_state, renamed};
 use super::params::{not, required};
 use super::payments::{id, payment};
+use super::scope::Scope;
 use super::sent::Asked;
 use super::wire::Named;
 use super::{quirks, to_wire};
@@ -32,6 +33,7 @@ struct Update {
 }
 
 pub(super) async fn update(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let number = id(&text)?;
     let params = &asked.params;
     let given = |name: &str| Ok::<_, Problem>(params.given(name)?.map(str::to_owned));
@@ -52,8 +54,10 @@ pub(super) async fn update(asked: Asked, Path(text): Path<String>) -> Result<Ans
         return Err(Problem::bad_request("", detail));
     }
     let done = move |engine: &Engine, call: &Call| {
-        let invoice = payment(engine, call, number)?;
-        update.carry_out(engine, call, &invoice).map_err(|error| again(engine, call, &invoice, error))?;
+        let invoice = payment(engine, call, scope, number)?;
+        engine
+            .revise_whole(call, invoice.invoice_id, &|invoice| update.of(invoice))
+            .map_err(|error| again(engine, call, &invoice, error))?;
         to_wire::answer("result", true)
     };
     asked.write("POST /3.1/payments/{id}", &text, done).await
@@ -74,29 +78,23 @@ fn open(invoice: &Invoice) -> quittance_engine::Result<()> {
 }
 
 impl Update {
-    fn carry_out(&self, engine: &Engine, call: &Call, invoice: &Invoice) -> quittance_engine::Result<()> {
+    /// What becomes of an invoice as it stands now.
+    fn of(&self, invoice: &Invoice) -> quittance_engine::Result<WholeRevision> {
         open(invoice)?;
-        let id = invoice.invoice_id;
         self.check(invoice)?;
+        let step = match (self.status, invoice.status) {
+            (Some(quirks::WAITING), InvoiceStatus::Pending) => Some(Step::Approve),
+            (Some(quirks::PENDING), InvoiceStatus::Approved) => Some(Step::Unapprove),
+            (Some(quirks::COMPLETED), _) => Some(Step::Pay),
+            (Some(quirks::DECLINED), InvoiceStatus::Void) => None,
+            (Some(quirks::DECLINED), _) => Some(Step::Void(VoidReason::Declined)),
+            _ => None,
+        };
         let destination = DestinationEdit { account: self.account.clone(), in_part: self.mark(invoice) };
-        if destination != DestinationEdit::default() {
-            engine.edit_destination(call, id, &destination)?;
-        }
-        if self.notes != InvoiceEdit::default() {
-            engine.edit(call, id, None, &self.notes)?;
-        }
-        match (self.status, invoice.status) {
-            (Some(quirks::WAITING), InvoiceStatus::Pending) => engine.approve(call, id, None),
-            (Some(quirks::PENDING), InvoiceStatus::Approved) => engine.unapprove(call, id, None),
-            (Some(quirks::COMPLETED), _) => engine.pay(call, id, None, &PaymentRequest::default()),
-            (Some(quirks::DECLINED), InvoiceStatus::Void) => return Ok(()),
-            (Some(quirks::DECLINED), _) => engine.void(call, id, None, VoidReason::Declined, ""),
-            _ => return Ok(()),
-        }
-        .map(|_| ())
+        Ok(WholeRevision { destination, edit: self.notes.clone(), step })
     }
 
-    /// Refuses a status that cannot be reached, before anything is changed.
+    /// Refuses a status that cannot be reached.
     fn check(&self, invoice: &Invoice) -> quittance_engine::Result<()> {
         let refused = |word: &str| Err(Error::Conflict(format!("Payment has status {word}")));
         match (self.status, invoice.status) {
@@ -118,11 +116,12 @@ impl Update {
 }
 
 pub(super) async fn correct(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let number = id(&text)?;
     let revenue = required("revenue", asked.params.text("revenue")?)?.to_owned();
     let comment = required("comment", asked.params.text("comment")?)?.to_owned();
     let done = move |engine: &Engine, call: &Call| {
-        let invoice = payment(engine, call, number)?;
+        let invoice = payment(engine, call, scope, number)?;
         open(&invoice)?;
         engine
             .correct(call, invoice.invoice_id, None, &revenue, &comment)
@@ -133,9 +132,10 @@ pub(super) async fn correct(asked: Asked, Path(text): Path<String>) -> Result<An
 }
 
 pub(super) async fn remove_correction(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let (number, line) = quirks::correction_of(id(&text)?);
     let done = move |engine: &Engine, call: &Call| {
-        let invoice = payment(engine, call, number)?;
+        let invoice = payment(engine, call, scope, number)?;
         open(&invoice)?;
         engine
             .remove_correction(call, invoice.invoice_id, None, line)
@@ -145,8 +145,8 @@ pub(super) async fn remove_correction(asked: Asked, Path(text): Path<String>) ->
     asked.write("DELETE /3.1/payments/del-correction/{id}", &text, done).await
 }
 
-fn delete(engine: &Engine, call: &Call, number: i64) -> quittance_engine::Result<()> {
-    let invoice = payment(engine, call, number)?;
+fn delete(engine: &Engine, call: &Call, scope: Scope, number: i64) -> quittance_engine::Result<()> {
+    let invoice = payment(engine, call, scope, number)?;
     open(&invoice)?;
     let id = invoice.invoice_id;
     let deleted = match invoice.status {
@@ -157,19 +157,20 @@ fn delete(engine: &Engine, call: &Call, number: i64) -> quittance_engine::Result
 }
 
 pub(super) async fn remove(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let number = id(&text)?;
     let done = move |engine: &Engine, call: &Call| {
-        delete(engine, call, number)?;
+        delete(engine, call, scope, number)?;
         to_wire::answer("result", true)
     };
     asked.write("DELETE /3.1/payments/delete/{id}", &text, done).await
 }
 
 /// Deletes one after another. Where none can be deleted, the first one's reason is the answer.
-fn delete_each(engine: &Engine, call: &Call, ids: &[i64]) -> quittance_engine::Result<Answer> {
+fn delete_each(engine: &Engine, call: &Call, scope: Scope, ids: &[i64]) -> quittance_engine::Result<Answer> {
     let (mut done, mut first) = (Vec::with_capacity(ids.len()), None);
     for id in ids {
-        let deleted = match delete(engine, call, *id) {
+        let deleted = match delete(engine, call, scope, *id) {
             Ok(()) => true,
             Err(error)
                 if matches!(
@@ -191,18 +192,22 @@ fn delete_each(engine: &Engine, call: &Call, ids: &[i64]) -> quittance_engine::R
 }
 
 pub(super) async fn remove_several(asked: Asked) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let ids = required("ids", asked.params.ids("ids")?)?;
-    asked.write("POST /3.1/payments/bulk-delete", "", move |engine, call| delete_each(engine, call, &once(ids))).await
+    asked
+        .write("POST /3.1/payments/bulk-delete", "", move |engine, call| delete_each(engine, call, scope, &once(ids)))
+        .await
 }
 
 /// Clients of the public collection delete several through this address; the ids in the body go before its own.
 pub(super) async fn remove_several_by_alias(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let ids = match asked.params.ids("ids")? {
         Some(ids) => ids,
         None => vec![id(&text)?],
     };
     let route = "POST /3.1/payments/delete/{id}";
-    asked.write(route, &text, move |engine, call| delete_each(engine, call, &once(ids))).await
+    asked.write(route, &text, move |engine, call| delete_each(engine, call, scope, &once(ids))).await
 }
 
 /// Each id once, in the order in which they came.
@@ -212,6 +217,7 @@ fn once(ids: Vec<i64>) -> Vec<i64> {
 }
 
 pub(super) async fn take_off(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let number = id(&text)?;
     let params = &asked.params;
     let conversions: Vec<String> = params.texts("conversion_ids")?.into_iter().map(str::to_owned).collect();
@@ -220,18 +226,17 @@ pub(super) async fn take_off(asked: Asked, Path(text): Path<String>) -> Result<A
         return Err(Problem::bad_request("conversion_ids", "conversion_ids, offer_ids: give one of them"));
     }
     let done = move |engine: &Engine, call: &Call| {
-        let invoice = payment(engine, call, number)?;
+        let invoice = payment(engine, call, scope, number)?;
         open(&invoice)?;
         let id: InvoiceId = invoice.invoice_id;
-        let take_off = |request: TakeOffRequest| {
-            engine.take_off(call, id, None, &request).map_err(|error| again(engine, call, &invoice, error))
-        };
+        let mut requests = Vec::new();
         if !conversions.is_empty() {
-            take_off(TakeOffRequest::Conversions(conversions))?;
+            requests.push(TakeOffRequest::Conversions(conversions));
         }
         if !offers.is_empty() {
-            take_off(TakeOffRequest::Offers(offers))?;
+            requests.push(TakeOffRequest::Offers(offers));
         }
+        engine.take_off_all(call, id, &requests).map_err(|error| again(engine, call, &invoice, error))?;
         to_wire::answer("message", quirks::TAKEN_OFF)
     };
     asked.write("POST /3.1/payments/{id}/conversions/delete", &text, done).await

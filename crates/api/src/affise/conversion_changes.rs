@@ -1,7 +1,8 @@
 //! Conversions edited and imported.
 
 use quittance_domain::conversion::{CONVERSION_ID_CHARS_MAX, ConversionRecord, ConversionStatus};
-use quittance_domain::ids::{AffiliateId, OfferId};
+use quittance_domain::currency::Currency;
+use quittance_domain::ids::{AffiliateId, OfferId, PartyKind};
 use quittance_domain::time::{Zone, parse_instant};
 use quittance_engine::ingest::{ConversionEdit, Positioned, State};
 use quittance_engine::records::Field;
@@ -10,8 +11,9 @@ use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
 use serde_json::{Value, json};
 
-use super::conversions::Wanted;
+use super::conversion_filter::Wanted;
 use super::params::{Params, not, required};
+use super::scope::Scope;
 use super::sent::Asked;
 use super::{quirks, to_wire};
 
@@ -19,10 +21,14 @@ use super::{quirks, to_wire};
 const TEXTS: [(&str, &str); 4] =
     [("sum", "sale_amount"), ("goal", "goal"), ("click_id", "click_id"), ("comment", "comment")];
 
+/// The names of what a conversion has, and of the parameters that set it.
+const NAMES: &[(&str, &str)] =
+    &[("payout", "payouts"), ("revenue", "revenue"), ("sale_amount", "sum"), ("comment", "comment")];
+
 /// Which conversions are edited.
 enum Which {
     Named(Vec<String>),
-    Found(Wanted),
+    Found(Box<Wanted>),
 }
 
 impl Which {
@@ -34,7 +40,7 @@ impl Which {
             for name in ["date_from", "date_to"] {
                 required(&format!("params[{name}]"), filter.day(name)?)?;
             }
-            return Ok(Which::Found(Wanted::of(filter)?));
+            return Ok(Which::Found(Box::new(Wanted::of(filter)?)));
         }
         let ids: Vec<String> = params.texts("ids")?.into_iter().map(str::to_owned).collect();
         if ids.is_empty() || ids.len() as i64 > most {
@@ -43,11 +49,15 @@ impl Which {
         Ok(Which::Named(ids))
     }
 
-    fn states(&self, engine: &Engine, call: &Call) -> quittance_engine::Result<Vec<State>> {
+    fn states(&self, engine: &Engine, call: &Call, scope: Scope) -> quittance_engine::Result<Vec<State>> {
         match self {
             Which::Named(ids) => {
                 let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
-                let found = engine.conversions_by_ids(call, &texts)?;
+                let mut found = engine.conversions_by_ids(call, &texts)?;
+                let affiliates: Vec<i64> = found.iter().map(affiliate).collect();
+                if let Some(reached) = scope.parties(engine, call, PartyKind::Affiliate, Some(affiliates))? {
+                    found.retain(|state| reached.contains(&affiliate(state)));
+                }
                 let known = |id: &str| found.iter().any(|state| &*state.known.conversion.conversion_id == id);
                 match ids.iter().find(|id| !known(id)) {
                     Some(id) => Err(Error::invalid("ids", format!("ids: Conversions [{id}] not found"))),
@@ -55,7 +65,7 @@ impl Which {
                 }
             }
             Which::Found(wanted) => {
-                let found = wanted.find(engine, call, (0, quirks::EDITED_MAX))?;
+                let found = wanted.find(engine, call, scope, (0, quirks::EDITED_MAX))?;
                 if found.total > quirks::EDITED_MAX {
                     let detail =
                         format!("params: {} conversions are found, {} can be edited", found.total, quirks::EDITED_MAX);
@@ -67,6 +77,18 @@ impl Which {
     }
 }
 
+fn affiliate(state: &State) -> i64 {
+    state.known.conversion.affiliate_id.get()
+}
+
+/// What cannot be changed, since it is not kept: to answer that it was would not be true.
+fn refuse_unkept(params: &Params) -> Result<(), Problem> {
+    match params.nodes().map(|(name, _)| name).find(|name| name.starts_with("custom_field")) {
+        Some(name) => Err(Problem::bad_request(name, format!("{name}: custom fields are not kept here."))),
+        None => Ok(()),
+    }
+}
+
 async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, most: i64) -> Result<Answer, Problem> {
     let params = &asked.params;
     let which = Which::of(params, most)?;
@@ -74,27 +96,36 @@ async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, mos
     let parsed = |text: &str| {
         quirks::conversion_status(text).ok_or_else(|| not("status", text, "confirmed, pending, declined or hold"))
     };
+    refuse_unkept(params)?;
     let text = |name: &str| Ok::<_, Problem>(params.text(name)?.map(str::to_owned));
-    let currency = text("currency")?;
+    let currency = match text("currency")? {
+        None => None,
+        Some(code) => Some(Currency::parse(&code).map_err(|_| not("currency", &code, "a currency's code"))?),
+    };
+    let (payout, revenue) = (text("payouts")?, text("revenue")?);
     let edit = ConversionEdit {
         status: status.as_deref().map(parsed).transpose()?,
-        payout: text("payouts")?,
-        revenue: text("revenue")?,
+        payout_currency: currency,
+        // Both are in one currency here; a revenue that is not sent stays what it is.
+        revenue_currency: currency.filter(|_| revenue.is_some()),
+        payout,
+        revenue,
+        sale_amount: text("sum")?,
         comment: params.given("comment")?.map(str::to_owned),
     };
     if edit == ConversionEdit::default() {
-        return Err(Problem::bad_request("status", "status, payouts, revenue, comment: give at least one of them"));
+        let detail = "status, currency, payouts, revenue, sum, comment: give at least one of them";
+        return Err(Problem::bad_request("status", detail));
     }
+    let scope = asked.scope;
     let done = move |engine: &Engine, call: &Call| {
-        let states = which.states(engine, call)?;
-        check(&states, currency.as_deref(), advertiser)?;
+        let states = which.states(engine, call, scope)?;
+        check(&states, advertiser)?;
         let ids: Vec<String> = states.iter().map(|state| state.known.conversion.conversion_id.to_string()).collect();
         let edits: Vec<(String, ConversionEdit)> = ids.iter().map(|id| (id.clone(), edit.clone())).collect();
-        engine
-            .edit_conversions(call, &edits)
-            .map_err(|error| super::error::renamed(error, &[("payout", "payouts")]))?;
+        engine.edit_conversions(call, &edits).map_err(|error| super::error::renamed(error, NAMES))?;
         let echo = json!({
-            "ids": ids, "status": status, "currency": currency, "payouts": echoed(edit.payout.as_deref()),
+            "ids": ids, "status": status, "currency": currency.as_ref().map(Currency::code), "payouts": echoed(edit.payout.as_deref()),
             "revenue": echoed(edit.revenue.as_deref()),
         });
         to_wire::answer_with_message("data", echo, quirks::CHANGES)
@@ -102,15 +133,10 @@ async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, mos
     asked.write(route, "", done).await
 }
 
-/// Refuses what cannot be changed, or is another's.
-fn check(states: &[State], currency: Option<&str>, advertiser: Option<i64>) -> quittance_engine::Result<()> {
+/// Refuses what is another advertiser's.
+fn check(states: &[State], advertiser: Option<i64>) -> quittance_engine::Result<()> {
     for state in states {
         let conversion = &state.known.conversion;
-        let present = conversion.payout.currency();
-        if currency.is_some_and(|code| !present.code().eq_ignore_ascii_case(code)) {
-            let detail = format!("currency: the conversion {} is in {present}, and stays so", conversion.conversion_id);
-            return Err(Error::invalid("currency", detail));
-        }
         if advertiser.is_some() && conversion.advertiser_id.map(quittance_domain::ids::AdvertiserId::get) != advertiser
         {
             let detail = format!("ids: Conversions [{}] not found", conversion.conversion_id);
@@ -222,10 +248,14 @@ impl New {
 }
 
 /// Offers say what a conversion pays: one that does not cannot be imported for.
-fn check_offers(engine: &Engine, call: &Call, news: &[New]) -> quittance_engine::Result<()> {
+fn check_offers(engine: &Engine, call: &Call, scope: Scope, news: &[New]) -> quittance_engine::Result<()> {
     let ids: Vec<i64> = news.iter().map(|new| new.offer).collect();
     let offers = engine.offers_by_ids(call, &ids)?;
+    let partners = scope.parties(engine, call, PartyKind::Affiliate, Some(news.iter().map(|new| new.pid).collect()))?;
     for new in news {
+        if partners.as_ref().is_some_and(|reached| !reached.contains(&new.pid)) {
+            return Err(new.wrong("pid", &format!("Affiliates [{}] not found", new.pid)));
+        }
         let offer = offers.iter().find(|offer| offer.offer_id == new.offer);
         let offer = offer.ok_or_else(|| new.wrong("offer", &format!("Offers [{}] not found", new.offer)))?;
         if offer.payout.is_none() || offer.revenue.is_none() {
@@ -236,8 +266,8 @@ fn check_offers(engine: &Engine, call: &Call, news: &[New]) -> quittance_engine:
     Ok(())
 }
 
-fn ingest(engine: &Engine, call: &Call, news: &[New]) -> quittance_engine::Result<()> {
-    check_offers(engine, call, news)?;
+fn ingest(engine: &Engine, call: &Call, scope: Scope, news: &[New]) -> quittance_engine::Result<()> {
+    check_offers(engine, call, scope, news)?;
     let zone = engine.zone_of(call)?;
     let without = news.iter().filter(|new| new.action_id.is_none()).count() as i64;
     let mut number = if without > 0 { engine.next_generated_conversions(call, without)? } else { 0 };
@@ -261,15 +291,17 @@ fn ingest(engine: &Engine, call: &Call, news: &[New]) -> quittance_engine::Resul
 
 pub(super) async fn import(asked: Asked) -> Result<Answer, Problem> {
     let new = New::of(&asked.params, String::new())?;
+    let scope = asked.scope;
     let done = move |engine: &Engine, call: &Call| {
         let news = [new];
-        ingest(engine, call, &news)?;
+        ingest(engine, call, scope, &news)?;
         to_wire::answer_with_message("data", &news[0].echo, quirks::IMPORTS)
     };
     asked.write("POST /3.0/admin/conversion/import", "", done).await
 }
 
 pub(super) async fn import_several(asked: Asked) -> Result<Answer, Problem> {
+    let scope = asked.scope;
     let rows = required("list", asked.params.rows("list")?.filter(|rows| !rows.is_empty()))?;
     if rows.len() as i64 > quirks::EDITED_MAX {
         return Err(Problem::bad_request(
@@ -280,7 +312,7 @@ pub(super) async fn import_several(asked: Asked) -> Result<Answer, Problem> {
     let named = rows.into_iter().enumerate().map(|(i, row)| New::of(row, format!("list[{i}] ")));
     let news: Vec<New> = named.collect::<Result<_, _>>()?;
     let done = move |engine: &Engine, call: &Call| {
-        ingest(engine, call, &news)?;
+        ingest(engine, call, scope, &news)?;
         let list: Vec<&Value> = news.iter().map(|new| &new.echo).collect();
         to_wire::answer_with_message("data", json!({ "list": list }), quirks::IMPORTS)
     };

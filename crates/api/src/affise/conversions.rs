@@ -2,46 +2,23 @@
 
 use std::collections::HashMap;
 
-use quittance_domain::conversion::{Conversion, ConversionStatus, TEXT_NAMES};
+use quittance_domain::conversion::{Conversion, TEXT_NAMES};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::money::Money;
-use quittance_domain::time::{Timestamp, Zone};
-use quittance_engine::ingest::{ConversionFilter, State};
+use quittance_domain::time::Zone;
+use quittance_engine::ingest::State;
 use quittance_engine::keys::Role;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
 use serde_json::{Map, Value, json};
 
-use super::params::{Page, Params, not, required};
+use super::conversion_filter::Wanted;
+use super::params::{Page, required};
+use super::quirks;
 use super::sent::Asked;
 use super::to_wire::{self, local_time};
-use super::{payments, quirks};
-
-/// The days of a list that names none: a week ago to today.
-const DAYS: i32 = 7;
-/// What a list can be asked for. Any other filter is refused: to ignore it would show, or change, too much.
-const FILTERS: &[&str] = &[
-    "date_from",
-    "date_to",
-    "status",
-    "offer",
-    "advertiser",
-    "partner",
-    "action_id",
-    "invoice_id",
-    "update_from_date",
-    "update_from_hour",
-    "update_to_date",
-    "update_to_hour",
-    "page",
-    "limit",
-    "timezone",
-    "filter",
-    "orderType",
-    "order",
-];
 
 /// What a tracker knows of a conversion and Quittance does not: clients expect it to be there.
 const UNKNOWN_TEXTS: &[&str] = &[
@@ -70,124 +47,12 @@ const UNKNOWN_TEXTS: &[&str] = &[
 /// The same of what clients read as a number.
 const UNKNOWN_NUMBERS: &[&str] = &["city_id", "landing_id", "prelanding_id"];
 
-/// What a list is asked for.
-pub(super) struct Wanted {
-    from: Option<quittance_domain::time::Day>,
-    through: Option<quittance_domain::time::Day>,
-    statuses: Vec<ConversionStatus>,
-    partners: Vec<i64>,
-    offers: Vec<i64>,
-    advertisers: Vec<i64>,
-    action_id: Option<String>,
-    invoice_id: Option<i64>,
-    updated: payments::Updated,
-}
-
-impl Wanted {
-    pub(super) fn of(params: &Params) -> Result<Wanted, Problem> {
-        if let Some((name, _)) = params.nodes().find(|(name, _)| !FILTERS.contains(name)) {
-            return Err(Problem::bad_request(name, format!("{name}: Method does not allow this filter.")));
-        }
-        let status = |text: &str| quirks::conversion_status(text).ok_or_else(|| not("status", text, "1, 2, 3 or 5"));
-        Ok(Wanted {
-            from: params.day("date_from")?,
-            through: params.day("date_to")?,
-            statuses: params.texts("status")?.into_iter().map(status).collect::<Result<_, _>>()?,
-            partners: params.ints("partner")?,
-            offers: params.ints("offer")?,
-            advertisers: params.ints("advertiser")?,
-            action_id: params.text("action_id")?.map(str::to_owned),
-            invoice_id: params.int("invoice_id")?,
-            updated: payments::updated(params)?,
-        })
-    }
-
-    fn filter(&self, engine: &Engine, call: &Call) -> quittance_engine::Result<ConversionFilter> {
-        let zone = engine.zone_of(call)?;
-        let today = zone.day_of(call.now);
-        let through = self.through.unwrap_or(today);
-        let from = self.from.unwrap_or_else(|| through.plus_days(-DAYS));
-        Ok(ConversionFilter {
-            statuses: self.statuses.clone(),
-            affiliates: self.partners.clone(),
-            offers: self.offers.clone(),
-            advertisers: self.advertisers.clone(),
-            changed: self.changed(&zone),
-            ..ConversionFilter::of_days(from, through)
-        })
-    }
-
-    /// When the conversions that are asked for were changed last.
-    fn changed(&self, zone: &Zone) -> Option<(Timestamp, Timestamp)> {
-        let (from, before) = payments::instants(self.updated, zone);
-        let bounded = from.is_some() || before.is_some();
-        let first = Timestamp::from_micros(i64::MIN);
-        let last = Timestamp::from_micros(i64::MAX);
-        bounded.then(|| (from.unwrap_or(first), before.unwrap_or(last)))
-    }
-
-    /// Whether a conversion that was found by its id or its invoice is asked for.
-    fn takes(&self, state: &State, zone: &Zone) -> bool {
-        let conversion = &state.known.conversion;
-        let day = zone.day_of(conversion.occurred_at);
-        let one_of = |list: &[i64], id: Option<i64>| list.is_empty() || id.is_some_and(|id| list.contains(&id));
-        one_of(&self.partners, Some(conversion.affiliate_id.get()))
-            && one_of(&self.offers, Some(conversion.offer_id.get()))
-            && one_of(&self.advertisers, conversion.advertiser_id.map(quittance_domain::ids::AdvertiserId::get))
-            && (self.statuses.is_empty() || self.statuses.contains(&conversion.status))
-            && self.from.is_none_or(|from| day >= from)
-            && self.through.is_none_or(|through| day <= through)
-            && self.changed(zone).is_none_or(|(from, before)| (from..before).contains(&state.received_at))
-    }
-
-    /// The conversions of a page, and how many there are in all.
-    pub(super) fn find(&self, engine: &Engine, call: &Call, page: (i64, i64)) -> quittance_engine::Result<Found> {
-        let ids = match (&self.action_id, self.invoice_id) {
-            (None, None) => {
-                let list = engine.conversions(call, &self.filter(engine, call)?, page)?;
-                return Ok(Found { states: list.conversions, total: list.total });
-            }
-            (Some(action), _) => {
-                // The id of an imported one begins with it; a tracker's own id is it.
-                let found = engine.conversions_starting(call, &format!("{action}-"))?;
-                let ids = found.into_iter().filter_map(|state| {
-                    let Conversion { conversion_id, affiliate_id, offer_id, .. } = state.known.conversion;
-                    let own = quirks::action_id(&conversion_id, affiliate_id.get(), offer_id.get()) == action;
-                    own.then(|| conversion_id.to_string())
-                });
-                std::iter::once(action.clone()).chain(ids).collect()
-            }
-            (None, Some(number)) => {
-                let invoice = payments::payment(engine, call, number)?;
-                let window = (0, usize::try_from(quirks::EDITED_MAX).unwrap_or(usize::MAX));
-                let (rows, _) = engine.invoice_conversions_at(call, invoice.invoice_id, window)?;
-                rows.into_iter().map(|row| row.conversion_id).collect::<Vec<String>>()
-            }
-        };
-        let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let zone = engine.zone_of(call)?;
-        let mut states = engine.conversions_by_ids(call, &ids)?;
-        states.retain(|state| self.takes(state, &zone));
-        let total = states.len() as i64;
-        let (offset, limit) = page;
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let states = states.into_iter().skip(skip).take(usize::try_from(limit).unwrap_or(0)).collect();
-        Ok(Found { states, total })
-    }
-}
-
-/// A page of conversions.
-pub(super) struct Found {
-    pub(super) states: Vec<State>,
-    pub(super) total: i64,
-}
-
 /// What conversions are shown with.
 struct Showing {
     zone: Zone,
-    offers: HashMap<i64, String>,
+    /// By id: the title, and whether it pays a share.
+    offers: HashMap<i64, (String, bool)>,
+    advertisers: HashMap<i64, String>,
     partners: HashMap<i64, Map<String, Value>>,
     /// An affiliate's own key does not see what the network earns.
     own: bool,
@@ -198,7 +63,14 @@ impl Showing {
         let mut offers: Vec<i64> = states.iter().map(|state| state.known.conversion.offer_id.get()).collect();
         offers.sort_unstable();
         offers.dedup();
-        let names = engine.offers_by_ids(call, &offers)?.into_iter().map(|offer| (offer.offer_id, offer.name));
+        let known = engine.offers_by_ids(call, &offers)?.into_iter().map(|offer| {
+            let share = offer.payout.as_deref().is_some_and(|payout| payout.contains('%'));
+            (offer.offer_id, (offer.name, share))
+        });
+        let mut advertisers: Vec<i64> =
+            states.iter().filter_map(|state| Some(state.known.conversion.advertiser_id?.get())).collect();
+        advertisers.sort_unstable();
+        advertisers.dedup();
         let mut ids: Vec<i64> = states.iter().map(|state| state.known.conversion.affiliate_id.get()).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -214,13 +86,15 @@ impl Showing {
         };
         Ok(Showing {
             zone: engine.zone_of(call)?,
-            offers: names.collect(),
+            offers: known.collect(),
+            advertisers: engine.party_names(call, PartyKind::Advertiser, &advertisers)?,
             partners: found.parties.iter().map(partner).collect(),
             own,
         })
     }
 
-    fn conversion(&self, conversion: &Conversion, payment: (&'static str, &'static str)) -> Value {
+    fn conversion(&self, state: &State, payment: (&'static str, &'static str)) -> Value {
+        let conversion: &Conversion = &state.known.conversion;
         let text = |name: &str| {
             let place = TEXT_NAMES.iter().position(|known| *known == name);
             place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or("").to_owned()
@@ -228,7 +102,7 @@ impl Showing {
         let (offer, partner) = (conversion.offer_id.get(), conversion.affiliate_id.get());
         let advertiser = conversion.advertiser_id.map(|id| id.to_string()).unwrap_or_default();
         let at = local_time(conversion.occurred_at, &self.zone);
-        let title = self.offers.get(&offer).cloned().unwrap_or_default();
+        let (title, share) = self.offers.get(&offer).cloned().unwrap_or_default();
         let mut shown = json!({
             "id": conversion.conversion_id,
             "conversion_id": conversion.conversion_id,
@@ -243,9 +117,9 @@ impl Showing {
             "currency": conversion.payout.currency().code(),
             "sum": decimal(&text("sale_amount")),
             "payouts": number(conversion.payout),
-            "payment_type": "fixed",
+            "payment_type": if share { "percent" } else { "fixed" },
             "payment_status": payment.0, "is_paid": payment.1,
-            "created_at": at, "click_time": at,
+            "created_at": at, "click_time": at, "updated_at": local_time(state.received_at, &self.zone),
             "clickid": text("click_id"), "country": text("country"), "comment": text("comment"),
         });
         for name in ["sub1", "sub2", "sub3", "sub4", "sub5"] {
@@ -266,7 +140,8 @@ impl Showing {
             shown["revenue"] = number(conversion.revenue);
             shown["earnings"] = earnings.map_or(json!(0), number);
             shown["supplier_id"] = advertiser.clone().into();
-            shown["advertiser"] = json!({ "id": advertiser, "title": "" });
+            let title = conversion.advertiser_id.and_then(|id| self.advertisers.get(&id.get()));
+            shown["advertiser"] = json!({ "id": advertiser, "title": title.map_or("", String::as_str) });
         }
         shown
     }
@@ -283,11 +158,16 @@ fn decimal(text: &str) -> Value {
 
 /// How far conversions are paid, each invoice looked at once.
 #[derive(Default)]
-struct Payments(HashMap<InvoiceId, bool>);
+pub(super) struct Payments(HashMap<InvoiceId, bool>);
 
 impl Payments {
     /// Opened: on no invoice; pending: on one that is not completed; closed.
-    fn of(&mut self, engine: &Engine, call: &Call, id: &str) -> quittance_engine::Result<(&'static str, &'static str)> {
+    pub(super) fn of(
+        &mut self,
+        engine: &Engine,
+        call: &Call,
+        id: &str,
+    ) -> quittance_engine::Result<(&'static str, &'static str)> {
         let entries = engine.conversion(call, id)?.entries;
         let payable =
             entries.iter().rev().find(|entry| entry.kind == InvoiceKind::Payable && !entry.amount.is_negative());
@@ -305,41 +185,46 @@ fn shown(engine: &Engine, call: &Call, states: &[State], own: bool) -> quittance
     let showing = Showing::of(engine, call, states, own)?;
     let mut payments = Payments::default();
     let one = |state: &State| {
-        let conversion = &state.known.conversion;
-        Ok(showing.conversion(conversion, payments.of(engine, call, &conversion.conversion_id)?))
+        Ok(showing.conversion(state, payments.of(engine, call, &state.known.conversion.conversion_id)?))
     };
     states.iter().map(one).collect()
 }
 
 pub(super) async fn list(asked: Asked) -> Result<Answer, Problem> {
-    let mut wanted = Wanted::of(&asked.params)?;
-    if let Some(old) = asked.params.branch("filter") {
-        // Older clients put the filters under one name.
-        wanted = Wanted::of(old)?;
+    // Older clients put the filters under one name.
+    let filters = asked.params.branch("filter").unwrap_or(&asked.params);
+    let own = asked.actor.role == Role::Affiliate;
+    let hidden = |name: &&str| name.starts_with("revenue") || *name == "advertiser";
+    if let Some(name) = filters.nodes().map(|(name, _)| name).find(hidden).filter(|_| own) {
+        // What an affiliate does not see it cannot find out by asking for it either.
+        return Err(Problem::bad_request(name, format!("{name}: Method does not allow this filter.")));
     }
+    let mut wanted = Wanted::of(filters)?;
     let page: Page = asked.params.page(quirks::ROWS)?;
-    let own = (asked.actor.role == Role::Affiliate).then(|| asked.actor.party_id.unwrap_or(0));
-    if let Some(affiliate) = own {
-        wanted.partners = vec![affiliate];
+    let scope = asked.scope;
+    if own {
+        wanted = wanted.of_partner(asked.actor.party_id.unwrap_or(0));
     }
     let listed = asked.read(move |engine, call| {
-        let found = wanted.find(engine, call, (page.offset, page.limit))?;
-        to_wire::list("conversions", shown(engine, call, &found.states, own.is_some())?, page, found.total)
+        let found = wanted.find(engine, call, scope, (page.offset, page.limit))?;
+        to_wire::list("conversions", shown(engine, call, &found.states, own)?, page, found.total)
     });
     listed.await
 }
 
 pub(super) async fn by_id(asked: Asked) -> Result<Answer, Problem> {
     let id = required("id", asked.params.text("id")?)?.to_owned();
+    let scope = asked.scope;
     let found = asked.read(move |engine, call| {
         let states = engine.conversions_by_ids(call, &[&id])?;
         let conversion = states.first().map(|state| state.known.conversion.clone());
         let conversion = conversion.ok_or_else(|| Error::NotFound(format!("there is no conversion {id}")))?;
+        scope.check(engine, call, PartyKind::Affiliate, conversion.affiliate_id.get())?;
         let mut one = shown(engine, call, &states, false)?.pop().unwrap_or_default();
         one["status"] = quirks::conversion_code(conversion.status).into();
         for (name, other) in [
             ("createdAt", "created_at"),
-            ("updatedAt", "created_at"),
+            ("updatedAt", "updated_at"),
             ("charge", "revenue"),
             ("earning", "earnings"),
             ("click_id", "clickid"),

@@ -4,13 +4,14 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::PartyKind;
 use quittance_domain::money::Money;
 use quittance_domain::time::Day;
-use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
+use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest, SumRefusal};
 use quittance_engine::{Call, Engine, Error, ErrorKind};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
 
 use super::error::renamed;
 use super::params::{Params, not, required};
+use super::scope::Scope;
 use super::sent::Asked;
 use super::{quirks, to_wire};
 
@@ -57,8 +58,9 @@ pub(super) async fn create(asked: Asked) -> Result<Answer, Problem> {
         return Err(not("sum", &to_wire::plain(sum), "above zero"));
     }
     let note = params.text("note")?.unwrap_or("").to_owned();
+    let scope = asked.scope;
     let made = move |engine: &Engine, call: &Call| {
-        by_sum(engine, call, aid, sum, note)?;
+        by_sum(engine, call, scope, (aid, sum), &note)?;
         to_wire::answer("message", quirks::GENERATES)
     };
     asked.write("POST /3.1/payments/create-for-affiliate", "", made).await
@@ -68,36 +70,25 @@ fn unknown_currency(id: i64) -> Problem {
     not("currency", &id.to_string(), "the id of a currency that is switched on")
 }
 
-fn by_sum(engine: &Engine, call: &Call, aid: i64, sum: Money, note: String) -> quittance_engine::Result<()> {
+fn by_sum(
+    engine: &Engine,
+    call: &Call,
+    scope: Scope,
+    (aid, sum): (i64, Money),
+    note: &str,
+) -> quittance_engine::Result<()> {
     let currency = sum.currency();
     if !engine.currencies(call)?.iter().any(|on| on.currency == currency) {
         let problem = unknown_currency(quirks::currency_id(currency));
         return Err(Error::invalid("currency", problem.detail));
     }
-    let conditions = engine.payout_conditions(call, aid, currency).map_err(|error| named(error, aid))?;
-    if sum.units() < conditions.minimum.units() {
-        return Err(below(conditions.minimum));
+    scope.check(engine, call, PartyKind::Affiliate, aid).map_err(|error| named(error, aid))?;
+    match engine.bill_sum(call, aid, sum, note).map_err(|error| named(error, aid))? {
+        Ok(_) => Ok(()),
+        Err(SumRefusal::BelowMinimum(minimum)) => Err(below(minimum)),
+        Err(SumRefusal::NoPaymentMethod) => Err(without_system(aid)),
+        Err(SumRefusal::NothingUnbilled) => Err(without_conversions(aid)),
     }
-    if !conditions.payable {
-        return Err(without_system(aid));
-    }
-    let request = RunRequest {
-        parties: Parties::Only(vec![aid]),
-        currencies: Some(vec![currency]),
-        sum: Some(sum),
-        positive: true,
-        approve: true,
-        internal_notes: note,
-        ..RunRequest::payable_through(engine.zone_of(call)?.day_of(call.now))
-    };
-    // All that there is may be less than the sum, and then less than the minimum.
-    let planned = engine.preview(call, &request).map_err(|error| named(error, aid))?;
-    let Some(total) = planned.totals.first() else { return Err(without_conversions(aid)) };
-    if total.units < conditions.minimum.units() {
-        return Err(below(conditions.minimum));
-    }
-    let report = engine.bill(call, &request, &mut |_| {}).map_err(|error| named(error, aid))?;
-    if report.invoices() == 0 { Err(without_conversions(aid)) } else { Ok(()) }
 }
 
 /// What is asked of a run by date.
@@ -144,11 +135,12 @@ impl ByDate {
     }
 
     /// The affiliates. Of those that are named to be left out, the ones that there are.
-    fn parties(&self, engine: &Engine, call: &Call) -> quittance_engine::Result<Parties> {
+    fn parties(&self, engine: &Engine, call: &Call, scope: Scope) -> quittance_engine::Result<Parties> {
         let only = match (self.aid, &self.include) {
             (Some(aid), _) => Some(vec![aid]),
             (None, include) => include.clone(),
         };
+        let only = scope.parties(engine, call, PartyKind::Affiliate, only)?;
         Ok(match only {
             Some(mut ids) => {
                 ids.retain(|id| !self.exclude.contains(id));
@@ -159,7 +151,7 @@ impl ByDate {
         })
     }
 
-    fn run(&self, engine: &Engine, call: &Call) -> quittance_engine::Result<()> {
+    fn run(&self, engine: &Engine, call: &Call, scope: Scope) -> quittance_engine::Result<()> {
         let today = engine.zone_of(call)?.day_of(call.now);
         let through = self.through.unwrap_or(today);
         if through > today {
@@ -172,11 +164,12 @@ impl ByDate {
             return Err(Error::invalid("date_from", format!("date_from: {from} is after {through}")));
         }
         if let Some(aid) = self.aid
-            && engine.known_parties(call, PartyKind::Affiliate, &[aid])?.is_empty()
+            && (engine.known_parties(call, PartyKind::Affiliate, &[aid])?.is_empty()
+                || !scope.reaches(engine, call, PartyKind::Affiliate, aid)?)
         {
             return Err(unknown(aid));
         }
-        let parties = self.parties(engine, call)?;
+        let parties = self.parties(engine, call, scope)?;
         let request = RunRequest { through, from: self.from, parties, ..self.request.clone() };
         let report = engine.bill(call, &request, &mut |_| {}).map_err(|error| renamed(error, NAMES))?;
         match self.aid {
@@ -204,8 +197,9 @@ fn refusal(engine: &Engine, call: &Call, aid: i64, report: &RunReport) -> quitta
 
 pub(super) async fn by_date(asked: Asked) -> Result<Answer, Problem> {
     let wanted = ByDate::of(&asked.params)?;
+    let scope = asked.scope;
     let made = move |engine: &Engine, call: &Call| {
-        wanted.run(engine, call)?;
+        wanted.run(engine, call, scope)?;
         to_wire::answer("message", quirks::GENERATES)
     };
     asked.write("POST /3.1/payments/generate", "", made).await

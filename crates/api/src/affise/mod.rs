@@ -1,8 +1,10 @@
 //! The Affise interface: affiliate billing under `/3.1/payments`, and what goes with it under `/3.0` and `/3.1`.
 //! `docs/affise.md` says what is served and what is not.
 
+mod advertiser_invoices;
 mod changes;
 mod conversion_changes;
+mod conversion_filter;
 mod conversions;
 mod error;
 mod generate;
@@ -12,6 +14,8 @@ mod payments;
 pub(crate) mod pull;
 mod quirks;
 mod reference;
+mod referrals;
+mod scope;
 mod sent;
 mod to_wire;
 mod wire;
@@ -26,12 +30,13 @@ use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
 use quittance_http::sent::read;
 
-use Role::{Admin, Affiliate, Finance, Viewer};
+use Role::{Admin, Affiliate, Finance, Manager, Viewer};
 
-const ACT: &[Role] = &[Admin, Finance];
-const LOOK: &[Role] = &[Admin, Finance, Viewer];
-/// What an affiliate sees of its own; nobody else can be meant by it.
-const LOOK_OR_SELF: &[Role] = &[Admin, Finance, Viewer, Affiliate];
+/// A manager acts for the parties that it looks after, and sees no others.
+const ACT: &[Role] = &[Admin, Finance, Manager];
+const LOOK: &[Role] = &[Admin, Finance, Viewer, Manager];
+/// What an affiliate sees of its own, too.
+const LOOK_OR_SELF: &[Role] = &[Admin, Finance, Viewer, Manager, Affiliate];
 const SELF: &[Role] = &[Affiliate];
 
 /// Declares the routes with their roles and handlers. Each is there with a slash at its end too: some clients send one.
@@ -77,6 +82,9 @@ routes! {
     GET "/3.0/admin/partner/{id}/referrals" LOOK partners::referrals;
     GET "/3.0/balance" SELF reference::own_balance;
     GET "/3.1/partner/me" SELF reference::me;
+    POST "/3.1/partner/api-key" SELF referrals::new_key;
+    POST "/3.1/partner/api_key" SELF referrals::new_key;
+    GET "/3.0/stats/getreferralpayments" LOOK_OR_SELF referrals::payments;
     GET "/3.0/admin/payment_systems" LOOK reference::payment_systems;
     GET "/3.0/admin/currency" LOOK reference::currencies;
     GET "/3.0/stats/conversions" LOOK_OR_SELF conversions::list;
@@ -85,6 +93,10 @@ routes! {
     POST "/3.0/admin/conversion/edit-by-advertiser" ACT conversion_changes::edit_by_advertiser;
     POST "/3.0/admin/conversion/import" ACT conversion_changes::import;
     POST "/3.0/admin/conversions/import" ACT conversion_changes::import_several;
+    GET "/3.0/admin/advertiser-invoices" LOOK advertiser_invoices::list;
+    POST "/3.0/admin/advertiser-invoice" ACT advertiser_invoices::create;
+    GET "/3.0/admin/advertiser-invoice/{number}" LOOK advertiser_invoices::one;
+    POST "/3.0/admin/advertiser-invoice/{number}" ACT advertiser_invoices::update;
     GET "/3.0/offers" LOOK reference::offers;
 }
 

@@ -3,8 +3,8 @@
 use axum::extract::Path;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::PartyKind;
-use quittance_engine::parties::{FundsByAffiliate, PartyFilter, PartyRow, PartyView};
-use quittance_engine::reference::Manager;
+use quittance_engine::parties::{FundsByAffiliate, PartyFilter, PartyRow, PartySort, PartyView};
+use quittance_engine::reference::{Manager, OfferFilter};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
@@ -39,6 +39,8 @@ struct Showing {
     currencies: Vec<Currency>,
     managers: Vec<Manager>,
     funds: FundsByAffiliate,
+    /// How many offers there are: every partner may promote each.
+    offers: i64,
 }
 
 impl Showing {
@@ -48,12 +50,12 @@ impl Showing {
             currencies: engine.currencies(call)?.iter().map(|on| on.currency).collect(),
             managers: engine.managers(call)?,
             funds: engine.affiliate_funds(call, ids)?,
+            offers: engine.offers(call, &OfferFilter::default(), (0, 0))?.total,
         })
     }
 
     fn partner(&self, view: &PartyView) -> wire::Partner {
-        let PartyRow { party, profile, created_at } = &view.row;
-        let made = local_time(*created_at, &self.zone);
+        let PartyRow { party, profile, created_at, updated_at } = &view.row;
         let manager = self.managers.iter().find(|manager| Some(manager.manager_id) == party.manager_id);
         let referrer = profile.referrer.as_ref();
         let systems = view.methods.iter().enumerate().map(|(i, method)| wire::PartnerSystem {
@@ -70,8 +72,8 @@ impl Showing {
         });
         wire::Partner {
             id: party.party_id,
-            created_at: made.clone(),
-            updated_at: made,
+            created_at: local_time(*created_at, &self.zone),
+            updated_at: local_time(*updated_at, &self.zone),
             email: party.email.clone().unwrap_or_default(),
             login: party.name.clone(),
             contact_person: None,
@@ -87,7 +89,7 @@ impl Showing {
             payment_systems: systems.collect(),
             custom_fields: [],
             balance: self.balance(party.party_id),
-            offers_count: 0,
+            offers_count: self.offers,
             api_key: "",
             tags: [],
             lang: "en",
@@ -150,9 +152,12 @@ fn filter(params: &Params) -> Result<PartyFilter, Problem> {
     };
     let order = params.text("order")?.unwrap_or("id");
     let field = order.trim_start_matches('-');
-    if !["id", "_id", "created_at", "updated_at"].contains(&field) {
-        return Err(not("order", order, "id, created_at or updated_at"));
-    }
+    let sort = match field {
+        "id" | "_id" => PartySort::Id,
+        "created_at" => PartySort::Created,
+        "updated_at" => PartySort::Updated,
+        _ => return Err(not("order", order, "id, created_at or updated_at")),
+    };
     let desc = params.text("orderType")?.is_some_and(|word| word.eq_ignore_ascii_case("desc"));
     Ok(PartyFilter {
         ids: params.ids("id")?,
@@ -160,15 +165,19 @@ fn filter(params: &Params) -> Result<PartyFilter, Problem> {
         name_or_email: true,
         status: status.map(str::to_owned),
         managers: Some(managers).filter(|managers| !managers.is_empty()),
+        sort,
         backwards: desc || order.starts_with('-'),
         ..PartyFilter::default()
     })
 }
 
 pub(super) async fn list(asked: Asked) -> Result<Answer, Problem> {
-    let filter = filter(&asked.params)?;
+    let filter = asked.scope.within(filter(&asked.params)?);
+    let updated = asked.params.day("updated_at")?;
     let page = asked.params.page(quirks::PARTNERS)?;
     let listed = asked.read(move |engine, call| {
+        let zone = engine.zone_of(call)?;
+        let filter = PartyFilter { updated_from: updated.map(|day| zone.start_of_day(day)), ..filter };
         let found = engine.parties(call, PartyKind::Affiliate, &filter, (page.offset, page.limit))?;
         let ids: Vec<i64> = found.parties.iter().map(|row| row.party.party_id).collect();
         to_wire::list("partners", views(engine, call, &ids)?, page, found.total)
@@ -178,19 +187,24 @@ pub(super) async fn list(asked: Asked) -> Result<Answer, Problem> {
 
 pub(super) async fn one(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
     let id = id(&text)?;
-    let found =
-        asked.read(move |engine, call| shown(engine, call, "partner", &engine.party(call, PartyKind::Affiliate, id)?));
+    let scope = asked.scope;
+    let found = asked.read(move |engine, call| {
+        scope.check(engine, call, PartyKind::Affiliate, id)?;
+        shown(engine, call, "partner", &engine.party(call, PartyKind::Affiliate, id)?)
+    });
     found.await
 }
 
 pub(super) async fn referrals(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
     let id = id(&text)?;
     let page: Page = asked.params.page(quirks::PARTNERS)?;
+    let scope = asked.scope;
     let found = asked.read(move |engine, call| {
         engine.party(call, PartyKind::Affiliate, id)?;
+        scope.check(engine, call, PartyKind::Affiliate, id)?;
         let (mut ids, mut after) = (Vec::new(), 0);
         loop {
-            let filter = PartyFilter { after, ..PartyFilter::default() };
+            let filter = scope.within(PartyFilter { after, ..PartyFilter::default() });
             let rows = engine.parties(call, PartyKind::Affiliate, &filter, (0, LOOK))?.parties;
             let Some(last) = rows.last() else { break };
             after = last.party.party_id;
@@ -286,9 +300,20 @@ async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Ans
         let email = params.text("email")?.unwrap_or("");
         entry.entry("name").or_insert_with(|| email.into());
     }
+    let scope = asked.scope;
+    if let Some(own) = scope.manager() {
+        // Whom a manager makes it looks after, and it gives nobody away.
+        if entry.get("manager").is_some_and(|manager| *manager != own) {
+            return Err(not("manager_id", params.text("manager_id")?.unwrap_or(""), "the manager of this key"));
+        }
+        entry.insert("manager".to_owned(), own.into());
+    }
     let place = id.map(|id| id.to_string()).unwrap_or_default();
     let done = move |engine: &Engine, call: &Call| {
         let kind = PartyKind::Affiliate;
+        if let Some(id) = id {
+            scope.check(engine, call, kind, id)?;
+        }
         let before = id.map(|id| engine.party(call, kind, id)).transpose()?;
         refer(&mut entry, referred, before.as_ref());
         let written = match id {

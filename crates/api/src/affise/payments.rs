@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_domain::time::{Day, Timestamp, Zone};
 use quittance_engine::invoices::{Invoice, NewestQuery, ShownInvoice};
-use quittance_engine::parties::PartyFilter;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
@@ -14,6 +13,7 @@ use quittance_http::pages::{self, Page};
 
 use super::error::no_page_here;
 use super::params::{Params, not, required};
+use super::scope::Scope;
 use super::sent::Asked;
 use super::to_wire::{self, Showing};
 use super::{quirks, wire};
@@ -27,14 +27,31 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// A day and an hour of it.
 type Hour = (Day, i64);
-/// From when and until when something was changed, as far as it is asked for.
-pub(super) type Updated = (Option<Hour>, Option<Hour>);
+
+/// `update_from_date`, `update_from_hour` and so on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hours(Option<Hour>, Option<Hour>);
+
+impl Hours {
+    pub(super) fn of(params: &Params) -> Result<Hours, Problem> {
+        Ok(Hours(
+            at(params, "update_from_date", "update_from_hour", 0)?,
+            at(params, "update_to_date", "update_to_hour", HOURS - 1)?,
+        ))
+    }
+
+    /// The first instant, and the first one after the last.
+    pub(super) fn instants(self, zone: &Zone) -> (Option<Timestamp>, Option<Timestamp>) {
+        let from = self.0.map(|(day, hour)| plus_hours(zone.start_of_day(day), hour));
+        (from, self.1.map(|(day, hour)| plus_hours(zone.start_of_day(day), hour + 1)))
+    }
+}
 
 /// What a list is asked for.
 struct Wanted {
     from: Day,
     through: Day,
-    updated: Updated,
+    updated: Hours,
     query: NewestQuery,
     managers: Option<Vec<i64>>,
     systems: Vec<String>,
@@ -56,7 +73,7 @@ impl Wanted {
         Ok(Wanted {
             from,
             through,
-            updated: updated(params)?,
+            updated: Hours::of(params)?,
             query: NewestQuery {
                 kind: InvoiceKind::Payable,
                 created_from: Timestamp::from_micros(i64::MIN),
@@ -73,23 +90,21 @@ impl Wanted {
         })
     }
 
-    /// The query, now that the zone and the managers' affiliates are known.
-    fn query(&self, engine: &Engine, call: &Call, zone: &Zone) -> quittance_engine::Result<NewestQuery> {
+    /// The query, now that the zone is known, and whose affiliates managers look after.
+    fn query(&self, engine: &Engine, call: &Call, scope: Scope, zone: &Zone) -> quittance_engine::Result<NewestQuery> {
         let mut query = self.query.clone();
         query.created_from = zone.start_of_day(self.from);
         query.created_before = zone.start_of_day(self.through.plus_days(1));
-        (query.updated_from, query.updated_before) = instants(self.updated, zone);
-        let Some(managers) = &self.managers else { return Ok(query) };
-        let mut managed = Vec::new();
-        for manager in managers {
-            let filter = PartyFilter { manager_id: Some(*manager), ..PartyFilter::default() };
-            let page = engine.parties(call, InvoiceKind::Payable.party_kind(), &filter, (0, i64::MAX))?;
-            managed.extend(page.parties.iter().map(|row| row.party.party_id));
+        (query.updated_from, query.updated_before) = self.updated.instants(zone);
+        let kind = query.kind.party_kind();
+        if let Some(managers) = &self.managers {
+            let mut managed = engine.managed_parties(call, kind, managers)?;
+            if let Some(parties) = &query.parties {
+                managed.retain(|id| parties.contains(id));
+            }
+            query.parties = Some(managed);
         }
-        if let Some(parties) = &query.parties {
-            managed.retain(|id| parties.contains(id));
-        }
-        query.parties = Some(managed);
+        query.parties = scope.parties(engine, call, kind, query.parties)?;
         Ok(query)
     }
 
@@ -110,18 +125,6 @@ fn at(params: &Params, day: &str, hour: &str, default: i64) -> Result<Option<Hou
     Ok(params.day(day)?.map(|day| (day, hours)))
 }
 
-/// What `update_from_date`, `update_to_date` and their hours say.
-pub(super) fn updated(params: &Params) -> Result<Updated, Problem> {
-    let from = at(params, "update_from_date", "update_from_hour", 0)?;
-    Ok((from, at(params, "update_to_date", "update_to_hour", HOURS - 1)?))
-}
-
-/// The first instant of the first hour, and the first one after the last.
-pub(super) fn instants((from, through): Updated, zone: &Zone) -> (Option<Timestamp>, Option<Timestamp>) {
-    let of = |(day, hour): Hour, more: i64| plus_hours(zone.start_of_day(day), hour + more);
-    (from.map(|from| of(from, 0)), through.map(|through| of(through, 1)))
-}
-
 fn plus_hours(at: Timestamp, hours: i64) -> Timestamp {
     Timestamp::from_micros(at.micros().saturating_add(hours * HOUR_MICROS))
 }
@@ -129,9 +132,10 @@ fn plus_hours(at: Timestamp, hours: i64) -> Timestamp {
 pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
     let wanted = Wanted::of(&asked.params)?;
     let page = asked.params.page(quirks::PAYMENTS)?;
+    let scope = asked.scope;
     let started = asked.read(move |engine, call| {
         let showing = Showing::of(engine, call)?;
-        let query = wanted.query(engine, call, &showing.zone)?;
+        let query = wanted.query(engine, call, scope, &showing.zone)?;
         let rows = (page.offset, page.limit);
         let found = if wanted.systems.is_empty() && wanted.accounts.is_empty() {
             engine.newest_invoices(call, &query, rows)?
@@ -173,20 +177,22 @@ pub(super) fn id(text: &str) -> Result<i64, Problem> {
     text.parse().map_err(|_| no_page_here())
 }
 
-/// A payment that is there for this interface: no receivable, and none that was deleted.
-pub(super) fn payment(engine: &Engine, call: &Call, id: i64) -> quittance_engine::Result<Invoice> {
+/// A payment that is there for this interface and this key: no receivable, and none that was deleted.
+pub(super) fn payment(engine: &Engine, call: &Call, scope: Scope, id: i64) -> quittance_engine::Result<Invoice> {
     let invoice = engine.invoice(call, InvoiceId::new(id))?;
     let deleted = invoice.voided.as_ref().is_some_and(|voided| voided.reason == "deleted");
     if invoice.book.kind != InvoiceKind::Payable || deleted {
         return Err(Error::NotFound(format!("there is no payment {id}")));
     }
+    scope.check(engine, call, invoice.book.kind.party_kind(), invoice.book.party_id)?;
     Ok(invoice)
 }
 
 pub(super) async fn one(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
     let id = id(&text)?;
+    let scope = asked.scope;
     let found = asked.read(move |engine, call| {
-        let invoice = payment(engine, call, id)?;
+        let invoice = payment(engine, call, scope, id)?;
         let showing = Showing::of(engine, call)?;
         let shown = engine.shown_invoices(call, &[invoice.invoice_id])?;
         let payment: Option<wire::Payment> = showing.payments(engine, shown)?.pop();

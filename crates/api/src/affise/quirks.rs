@@ -1,12 +1,11 @@
 //! Each choice where Affise's documents are silent or contradict each other, by its name. [seed] is the help-centre article
 //! about the billing API, [oas] the public description of the API.
 
-use std::time::Duration;
-
 use quittance_domain::conversion::ConversionStatus;
 use quittance_domain::currency::Currency;
 use quittance_domain::invoice::InvoiceStatus;
-use quittance_engine::invoices::{Invoice, ShownInvoice};
+use quittance_engine::invoices::{Invoice, ListedAs, Measure, ShownInvoice};
+use quittance_engine::referral_payments::ShareState;
 
 /// The header and the parameter of the key; the case does not count [seed], [oas], clients.
 pub(super) const KEY: &str = "api-key";
@@ -28,8 +27,6 @@ pub(super) const SERVER_ERROR: &str = "Server error, Please contact your adminis
 pub(super) const GENERATES: &str = "Payment generates will take a few minutes";
 /// [oas]
 pub(super) const TAKEN_OFF: &str = "Conversions successfully deleted from payment";
-/// How long the answer of a long run waits for its end; the run goes on after it. Clients expect a run to go on by itself.
-pub(super) const WAIT: Duration = Duration::from_secs(25);
 /// Payments a page: what is shown by default [oas], and at most [postman].
 pub(super) const PAYMENTS: (i64, i64) = (100, 500);
 /// Partners a page [oas].
@@ -134,6 +131,21 @@ pub(super) fn generated_id(number: i64) -> String {
     format!("affise-{number}")
 }
 
+/// How far a conversion is paid: on no payment, on one that is not completed, on a completed one. Each with its `is_paid`
+/// (counted in what a live server sent; the last one by its meaning).
+pub(super) const PAYMENT_STATUSES: [&str; 3] = ["opened", "pending", "closed"];
+/// How many conversions are looked at where it follows from other things than their own whether they are asked for.
+pub(super) const LOOKED_AT_MAX: i64 = 10_000;
+
+/// `is_paid` of what came of a referral: 0 to be paid out, 1 paid, 2 on a payment that is not completed [postman].
+pub(super) fn is_paid_code(state: ShareState) -> &'static str {
+    match state {
+        ShareState::Unbilled => "0",
+        ShareState::Paid => "1",
+        ShareState::Billed => "2",
+    }
+}
+
 /// The words of a partner's status: ours, Affise's, and its code.
 const PARTNER_STATUSES: [(&str, &str, &str); 4] = [
     ("active", "active", "1"),
@@ -167,6 +179,49 @@ pub(super) const PAID_PARTLY: i64 = 3;
 pub(super) const PENDING: i64 = 4;
 /// Declined.
 pub(super) const DECLINED: i64 = -1;
+
+/// [oas], with its full stop.
+pub(super) const INVOICE_CREATED: &str = "Invoice created.";
+/// [oas], without one.
+pub(super) const INVOICE_UPDATED: &str = "Invoice updated";
+/// Only unpaid invoices to advertisers can be changed (help centre); nobody says in which words it is refused.
+pub(super) const INVOICE_IS_PAID: &str = "Invoice is paid";
+/// How lists tell invoices to advertisers that are unpaid, and those that are paid. Void ones are not there: nothing here could
+/// make one.
+pub(super) const ADVERTISER_INVOICES: [&[ListedAs]; 2] = [
+    &[
+        ListedAs::Status(InvoiceStatus::Pending),
+        ListedAs::Status(InvoiceStatus::Approved),
+        ListedAs::Status(InvoiceStatus::PartlyPaid),
+    ],
+    &[ListedAs::Status(InvoiceStatus::Paid)],
+];
+
+/// Whether an invoice to an advertiser shows as paid.
+pub(super) fn is_paid(invoice: &Invoice) -> bool {
+    invoice.status == InvoiceStatus::Paid
+}
+
+/// What a row counts that does not say it.
+pub(super) const MEASURE: Measure = Measure::Actions;
+/// The words for what a row of an invoice to an advertiser counts [oas].
+const PAYOUT_TYPES: [(Measure, &str); 5] = [
+    (Measure::Actions, "RPA"),
+    (Measure::Sales, "RPS"),
+    (Measure::ActionsAndSales, "RPA + RPS"),
+    (Measure::Clicks, "RPC"),
+    (Measure::Impressions, "RPM"),
+];
+
+/// The word for what a row counts.
+pub(super) fn payout_type(measure: Measure) -> &'static str {
+    PAYOUT_TYPES.iter().find(|(known, _)| *known == measure).map_or("RPA", |(_, word)| word)
+}
+
+/// What a word counts.
+pub(super) fn measure_of(word: &str) -> Option<Measure> {
+    PAYOUT_TYPES.iter().find(|(_, known)| *known == word).map(|(measure, _)| *measure)
+}
 
 /// The code of an invoice's status.
 pub(super) fn code(shown: &ShownInvoice) -> i64 {

@@ -116,7 +116,7 @@ pub(super) async fn me(asked: Asked) -> Result<Answer, Problem> {
                 funds.iter().find(|(currency, _)| currency.code() == code).and_then(|(_, funds)| funds.as_ref());
             found
                 .and_then(|funds| of(funds).round_to_minor(Rounding::HalfAwayFromZero).ok())
-                .map_or("0.00".to_owned(), two)
+                .map_or("0.00".to_owned(), |money| to_wire::fixed(money, 2))
         };
         let party = &view.row.party;
         let method = view.methods.first();
@@ -140,12 +140,6 @@ pub(super) async fn me(asked: Asked) -> Result<Answer, Problem> {
         to_wire::answer("user", user)
     });
     shown.await
-}
-
-/// An amount with its two decimals.
-fn two(money: Money) -> String {
-    let eight = to_wire::eight(money);
-    eight[..eight.len().saturating_sub(6)].to_owned()
 }
 
 pub(super) async fn offers(asked: Asked) -> Result<Answer, Problem> {

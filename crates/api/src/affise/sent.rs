@@ -1,5 +1,7 @@
 //! What comes with a request: read once, after it is known who calls.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::HeaderMap;
@@ -12,6 +14,7 @@ use quittance_http::{AppState, Problem};
 
 use super::params::Params;
 use super::quirks;
+use super::scope::Scope;
 
 /// A request as it is handled.
 pub(super) struct Asked {
@@ -19,6 +22,8 @@ pub(super) struct Asked {
     pub(super) actor: Actor,
     pub(super) call: Call,
     pub(super) params: Params,
+    /// Whose parties the key reaches.
+    pub(super) scope: Scope,
     headers: HeaderMap,
 }
 
@@ -28,7 +33,8 @@ impl FromRequestParts<AppState> for Asked {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Asked, Problem> {
         let actor: Actor = kept(parts)?;
         let call = actor.call((state.clock)());
-        Ok(Asked { state: state.clone(), call, actor, params: kept(parts)?, headers: parts.headers.clone() })
+        let scope = Scope::of(&actor);
+        Ok(Asked { state: state.clone(), call, actor, scope, params: kept(parts)?, headers: parts.headers.clone() })
     }
 }
 
@@ -49,7 +55,8 @@ impl Asked {
         place: &str,
         work: impl FnOnce(&Engine, &Call) -> quittance_engine::Result<Answer> + Send + 'static,
     ) -> Result<Answer, Problem> {
-        let Asked { state, actor, call, params, headers } = self;
+        let Asked { state, actor, call, params, headers, .. } = self;
+        let wait = Duration::from_millis(state.limits.run_answer_millis_max);
         let mut compared = place.as_bytes().to_vec();
         compared.extend_from_slice(&params.compared());
         once(&state, &actor, route, &headers, &Bytes::from(compared), |claimed| async {
@@ -58,7 +65,7 @@ impl Asked {
                 let state = state.clone();
                 async move { state.run(move |engine| work(engine, &call)).await }
             });
-            match tokio::time::timeout(quirks::WAIT, done).await {
+            match tokio::time::timeout(wait, done).await {
                 Ok(Ok(done)) => done,
                 Ok(Err(panic)) => Err(Problem::internal(&panic)),
                 Err(_) => super::to_wire::generating(),

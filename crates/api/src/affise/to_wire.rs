@@ -97,9 +97,15 @@ pub(super) fn generating() -> Result<Answer, Problem> {
 
 /// An amount as a text of 8 decimals: `35.50000000`.
 pub(super) fn eight(money: Money) -> String {
+    fixed(money, DECIMALS)
+}
+
+/// An amount as a text of so many decimals, cut where it has more.
+pub(super) fn fixed(money: Money, decimals: usize) -> String {
     let decimal = money.to_decimal();
     let (whole, fraction) = decimal.split_once('.').unwrap_or((&decimal, ""));
-    format!("{whole}.{fraction:0<DECIMALS$}")
+    let fraction = &fraction[..fraction.len().min(decimals)];
+    format!("{whole}.{fraction:0<decimals$}")
 }
 
 /// An instant in the network's zone: `2026-01-31 23:59:59`.

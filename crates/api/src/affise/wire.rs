@@ -249,6 +249,46 @@ pub(super) struct Quote {
     pub(super) is_crypto: bool,
 }
 
+/// An invoice to an advertiser.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AdvertiserInvoice {
+    pub(super) number: i64,
+    pub(super) supplier_id: String,
+    pub(super) created_at: String,
+    pub(super) updated_at: String,
+    pub(super) start_date: String,
+    pub(super) end_date: String,
+    pub(super) status: &'static str,
+    pub(super) detail: Vec<Detail>,
+    pub(super) currency: &'static str,
+    pub(super) comment: Option<String>,
+}
+
+/// A row of it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Detail {
+    pub(super) offer_id: i64,
+    pub(super) payout_type: &'static str,
+    pub(super) actions: i64,
+    pub(super) amount: Box<RawValue>,
+    pub(super) comment: Option<String>,
+}
+
+/// What came of those whom an affiliate has referred; every value is a text.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RefPayment {
+    pub(super) pid: String,
+    #[serde(rename = "ref")]
+    pub(super) reference: String,
+    pub(super) status: &'static str,
+    pub(super) is_paid: &'static str,
+    pub(super) currency: &'static str,
+    pub(super) count: String,
+    pub(super) max_created_at: String,
+    pub(super) date_registration_partner: String,
+    pub(super) sum_revenue: String,
+}
+
 /// What the affiliate of a key has, by kind.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct OwnBalance {

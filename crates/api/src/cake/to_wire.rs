@@ -122,7 +122,7 @@ pub(super) fn reported<'a>(
 
 /// A row of an affiliate.
 pub(super) fn affiliate(row: &PartyRow) -> wire::Affiliate {
-    let PartyRow { party, profile, created_at } = row;
+    let PartyRow { party, profile, created_at, .. } = row;
     wire::Affiliate {
         affiliate_id: party.party_id,
         affiliate_name: party.name.clone(),
@@ -136,7 +136,7 @@ pub(super) fn affiliate(row: &PartyRow) -> wire::Affiliate {
 
 /// A row of an advertiser.
 pub(super) fn advertiser(row: &PartyRow) -> wire::Advertiser {
-    let PartyRow { party, profile, created_at } = row;
+    let PartyRow { party, profile, created_at, .. } = row;
     wire::Advertiser {
         advertiser_id: party.party_id,
         advertiser_name: party.name.clone(),

@@ -146,6 +146,7 @@ async fn listen_until_stopped(engine: Engine, listen: &str, surroundings: Surrou
         .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
     let metrics = measure::record().ok();
     let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics).behind(proxies);
+    let state = state.with_secrets(Arc::new(|| clock::secret().ok()));
     tracing::info!(address = %listener.local_addr()?, "serving");
     tokio::spawn(purge(state.clone()));
     tokio::spawn(schedule(state.clone()));

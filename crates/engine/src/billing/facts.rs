@@ -10,6 +10,7 @@ use quittance_domain::planner::Conditions;
 use quittance_domain::rates::RateTable;
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
 use quittance_store::{Tx, invoices, rates};
+use serde::Deserialize;
 
 use super::RunRequest;
 use super::entries::Wanted;
@@ -47,6 +48,13 @@ impl Setup {
         let bonuses = BonusRules::all(tx, network)?;
         Ok(Setup { network, settings, currencies, systems, bonuses, wanted, rates })
     }
+}
+
+/// A field of a payment system, as far as it matters here.
+#[derive(Deserialize)]
+struct RequiredField {
+    id: i64,
+    required: bool,
 }
 
 /// What the conditions of some parties depend on.
@@ -94,7 +102,8 @@ impl Facts {
         match book.kind {
             InvoiceKind::Payable => Conditions {
                 on_hold,
-                payable: method.is_some() || !setup.settings.require_payment_method,
+                payable: method.is_some_and(|method| is_complete(method, system))
+                    || !setup.settings.require_payment_method,
                 minimum_units: of_system.or(of_party).or(of_currency).unwrap_or(0),
                 unbound: false,
             },
@@ -120,6 +129,15 @@ pub(crate) fn method_for<'a>(
         fitting.min_by_key(|m| (!m.main, m.method_no))
     };
     best(Some(currency)).or_else(|| best(None))
+}
+
+/// Whether a method has the fields that its system requires now: it may have asked for less when the method was made.
+fn is_complete(method: &PaymentMethod, system: Option<&PaymentSystem>) -> bool {
+    let fields = system.and_then(|system| serde_json::from_str::<Vec<RequiredField>>(&system.fields).ok());
+    let values: BTreeMap<String, String> = serde_json::from_str(&method.fields).unwrap_or_default();
+    // A field may be empty, but it must be there.
+    let given = |field: &RequiredField| values.contains_key(&field.id.to_string());
+    fields.unwrap_or_default().iter().filter(|field| field.required).all(given)
 }
 
 /// A payment system's minimum in a currency. One that names no currency states it in the network's, and means the same

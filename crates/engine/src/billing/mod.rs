@@ -1,11 +1,13 @@
 //! Billing runs: what is asked, and what came of it.
 
 mod asked;
+mod by_sum;
 mod decide;
 mod entries;
 pub(crate) mod extras;
 pub(crate) mod facts;
 pub(crate) mod issue;
+mod itemized;
 mod one;
 mod payout;
 pub(crate) mod referrals;
@@ -22,6 +24,8 @@ use quittance_store::runs::{RunSkip, RunTotal};
 pub use quittance_store::write_offs::WriteOff;
 
 pub use self::asked::AskedInvoice;
+pub use self::by_sum::SumRefusal;
+pub use self::itemized::ItemizedInvoice;
 pub use self::one::OneInvoice;
 pub use self::payout::PayoutConditions;
 

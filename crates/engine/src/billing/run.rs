@@ -64,13 +64,14 @@ impl Engine {
         })
     }
 
-    /// A run of few books: all of it after its start, and what is done with the invoices that it issues, in one
-    /// transaction.
+    /// A run of few books: all of it, and what is done with the invoices that it issues, in one transaction. It holds the
+    /// lock on the epoch to its end, so that what it reads is complete all the same; where it fails, no run is left behind
+    /// that a repeat would continue as of then.
     pub(super) fn bill_at_once<T>(&self, call: &Call, request: &RunRequest, after: &mut After<'_, T>) -> Result<T> {
         let work = self.work(call, request)?;
         let nothing = || Error::Conflict("the run was made meanwhile".to_owned());
-        let run_id = self.store.write(|tx| work.start(tx))?.ok_or_else(nothing)?;
         self.store.write(|tx| {
+            let run_id = work.start(tx)?.ok_or_else(nothing)?;
             let mut issued = Vec::new();
             while let Some(more) = work.batch(tx, run_id)? {
                 issued.extend(more);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 pub use quittance_domain::conversion::ConversionEdit;
-use quittance_domain::conversion::{Conversion, TEXT_CHARS_MAX, TEXT_NAMES, edited_state};
+use quittance_domain::conversion::{COMMENT, Conversion, SALE_AMOUNT, TEXT_CHARS_MAX, TEXT_NAMES, edited_state};
 use quittance_store::changes::{self, NewChange};
 pub use quittance_store::conversions::{ConversionFilter, State};
 use quittance_store::{conversions, networks};
@@ -18,8 +18,6 @@ use crate::{Call, Engine};
 const PAGE_MAX: i64 = 10_000;
 /// The longest range of days of a list of conversions: a leap year.
 const DAYS_MAX: i32 = 367;
-/// The place of the comment among the texts.
-const COMMENT: usize = quittance_domain::conversion::COMMENT;
 
 /// What became of edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -174,7 +172,10 @@ fn history(before: &Conversion, after: &Conversion) -> NewChange {
         HashMap::from([
             ("status", json!(c.status.as_str())),
             ("payout", json!(c.payout.to_decimal())),
+            ("payout_currency", json!(c.payout.currency().code())),
             ("revenue", json!(c.revenue.to_decimal())),
+            ("revenue_currency", json!(c.revenue.currency().code())),
+            (TEXT_NAMES[SALE_AMOUNT], json!(c.texts[SALE_AMOUNT])),
             (TEXT_NAMES[COMMENT], json!(c.texts[COMMENT])),
         ])
     };

@@ -51,10 +51,7 @@ impl Engine {
     /// # Errors
     /// There is no such invoice, it is not approved, something is paid, or its version is not `expected`.
     pub fn unapprove(&self, call: &Call, id: InvoiceId, expected: Option<i64>) -> Result<Invoice> {
-        self.change(call, id, expected, |change| {
-            change.transition(quittance_domain::invoice::InvoiceState::unapprove)?;
-            change.record("unapproved", &json!({}))
-        })
+        self.change(call, id, expected, |change| change.unapprove())
     }
 
     /// Voids an invoice that is not paid. What it took is unbilled again; what was paid becomes the party's credit.
@@ -172,6 +169,11 @@ impl Change<'_> {
         self.use_credit()
     }
 
+    pub(super) fn unapprove(&mut self) -> Result<()> {
+        self.transition(quittance_domain::invoice::InvoiceState::unapprove)?;
+        self.record("unapproved", &json!({}))
+    }
+
     pub(super) fn void(&mut self, reason: VoidReason, text: &str) -> Result<()> {
         let (at, by) = (self.at(), self.by());
         self.transition(|state| state.void(at, by, reason, text.to_owned()))?;
@@ -208,7 +210,7 @@ impl Change<'_> {
         self.add_correction(money, comment)
     }
 
-    fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {
+    pub(super) fn add_correction(&mut self, money: Money, comment: &str) -> Result<()> {
         let before = self.lines()?;
         let line = Line {
             line_no: self.invoice.next_line,
@@ -229,7 +231,7 @@ impl Change<'_> {
         self.record("corrected", &details)
     }
 
-    fn remove_correction(&mut self, line_no: i64) -> Result<()> {
+    pub(super) fn remove_correction(&mut self, line_no: i64) -> Result<()> {
         let lines = self.lines()?;
         let line = lines.iter().find(|line| line.line_no == line_no && line.line_type == LineType::Correction);
         let line = line.ok_or_else(|| {
@@ -250,7 +252,7 @@ impl Change<'_> {
         self.transition(|state| state.correct(at, by, balance))
     }
 
-    fn take_off(&mut self, request: &TakeOffRequest) -> Result<()> {
+    pub(super) fn take_off(&mut self, request: &TakeOffRequest) -> Result<()> {
         self.state.may_take_off()?;
         let taken = give_back::take_off(self.tx, self.call.network, &self.invoice, request)?;
         let less = taken.iter().map(|(slot, t)| (*slot, Tally { units: -t.units, conversions: -t.conversions }));

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::actions::bounded;
+use super::change::Change;
 use crate::billing::facts::method_for;
 use crate::error::Result;
 use crate::{Call, Engine};
@@ -121,27 +122,8 @@ impl Engine {
     /// # Errors
     /// There is no such invoice, it is paid or void, or the account is too long.
     pub fn edit_destination(&self, call: &Call, id: InvoiceId, edit: &DestinationEdit) -> Result<Invoice> {
-        bounded("/account", edit.account.as_deref().unwrap_or(""), ACCOUNT_CHARS_MAX)?;
-        self.change(call, id, None, |change| {
-            let balance = change.balance()?;
-            change.state.may_correct(balance)?;
-            let (network, place) = (call.network, change.invoice.place());
-            let found =
-                invoices::destinations(change.tx, network, place.kind, &[place.party_id], &[place.invoice_id.get()])?;
-            let before = found.into_iter().next().map(|(_, destination)| destination).unwrap_or_default();
-            let next = Destination {
-                account: edit.account.clone().or_else(|| before.account.clone()),
-                in_part: edit.in_part.unwrap_or(before.in_part),
-                ..before.clone()
-            };
-            if next == before {
-                return Ok(());
-            }
-            invoices::put_destination(change.tx, network, place, &next)?;
-            // An account is personal: the history must not keep it.
-            let details = json!({ "account": next.account != before.account, "in_part": next.in_part });
-            change.record("destination_changed", &details)
-        })
+        check_destination(edit)?;
+        self.change(call, id, None, |change| change.edit_destination(edit))
     }
 
     /// A page of a list with the newest first: at most 1000 after the first `offset`.
@@ -197,6 +179,35 @@ impl Engine {
             }
             shown(tx, call, found)
         })
+    }
+}
+
+/// What can be said of an edit without its invoice.
+pub(super) fn check_destination(edit: &DestinationEdit) -> Result<()> {
+    bounded("/account", edit.account.as_deref().unwrap_or(""), ACCOUNT_CHARS_MAX)
+}
+
+impl Change<'_> {
+    /// Changes what the invoice says of its destination.
+    pub(super) fn edit_destination(&mut self, edit: &DestinationEdit) -> Result<()> {
+        let balance = self.balance()?;
+        self.state.may_correct(balance)?;
+        let (network, place) = (self.call.network, self.invoice.place());
+        let ids = [place.invoice_id.get()];
+        let found = invoices::destinations(self.tx, network, place.kind, &[place.party_id], &ids)?;
+        let before = found.into_iter().next().map(|(_, destination)| destination).unwrap_or_default();
+        let next = Destination {
+            account: edit.account.clone().or_else(|| before.account.clone()),
+            in_part: edit.in_part.unwrap_or(before.in_part),
+            ..before.clone()
+        };
+        if next == before {
+            return Ok(());
+        }
+        invoices::put_destination(self.tx, network, place, &next)?;
+        // An account is personal: the history must not keep it.
+        let details = json!({ "account": next.account != before.account, "in_part": next.in_part });
+        self.record("destination_changed", &details)
     }
 }
 

@@ -6,18 +6,21 @@ mod change;
 mod conversions;
 mod destination;
 mod edit;
+mod items;
 mod list;
 mod pay;
 mod read;
 mod returns;
 mod revise;
 mod search;
+mod sorted;
 mod sync;
 mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
 pub use destination::{DestinationEdit, NewestPage, ShownInvoice};
 pub use edit::InvoiceEdit;
+pub use items::{Item, ItemizedRevision, Measure, ShownItem};
 pub use list::{InvoiceList, InvoiceQuery, LastPayment, ListedInvoice};
 pub use pay::PaymentRequest;
 pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
@@ -26,13 +29,15 @@ pub use quittance_store::invoices::{
 };
 pub use quittance_store::ledger::StoredPosting;
 pub use returns::ReturnRequest;
-pub use revise::{Revision, TOGETHER_MAX};
+pub use revise::{Revision, Step, TOGETHER_MAX, WholeRevision};
 pub use search::{BalanceBound, Either, FoundInvoices, FoundSums, InvoiceFind, InvoiceSearch, InvoiceSums, Standing};
+pub use sorted::{ListedAs, SortBy, SortedInvoices, SortedQuery};
 
 pub use crate::give_back::TakeOffRequest;
 pub(crate) use actions::{bounded, check_corrections, line_of};
 pub(crate) use change::{DOCUMENT, booking, facts, issue_details};
 pub(crate) use edit::NOTE_CHARS_MAX;
 pub(crate) use edit::check as check_edit;
+pub(crate) use items::{check_items, itemized};
 pub(crate) use pay::{PAYMENT_IDS, use_credit};
 pub(crate) use revise::dress;

@@ -6,9 +6,11 @@ use quittance_store::Tx;
 use quittance_store::invoices::{Invoice, Standing};
 
 use super::change::{Change, no_invoice};
+use super::destination::{DestinationEdit, check_destination};
 use super::edit::{InvoiceEdit, check};
 use super::pay::PaymentRequest;
 use crate::error::{Error, Result};
+use crate::give_back::TakeOffRequest;
 use crate::{Call, Engine};
 
 /// The most invoices that are changed together.
@@ -23,7 +25,67 @@ pub struct Revision {
     pub standing: Option<Standing>,
 }
 
+/// A step in an invoice's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is approved.
+    Approve,
+    /// Its approval is taken back.
+    Unapprove,
+    /// It is paid in whole.
+    Pay,
+    /// It is made void.
+    Void(VoidReason),
+}
+
+/// What is to become of an invoice in one go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WholeRevision {
+    /// Where its money goes.
+    pub destination: DestinationEdit,
+    /// What it says.
+    pub edit: InvoiceEdit,
+    /// Its next step, after the rest.
+    pub step: Option<Step>,
+}
+
 impl Engine {
+    /// Changes an invoice as `decide` says of it as it stands: all of that, or nothing.
+    ///
+    /// # Errors
+    /// There is no such invoice, or what `decide` says of it; its status does not allow the change, or a value is not valid.
+    pub fn revise_whole(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        decide: &dyn Fn(&Invoice) -> Result<WholeRevision>,
+    ) -> Result<Invoice> {
+        self.change(call, id, None, |change| {
+            let WholeRevision { destination, edit, step } = decide(&change.invoice)?;
+            check(&edit)?;
+            check_destination(&destination)?;
+            if destination != DestinationEdit::default() {
+                change.edit_destination(&destination)?;
+            }
+            change.edit(&edit)?;
+            match step {
+                None => Ok(()),
+                Some(Step::Approve) => change.approve(),
+                Some(Step::Unapprove) => change.unapprove(),
+                Some(Step::Pay) => change.pay(&PaymentRequest::default(), false),
+                Some(Step::Void(reason)) => change.void(reason, ""),
+            }
+        })
+    }
+
+    /// Takes several lots of conversions or offers off an invoice, all or none; they are unbilled again.
+    ///
+    /// # Errors
+    /// As [`Engine::take_off`].
+    pub fn take_off_all(&self, call: &Call, id: InvoiceId, requests: &[TakeOffRequest]) -> Result<Invoice> {
+        self.change(call, id, None, |change| requests.iter().try_for_each(|request| change.take_off(request)))
+    }
+
     /// Changes invoices of one kind, all of them or none. Answers them in the order of their ids.
     ///
     /// # Errors

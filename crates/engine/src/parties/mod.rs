@@ -12,7 +12,7 @@ use quittance_domain::ids::PartyKind;
 use quittance_domain::money::{Money, sum_units};
 use quittance_domain::time::Timestamp;
 use quittance_store::parties::{self, PaymentMethod, PaymentSystem};
-pub use quittance_store::parties::{Party, PartyFilter};
+pub use quittance_store::parties::{Party, PartyFilter, PartySort};
 use quittance_store::{Tx, accruals, networks};
 use serde::Deserialize;
 
@@ -56,6 +56,8 @@ pub struct PartyRow {
     pub profile: Profile,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it, or a payment method of it, was last changed.
+    pub updated_at: Timestamp,
 }
 
 /// A page of parties.
@@ -121,8 +123,7 @@ impl Engine {
             let page = (offset.max(0), limit.clamp(0, PAGE_MAX));
             let listed = parties::listed(tx, call.network, kind, filter, page)?;
             let total = parties::count_listed(tx, call.network, kind, filter)?;
-            let parties =
-                listed.into_iter().map(|(party, created_at)| row(party, created_at)).collect::<Result<_>>()?;
+            let parties = listed.into_iter().map(row).collect::<Result<_>>()?;
             Ok(PartyPage { parties, total })
         })
     }
@@ -168,6 +169,14 @@ impl Engine {
 }
 
 impl Engine {
+    /// The ids of the parties of one kind that one of some managers looks after, in order.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn managed_parties(&self, call: &Call, kind: PartyKind, managers: &[i64]) -> Result<Vec<i64>> {
+        self.store.read(|tx| Ok(parties::matching(tx, call.network, kind, Some(managers), "")?))
+    }
+
     /// Those of some ids that parties of one kind have, in order.
     ///
     /// # Errors
@@ -178,18 +187,18 @@ impl Engine {
     }
 }
 
-fn row(party: Party, created_at: Timestamp) -> Result<PartyRow> {
+fn row((party, created_at, updated_at): (Party, Timestamp, Timestamp)) -> Result<PartyRow> {
     let corrupt = |error| quittance_store::Error::Corrupt(format!("{} {}: {error}", party.kind, party.party_id));
     let profile = serde_json::from_str(&party.rules).map_err(corrupt)?;
-    Ok(PartyRow { party, profile, created_at })
+    Ok(PartyRow { party, profile, created_at, updated_at })
 }
 
 fn view(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<PartyView> {
     let filter = PartyFilter { id: Some(id), ..PartyFilter::default() };
     let found = parties::listed(tx, call.network, kind, &filter, (0, 1))?.pop();
-    let (party, created_at) = found.ok_or_else(|| Error::NotFound(format!("there is no {kind} {id}")))?;
+    let found = found.ok_or_else(|| Error::NotFound(format!("there is no {kind} {id}")))?;
     let methods = methods(tx, call, kind, &[id])?.remove(&id).unwrap_or_default();
-    Ok(PartyView { row: row(party, created_at)?, methods, balances: balances(tx, call, kind, id)? })
+    Ok(PartyView { row: row(found)?, methods, balances: balances(tx, call, kind, id)? })
 }
 
 fn methods(tx: &mut dyn Tx, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<BTreeMap<i64, Vec<MethodView>>> {

@@ -1,6 +1,7 @@
 //! Lists of conversions by day in the books.
 
 use quittance_domain::conversion::ConversionStatus;
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::NetworkId;
 use quittance_domain::time::{Day, Timestamp};
 
@@ -15,13 +16,21 @@ macro_rules! filtered {
         "FROM conversions c {by:conversions_by_place} WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
          AND ($4 = 0 OR affiliate_id = $4) AND ($5 = 0 OR offer_id = $5) AND ($6 = 0 OR status {in:7}) \
          AND ($8 = 0 OR advertiser_id = $8) AND ($9 = 0 OR affiliate_id {in:10}) AND ($11 = 0 OR offer_id {in:12}) \
-         AND ($13 = 0 OR advertiser_id {in:14}) AND ($15 = 0 OR (received_at >= $16 AND received_at < $17))"
+         AND ($13 = 0 OR advertiser_id {in:14}) AND ($15 = 0 OR LOWER(country) {in:16}) AND ($17 = 0 OR goal {in:18}) \
+         AND ($19 = '' OR click_id = $19) AND ($20 = '' OR sub1 = $20) AND ($21 = '' OR sub2 = $21) \
+         AND ($22 = '' OR sub3 = $22) AND ($23 = '' OR sub4 = $23) AND ($24 = '' OR sub5 = $24) \
+         AND ($25 = '' OR comment = $25) AND ($26 = '' OR payout_currency = $26) \
+         AND payout_units * CASE WHEN payout_currency {in:27} THEN 1 ELSE 100 END >= $28 \
+         AND payout_units * CASE WHEN payout_currency {in:27} THEN 1 ELSE 100 END <= $29 \
+         AND revenue_units * CASE WHEN revenue_currency {in:27} THEN 1 ELSE 100 END >= $30 \
+         AND revenue_units * CASE WHEN revenue_currency {in:27} THEN 1 ELSE 100 END <= $31 \
+         AND received_at >= $32 AND received_at < $33 AND occurred_at >= $34 AND occurred_at < $35 "
     };
 }
 
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $18 OFFSET $19");
+        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $36 OFFSET $37");
     STARTING = concat!("SELECT ", super::state_columns!(), " FROM conversions c WHERE network_id = $1 \
         AND conversion_id >= $2 AND conversion_id < $3 ORDER BY conversion_id LIMIT $4");
     COUNT_LISTED = concat!("SELECT COUNT(*) ", filtered!());
@@ -48,8 +57,40 @@ pub struct ConversionFilter {
     pub offers: Vec<i64>,
     /// Of one of these advertisers; none: of any.
     pub advertisers: Vec<i64>,
-    /// Changed last at this instant or later, and before that one. This looks at each row of the days.
-    pub changed: Option<(Timestamp, Timestamp)>,
+    /// From one of these countries, in any case; none: from any.
+    pub countries: Vec<String>,
+    /// With one of these goals; none: with any.
+    pub goals: Vec<String>,
+    /// With this click id; here and below empty asks for nothing.
+    pub click_id: String,
+    /// With these texts in `sub1` to `sub5`.
+    pub subs: [String; 5],
+    /// With this comment.
+    pub comment: String,
+    /// With a payout in this currency.
+    pub currency: Option<Currency>,
+    /// With a payout from the first to the second, both inclusive, in 10^-8 of whatever currency it is in.
+    pub payout: (i64, i64),
+    /// With a revenue from the first to the second, likewise.
+    pub revenue: (i64, i64),
+    /// Changed last from the first instant on and before the second. This looks at each row of the days.
+    pub changed: (Timestamp, Timestamp),
+    /// Happened from the first instant on and before the second.
+    pub occurred: (Timestamp, Timestamp),
+}
+
+/// A range that asks for nothing.
+const ANY: (i64, i64) = (i64::MIN, i64::MAX);
+/// The same of instants.
+const EVER: (Timestamp, Timestamp) = (Timestamp::from_micros(i64::MIN), Timestamp::from_micros(i64::MAX));
+
+/// A filter's lists as the database takes them.
+struct Lists<'a> {
+    statuses: Vec<&'static str>,
+    countries: Vec<String>,
+    goals: Vec<&'a str>,
+    /// The currencies whose billing unit is 10^-8.
+    small: Vec<&'static str>,
 }
 
 impl ConversionFilter {
@@ -66,17 +107,54 @@ impl ConversionFilter {
             affiliates: Vec::new(),
             offers: Vec::new(),
             advertisers: Vec::new(),
-            changed: None,
+            countries: Vec::new(),
+            goals: Vec::new(),
+            click_id: String::new(),
+            subs: Default::default(),
+            comment: String::new(),
+            currency: None,
+            payout: ANY,
+            revenue: ANY,
+            changed: EVER,
+            occurred: EVER,
         }
     }
 
-    fn statuses(&self) -> Vec<&'static str> {
-        self.statuses.iter().map(|status| status.as_str()).collect()
+    fn with_params<T>(&self, network: NetworkId, ask: impl FnOnce(Vec<Param<'_>>) -> Result<T>) -> Result<T> {
+        let lists = Lists {
+            statuses: self.statuses.iter().map(|status| status.as_str()).collect(),
+            countries: self.countries.iter().map(|country| country.to_lowercase()).collect(),
+            goals: self.goals.iter().map(String::as_str).collect(),
+            small: Currency::all().filter(|currency| currency.billing_digits() == 8).map(|c| c.code()).collect(),
+        };
+        let countries: Vec<&str> = lists.countries.iter().map(String::as_str).collect();
+        let mut params = self.params(network, &lists.statuses);
+        let small = Param::Texts(&lists.small);
+        params.extend([
+            Param::Int(countries.len() as i64),
+            Param::Texts(&countries),
+            Param::Int(lists.goals.len() as i64),
+            Param::Texts(&lists.goals),
+            self.click_id.as_str().into(),
+        ]);
+        params.extend(self.subs.iter().map(|sub| Param::Text(sub)));
+        params.extend([
+            self.comment.as_str().into(),
+            self.currency.as_ref().map_or("", Currency::code).into(),
+            small,
+            self.payout.0.into(),
+            self.payout.1.into(),
+            self.revenue.0.into(),
+            self.revenue.1.into(),
+            self.changed.0.micros().into(),
+            self.changed.1.micros().into(),
+            self.occurred.0.micros().into(),
+            self.occurred.1.micros().into(),
+        ]);
+        ask(params)
     }
 
     fn params<'a>(&'a self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
-        let (changed_from, changed_before) =
-            self.changed.unwrap_or((Timestamp::from_micros(0), Timestamp::from_micros(0)));
         vec![
             network.get().into(),
             day_number(self.from).into(),
@@ -92,9 +170,6 @@ impl ConversionFilter {
             Param::Ints(&self.offers),
             (self.advertisers.len() as i64).into(),
             Param::Ints(&self.advertisers),
-            i64::from(self.changed.is_some()).into(),
-            changed_from.micros().into(),
-            changed_before.micros().into(),
         ]
     }
 }
@@ -110,13 +185,13 @@ pub fn listed(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<State>> {
-    let statuses = filter.statuses();
-    let mut params = filter.params(network, &statuses);
-    params.extend([Param::Int(limit), Param::Int(offset)]);
     let mut states = Vec::new();
-    tx.query_each(LISTED, &params, &mut |row| {
-        states.push(state(&row)?);
-        Ok(())
+    filter.with_params(network, |mut params| {
+        params.extend([Param::Int(limit), Param::Int(offset)]);
+        tx.query_each(LISTED, &params, &mut |row| {
+            states.push(state(&row)?);
+            Ok(())
+        })
     })?;
     Ok(states)
 }
@@ -126,8 +201,7 @@ pub fn listed(
 /// # Errors
 /// What the database says.
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, filter: &ConversionFilter) -> Result<i64> {
-    let statuses = filter.statuses();
-    tx.query_one(COUNT_LISTED, &filter.params(network, &statuses))?.map_or(Ok(0), |row| row.int(0))
+    filter.with_params(network, |params| tx.query_one(COUNT_LISTED, &params)?.map_or(Ok(0), |row| row.int(0)))
 }
 
 /// Conversions whose ids begin with a text, by id: at most `limit`.

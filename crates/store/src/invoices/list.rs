@@ -312,6 +312,20 @@ pub fn extent(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind) -> Result<
     })
 }
 
+/// The id of the invoice of a kind that has a number.
+///
+/// # Errors
+/// What the database says.
+pub fn id_of_number(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    of_number: i64,
+) -> Result<Option<InvoiceId>> {
+    let params = [network.get().into(), kind.as_str().into(), of_number.into()];
+    Ok(number(tx, BY_NUMBER, &params)?.map(InvoiceId::new))
+}
+
 /// The id at a place (from 0) among all invoices, or those of one kind.
 ///
 /// # Errors
@@ -323,8 +337,7 @@ pub fn id_at(tx: &mut dyn Tx, network: NetworkId, kind: Option<InvoiceKind>, pla
         if place >= extent.count {
             return Ok(None);
         }
-        let params = [network_id, kind.as_str().into(), (extent.first + place).into()];
-        return Ok(number(tx, BY_NUMBER, &params)?.map(InvoiceId::new));
+        return id_of_number(tx, network, kind, extent.first + place);
     }
     let (Some(first), Some(last)) = (number(tx, FIRST_ID, &[network_id])?, number(tx, LAST_ID, &[network_id])?) else {
         return Ok(None);

@@ -1,13 +1,16 @@
 //! Invoices with their lines, payments, take-offs and history.
 
+pub(crate) mod counts;
 pub(crate) mod destinations;
 pub(crate) mod history;
+pub(crate) mod items;
 pub(crate) mod lines;
 pub(crate) mod list;
 pub(crate) mod newest;
 pub(crate) mod overdue;
 pub(crate) mod payments;
 pub(crate) mod search;
+pub(crate) mod sorted;
 pub(crate) mod standing;
 pub(crate) mod take_offs;
 
@@ -18,19 +21,25 @@ use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::period::Period;
 use quittance_domain::time::{Day, Timestamp};
 
+use self::counts::listed;
+pub use self::counts::{Listed, counted};
 pub use self::destinations::{Destination, destinations, erase_accounts, forget_accounts, put_destination};
 pub use self::history::{
     HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_of_parties,
 };
+pub use self::items::{ItemRow, Measure, items, put_items};
 use self::lines::WrittenLine;
 pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
-pub use self::list::{Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, nth_found, rows};
+pub use self::list::{
+    Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, id_of_number, nth_found, rows,
+};
 pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::overdue::{any_overdue, last_row, lock_overdue, set_overdue};
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
 };
 pub use self::search::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch, found, sums_found};
+pub use self::sorted::{SortBy, SortedQuery, count_sorted, sorted};
 pub use self::standing::{InvoiceSums, Standing};
 use self::standing::{SumChanges, stood};
 pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
@@ -82,7 +91,7 @@ statements! {
     UPDATE = "UPDATE invoices SET status = $5, due_day = $6, payment_terms_days = $7, hidden = $8, public_notes = $9, \
         internal_notes = $10, void_epoch = $11, void_reason = $12, void_text = $13, next_line = $14, version = $15, \
         updated_at = $16, document_number = $17, document_day = $18, billed_units = $19, balance_units = $20, \
-        standing = $21 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
+        standing = $21, listed = $22 WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version = $15 - 1";
 }
 
 bulks! {
@@ -91,7 +100,8 @@ bulks! {
         "status" Text, "period_start" Int, "period_end" Int, "due_day" Int, "payment_terms_days" Int, "hidden" Int,
         "public_notes" Text, "internal_notes" Text, "party_name" Text, "party_email" Text, "run_id" Int,
         "void_epoch" Int, "void_reason" Text, "void_text" Text, "next_line" Int, "version" Int,
-        "created_at" Int, "created_by" Text, "updated_at" Int, "billed_units" Int, "balance_units" Int, "standing" Int
+        "created_at" Int, "created_by" Text, "updated_at" Int, "billed_units" Int, "balance_units" Int, "standing" Int,
+        "listed" Text
     ] "";
 }
 
@@ -261,6 +271,7 @@ fn push_invoice<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, i: &'a Invo
         i.billed_units.into(),
         i.balance_units().into(),
         i.standing().number().into(),
+        Listed::of(i, false).as_str().into(),
     ]);
 }
 
@@ -292,7 +303,7 @@ pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<(
     tx.bulk(&lines::INSERT_LINES, &all_lines)?;
     tx.bulk(&history::INSERT_HISTORY, &all_history)?;
     let mut sums = SumChanges::default();
-    issued.iter().for_each(|new| sums.take_in(&new.invoice));
+    issued.iter().for_each(|new| sums.take_in(&new.invoice, Listed::of(&new.invoice, false)));
     sums.write(tx, network)
 }
 
@@ -400,6 +411,7 @@ pub fn periods_of(
 pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &HistoryRow) -> Result<()> {
     let [a, b, c, d] = key(network, invoice.place());
     let voided = invoice.voided.as_ref();
+    let listed = listed(tx, network, invoice)?;
     let params = [
         a,
         b,
@@ -422,12 +434,13 @@ pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &Hist
         invoice.billed_units.into(),
         invoice.balance_units().into(),
         invoice.standing().number().into(),
+        listed.as_str().into(),
     ];
     let mut sums = SumChanges::default();
     if let Some(stood) = stood(tx, network, invoice.place())? {
         sums.take_out(invoice, &stood);
     }
-    sums.take_in(invoice);
+    sums.take_in(invoice, listed);
     if tx.execute(UPDATE, &params)? != 1 {
         return Err(tx.conflict());
     }

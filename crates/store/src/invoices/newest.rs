@@ -1,11 +1,12 @@
-//! Lists of invoices with the newest first. What a list is filtered by is in one index, and its second half is read from the
-//! other end, so that its last page costs what its first one does.
+//! Lists of invoices with the newest first. What a list is filtered by is in one index, its length is kept, and its second half
+//! is read from the other end, so that its last page costs what its first one does.
 
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::time::Timestamp;
 
+use super::counts::{Listed, QUARTER_MICROS, counted};
 use crate::conversions::currency;
 use crate::error::Result;
 use crate::statements::statements;
@@ -13,22 +14,60 @@ use crate::tx::{Param, Row, Tx};
 
 /// What is asked of a row. Those that were deleted are in no such list.
 macro_rules! asked {
+    ($index:literal) => {
+        concat!(
+            "FROM invoices i {by:",
+            $index,
+            "} WHERE i.network_id = $1 AND i.kind = $2 AND i.created_at >= $3 AND i.created_at < $4 \
+             AND i.listed {in:5} AND ($6 = 0 OR i.invoice_id {in:7}) AND ($8 = 0 OR i.party_id {in:9}) \
+             AND i.updated_at >= $10 AND i.updated_at < $11 "
+        )
+    };
+}
+/// Those of some ids: each is looked up.
+macro_rules! of_ids {
     () => {
-        "FROM invoices i {by:invoices_by_created} WHERE i.network_id = $1 AND i.kind = $2 AND i.created_at >= $3 \
-         AND i.created_at < $4 AND COALESCE(i.void_reason, '') <> 'deleted' AND ($5 = 0 OR i.invoice_id {in:6}) \
-         AND ($7 = 0 OR i.party_id {in:8}) AND ($9 = 0 OR CASE WHEN i.status IN ('pending', 'approved') AND EXISTS \
-           (SELECT 1 FROM invoice_destinations d WHERE d.network_id = i.network_id AND d.kind = i.kind \
-            AND d.party_id = i.party_id AND d.invoice_id = i.invoice_id AND d.in_part = 1) \
-           THEN 'partly_paid' ELSE i.status END {in:10}) AND i.updated_at >= $11 AND i.updated_at < $12 "
+        concat!(asked!("invoices_by_id"), "AND i.invoice_id {in:7} ")
+    };
+}
+/// Those of some parties: each one's lie together.
+macro_rules! of_parties {
+    () => {
+        concat!(asked!("sqlite_autoindex_invoices_1"), "AND i.party_id {in:9} ")
+    };
+}
+macro_rules! page {
+    ($found:expr, $order:literal) => {
+        concat!(
+            "SELECT i.invoice_id, i.party_id, i.currency ",
+            $found,
+            "ORDER BY i.created_at",
+            $order,
+            ", i.invoice_id",
+            $order,
+            " LIMIT $12 OFFSET $13"
+        )
     };
 }
 
 statements! {
-    COUNT_NEWEST = concat!("SELECT COUNT(*) ", asked!(), "LIMIT $13");
-    FROM_NEW_END = concat!("SELECT i.invoice_id, i.party_id, i.currency ", asked!(),
-        "ORDER BY i.created_at DESC, i.invoice_id DESC LIMIT $13 OFFSET $14");
-    FROM_OLD_END = concat!("SELECT i.invoice_id, i.party_id, i.currency ", asked!(),
-        "ORDER BY i.created_at, i.invoice_id LIMIT $13 OFFSET $14");
+    COUNT_NEWEST = concat!("SELECT COUNT(*) ", asked!("invoices_by_created"));
+    COUNT_OF_IDS = concat!("SELECT COUNT(*) ", of_ids!());
+    COUNT_OF_PARTIES = concat!("SELECT COUNT(*) ", of_parties!());
+    FROM_NEW_END = page!(asked!("invoices_by_created"), " DESC");
+    FROM_OLD_END = page!(asked!("invoices_by_created"), "");
+    OF_IDS_FROM_NEW_END = page!(of_ids!(), " DESC");
+    OF_IDS_FROM_OLD_END = page!(of_ids!(), "");
+    OF_PARTIES_FROM_NEW_END = page!(of_parties!(), " DESC");
+    OF_PARTIES_FROM_OLD_END = page!(of_parties!(), "");
+}
+
+/// How what is asked for is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Created,
+    Ids,
+    Parties,
 }
 
 /// Which invoices of one kind to list. An empty list of statuses asks for nothing.
@@ -68,38 +107,75 @@ fn spotted(row: &Row) -> Result<Spotted> {
 }
 
 impl NewestQuery {
-    fn statuses(&self) -> Vec<&'static str> {
-        self.statuses.iter().map(|status| status.as_str()).collect()
+    /// How lists tell where those stand that are asked for.
+    fn listed(&self) -> Vec<Listed> {
+        if self.statuses.is_empty() {
+            return Listed::ALL.to_vec();
+        }
+        self.statuses.iter().map(|status| Listed::Status(*status)).collect()
     }
 
-    fn params<'a>(&'a self, network: NetworkId, statuses: &'a [&'static str]) -> Vec<Param<'a>> {
+    fn way(&self) -> Way {
+        match (&self.ids, &self.parties) {
+            (Some(_), _) => Way::Ids,
+            (None, Some(_)) => Way::Parties,
+            (None, None) => Way::Created,
+        }
+    }
+
+    fn params<'a>(&'a self, network: NetworkId, words: &'a [&'static str]) -> Vec<Param<'a>> {
         let given = |list: &Option<Vec<i64>>| Param::Int(i64::from(list.is_some()));
         vec![
             network.get().into(),
             self.kind.as_str().into(),
             self.created_from.micros().into(),
             self.created_before.micros().into(),
+            Param::Texts(words),
             given(&self.ids),
             Param::Ints(self.ids.as_deref().unwrap_or(&[])),
             given(&self.parties),
             Param::Ints(self.parties.as_deref().unwrap_or(&[])),
-            (statuses.len() as i64).into(),
-            Param::Texts(statuses),
             self.updated_from.map_or(i64::MIN, Timestamp::micros).into(),
             self.updated_before.map_or(i64::MAX, Timestamp::micros).into(),
         ]
     }
+
+    /// The whole quarters of an hour in which what is asked for was issued.
+    fn quarters(&self) -> (i64, i64) {
+        let (from, before) = (self.created_from.micros(), self.created_before.micros());
+        let first = from.div_euclid(QUARTER_MICROS) + i64::from(from.rem_euclid(QUARTER_MICROS) > 0);
+        (first, before.div_euclid(QUARTER_MICROS))
+    }
+
+    fn count(&self, tx: &mut dyn Tx, network: NetworkId) -> Result<i64> {
+        let words = Listed::words(&self.listed());
+        let sql = match self.way() {
+            Way::Created => COUNT_NEWEST,
+            Way::Ids => COUNT_OF_IDS,
+            Way::Parties => COUNT_OF_PARTIES,
+        };
+        tx.query_one(sql, &self.params(network, &words))?.map_or(Ok(0), |row| row.int(0))
+    }
 }
 
-/// How many invoices a query finds.
+/// How many invoices a query finds. What asks for nothing but instants of issue and statuses is known from the counts that are
+/// kept, but for the part of a quarter of an hour at either end.
 ///
 /// # Errors
 /// What the database says.
 pub fn count_newest(tx: &mut dyn Tx, network: NetworkId, query: &NewestQuery) -> Result<i64> {
-    let statuses = query.statuses();
-    let mut params = query.params(network, &statuses);
-    params.push(Param::Int(1));
-    tx.query_one(COUNT_NEWEST, &params)?.map_or(Ok(0), |row| row.int(0))
+    let (first, end) = query.quarters();
+    let bare = query.way() == Way::Created && query.updated_from.is_none() && query.updated_before.is_none();
+    if !bare || first >= end {
+        return query.count(tx, network);
+    }
+    let mut total = counted(tx, network, query.kind, (first, end), &query.listed())?;
+    let start_of = |quarter: i64| Timestamp::from_micros(quarter.saturating_mul(QUARTER_MICROS));
+    let edges = [(query.created_from, start_of(first)), (start_of(end), query.created_before)];
+    for (created_from, created_before) in edges.into_iter().filter(|(from, before)| from < before) {
+        total += NewestQuery { created_from, created_before, ..query.clone() }.count(tx, network)?;
+    }
+    Ok(total)
 }
 
 /// Invoices with the newest first: at most `limit` after the first `offset`, of `total` that the query finds.
@@ -119,9 +195,17 @@ pub fn newest(
     }
     let from_end = total.saturating_sub(offset).saturating_sub(left);
     let backwards = offset > from_end;
-    let (sql, skip) = if backwards { (FROM_OLD_END, from_end) } else { (FROM_NEW_END, offset) };
-    let statuses = query.statuses();
-    let mut params = query.params(network, &statuses);
+    let skip = if backwards { from_end } else { offset };
+    let sql = match (query.way(), backwards) {
+        (Way::Created, false) => FROM_NEW_END,
+        (Way::Created, true) => FROM_OLD_END,
+        (Way::Ids, false) => OF_IDS_FROM_NEW_END,
+        (Way::Ids, true) => OF_IDS_FROM_OLD_END,
+        (Way::Parties, false) => OF_PARTIES_FROM_NEW_END,
+        (Way::Parties, true) => OF_PARTIES_FROM_OLD_END,
+    };
+    let words = Listed::words(&query.listed());
+    let mut params = query.params(network, &words);
     params.extend([Param::Int(left), Param::Int(skip)]);
     let mut found = tx.query(sql, &params)?.iter().map(spotted).collect::<Result<Vec<Spotted>>>()?;
     if backwards {

@@ -8,6 +8,7 @@ use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::time::Day;
 
+use super::counts::{CountChanges, Listed};
 use super::{Invoice, Place, key};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
 statements! {
-    STANDING = "SELECT standing, billed_units, balance_units FROM invoices WHERE network_id = $1 AND kind = $2 \
+    STANDING = "SELECT standing, billed_units, balance_units, listed FROM invoices WHERE network_id = $1 AND kind = $2 \
         AND party_id = $3 AND invoice_id = $4";
     SUMS = "SELECT currency, period_end, CAST(SUM(invoices) AS BIGINT), CAST(SUM(billed_units) AS BIGINT), \
         CAST(SUM(balance_units) AS BIGINT) FROM invoice_sums s WHERE network_id = $1 AND kind = $2 AND standing {in:3} \
@@ -125,6 +126,7 @@ pub(super) struct Stood {
     standing: Standing,
     billed_units: i64,
     balance_units: i64,
+    listed: Listed,
 }
 
 /// Where an invoice stands by its row.
@@ -132,27 +134,33 @@ pub(super) fn stood(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result
     let row = tx.query_one(STANDING, &key(network, place))?;
     let stood = |row: Row| {
         let standing = Standing::of_number(row.int(0)?)?;
-        Ok(Stood { standing, billed_units: row.int(1)?, balance_units: row.int(2)? })
+        let listed = Listed::parse(row.text(3)?)?;
+        Ok(Stood { standing, billed_units: row.int(1)?, balance_units: row.int(2)?, listed })
     };
     row.map(stood).transpose()
 }
 
-/// What changes in the sums, by kind, currency, last day and standing: count, billed and balance.
+/// What changes in the sums over many invoices.
 #[derive(Default)]
-pub(super) struct SumChanges(BTreeMap<(&'static str, &'static str, i64, i64), [i64; 3]>);
+pub(super) struct SumChanges {
+    /// By kind, currency, last day and standing: count, billed and balance.
+    sums: BTreeMap<(&'static str, &'static str, i64, i64), [i64; 3]>,
+    counts: CountChanges,
+}
 
 impl SumChanges {
     fn add(&mut self, invoice: &Invoice, standing: Standing, amounts: [i64; 3]) {
         let place = (invoice.book.kind.as_str(), invoice.book.currency.code(), day_number(invoice.period.end));
-        let sums = self.0.entry((place.0, place.1, place.2, standing.number())).or_default();
+        let sums = self.sums.entry((place.0, place.1, place.2, standing.number())).or_default();
         for (sum, amount) in sums.iter_mut().zip(amounts) {
             *sum = sum.saturating_add(amount);
         }
     }
 
     /// Takes an invoice in.
-    pub(super) fn take_in(&mut self, invoice: &Invoice) {
+    pub(super) fn take_in(&mut self, invoice: &Invoice, listed: Listed) {
         self.add(invoice, invoice.standing(), [1, invoice.billed_units, invoice.balance_units()]);
+        self.counts.add(invoice, listed, 1);
     }
 
     /// Takes an invoice out as it stood.
@@ -162,12 +170,13 @@ impl SumChanges {
             stood.standing,
             [-1, stood.billed_units.saturating_neg(), stood.balance_units.saturating_neg()],
         );
+        self.counts.add(invoice, stood.listed, -1);
     }
 
     /// Writes what has changed, in one order, so that two who write do not wait for each other in a circle.
     pub(super) fn write(&self, tx: &mut dyn Tx, network: NetworkId) -> Result<()> {
         let mut values = Vec::new();
-        for (&(kind, currency, period_end, standing), sums) in self.0.iter().filter(|(_, sums)| **sums != [0; 3]) {
+        for (&(kind, currency, period_end, standing), sums) in self.sums.iter().filter(|(_, sums)| **sums != [0; 3]) {
             values.extend([
                 Param::Int(network.get()),
                 kind.into(),
@@ -180,6 +189,6 @@ impl SumChanges {
         if !values.is_empty() {
             tx.bulk(&ADD_SUMS, &values)?;
         }
-        Ok(())
+        self.counts.write(tx, network)
     }
 }

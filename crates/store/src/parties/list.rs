@@ -6,31 +6,64 @@ use quittance_domain::time::Timestamp;
 use super::{Party, party};
 use crate::error::Result;
 use crate::statements::statements;
-use crate::tx::{Param, Tx};
+use crate::tx::{Param, Row, Tx};
 
-/// The column after those of a party.
+/// The columns after those of a party.
 const CREATED_AT: usize = 15;
+const UPDATED_AT: usize = 16;
 
 macro_rules! filtered {
     () => {
-        " FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 AND ($4 = 0 OR party_id = $4) \
+        filtered!("")
+    };
+    ($index:literal) => {
+        concat!(" FROM parties ", $index, " WHERE network_id = $1 AND kind = $2 AND party_id > $3 AND ($4 = 0 OR party_id = $4) \
          AND ($5 = '' OR LOWER(name) LIKE $5 ESCAPE '!' OR ($14 = 1 AND LOWER(COALESCE(email, '')) LIKE $5 ESCAPE '!')) AND ($6 = '' OR status = $6) AND ($7 = 0 OR manager_id = $7) \
-         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11})"
+         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11}) AND updated_at >= $15")
+    };
+}
+macro_rules! page {
+    ($index:literal, $order:literal) => {
+        concat!(
+            "SELECT ",
+            super::party_columns!(),
+            ", created_at, updated_at",
+            filtered!($index),
+            " ORDER BY ",
+            $order,
+            " LIMIT $12 OFFSET $13"
+        )
     };
 }
 
 statements! {
-    LISTED = concat!("SELECT ", super::party_columns!(), ", created_at", filtered!(),
-        " ORDER BY party_id LIMIT $12 OFFSET $13");
-    LISTED_BACKWARDS = concat!("SELECT ", super::party_columns!(), ", created_at", filtered!(),
-        " ORDER BY party_id DESC LIMIT $12 OFFSET $13");
+    LISTED = page!("", "party_id");
+    LISTED_BACKWARDS = page!("", "party_id DESC");
+    BY_CREATION = page!("{by:parties_by_creation}", "created_at, party_id");
+    BY_CREATION_BACKWARDS = page!("{by:parties_by_creation}", "created_at DESC, party_id DESC");
+    BY_UPDATE = page!("{by:parties_by_update}", "updated_at, party_id");
+    BY_UPDATE_BACKWARDS = page!("{by:parties_by_update}", "updated_at DESC, party_id DESC");
     COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!(), " LIMIT $12 OFFSET $13");
     CYCLES = "SELECT DISTINCT billing_cycle FROM parties WHERE network_id = $1 AND kind IN ('affiliate', 'advertiser') \
         AND party_id > 0 AND billing_cycle IS NOT NULL ORDER BY 1";
     MATCHING = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 \
         AND ($4 = 0 OR manager_id {in:5}) AND ($6 = '' OR LOWER(name) LIKE $6 ESCAPE '!') ORDER BY party_id";
+    MADE_AT = "SELECT party_id, created_at FROM parties WHERE network_id = $1 AND kind = $2 AND party_id {in:3} \
+        ORDER BY party_id";
     LAST_ID = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > 0 \
         ORDER BY party_id DESC LIMIT 1";
+}
+
+/// The order of a list of parties.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PartySort {
+    /// By id.
+    #[default]
+    Id,
+    /// By when they were made.
+    Created,
+    /// By when they were last changed.
+    Updated,
 }
 
 /// Which parties of one kind to list; `None` asks for nothing.
@@ -52,7 +85,11 @@ pub struct PartyFilter {
     pub managers: Option<Vec<i64>>,
     /// What `name_part` says may be in the address as well.
     pub name_or_email: bool,
-    /// The highest id first.
+    /// Those that were changed at this instant or later.
+    pub updated_from: Option<Timestamp>,
+    /// The order.
+    pub sort: PartySort,
+    /// The last of the order comes first: the highest id.
     pub backwards: bool,
 }
 
@@ -83,6 +120,7 @@ impl PartyFilter {
             limit.into(),
             offset.into(),
             self.name_or_email.into(),
+            self.updated_from.map_or(i64::MIN, Timestamp::micros).into(),
         ]
     }
 }
@@ -127,7 +165,7 @@ pub fn matching(
     tx.query(MATCHING, &params)?.iter().map(|row| row.int(0)).collect()
 }
 
-/// Parties by id with the instants at which they were made: at most `limit` after the first `offset`.
+/// Parties with the instants at which they were made and last changed: at most `limit` after the first `offset`.
 ///
 /// # Errors
 /// What the database says.
@@ -137,11 +175,28 @@ pub fn listed(
     kind: PartyKind,
     filter: &PartyFilter,
     page: (i64, i64),
-) -> Result<Vec<(Party, Timestamp)>> {
+) -> Result<Vec<(Party, Timestamp, Timestamp)>> {
     let pattern = filter.pattern();
-    let sql = if filter.backwards { LISTED_BACKWARDS } else { LISTED };
+    let sql = match (filter.sort, filter.backwards) {
+        (PartySort::Id, false) => LISTED,
+        (PartySort::Id, true) => LISTED_BACKWARDS,
+        (PartySort::Created, false) => BY_CREATION,
+        (PartySort::Created, true) => BY_CREATION_BACKWARDS,
+        (PartySort::Updated, false) => BY_UPDATE,
+        (PartySort::Updated, true) => BY_UPDATE_BACKWARDS,
+    };
+    let at = |row: &Row, column| Ok::<_, crate::error::Error>(Timestamp::from_micros(row.int(column)?));
     let rows = tx.query(sql, &filter.params(network, kind, &pattern, page))?;
-    rows.iter().map(|row| Ok((party(row)?, Timestamp::from_micros(row.int(CREATED_AT)?)))).collect()
+    rows.iter().map(|row| Ok((party(row)?, at(row, CREATED_AT)?, at(row, UPDATED_AT)?))).collect()
+}
+
+/// When the parties of some ids were made, by id.
+///
+/// # Errors
+/// What the database says.
+pub fn made_at(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, ids: &[i64]) -> Result<Vec<(i64, Timestamp)>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(ids)];
+    tx.query(MADE_AT, &params)?.iter().map(|row| Ok((row.int(0)?, Timestamp::from_micros(row.int(1)?)))).collect()
 }
 
 /// How many parties a filter finds.
