@@ -43,7 +43,28 @@ pub(crate) struct Affise {
 impl Affise {
     /// Serves a network.
     pub(crate) fn serve(database: &TestDatabase, network: &Network) -> Affise {
-        Affise { server: Server::start(database.engine(), &network.call, Limits::default()) }
+        Affise::serve_with(database, network, Limits::default())
+    }
+
+    /// The same within other limits.
+    pub(crate) fn serve_with(database: &TestDatabase, network: &Network, limits: Limits) -> Affise {
+        Affise { server: Server::start(database.engine(), &network.call, limits) }
+    }
+
+    /// Another server over a network that is served, with the same keys.
+    pub(crate) fn serve_again(database: &TestDatabase, network: &Network) -> Affise {
+        Affise { server: Server::over(database.engine(), &network.call, Limits::default()) }
+    }
+
+    /// Serves a network; new keys get this secret.
+    pub(crate) fn serve_with_secret(database: &TestDatabase, network: &Network, secret: &str) -> Affise {
+        let server = Server::start(database.engine(), &network.call, Limits::default());
+        Affise { server: server.drawing(secret) }
+    }
+
+    /// Sends a request from a runtime that goes on afterwards.
+    pub(crate) fn send_in(&self, runtime: &tokio::runtime::Runtime, request: Request<Body>) -> Answered {
+        self.server.send_in(runtime, request)
     }
 
     pub(crate) fn send(&self, request: Request<Body>) -> Answered {

@@ -48,13 +48,29 @@ impl Server {
             let made = engine.create_key(call, &new, &secret(role));
             assert!(made.is_ok() || role == Role::Manager, "{made:?}");
         }
+        Server::over(engine, call, limits)
+    }
+
+    /// The same with the keys that there are.
+    pub(crate) fn over(engine: Engine, call: &Call, limits: Limits) -> Server {
         let now = call.now;
         Server { state: AppState::new(Arc::new(engine), Arc::new(move || now), limits, None) }
+    }
+
+    /// The same, with a secret for new keys.
+    pub(crate) fn drawing(self, secret: &str) -> Server {
+        let secret = secret.to_owned();
+        Server { state: self.state.with_secrets(Arc::new(move || Some(secret.clone()))) }
     }
 
     /// Sends a request.
     pub(crate) fn send(&self, request: Request<Body>) -> Answered {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        self.send_in(&runtime, request)
+    }
+
+    /// Sends a request from a runtime of the caller.
+    pub(crate) fn send_in(&self, runtime: &tokio::runtime::Runtime, request: Request<Body>) -> Answered {
         runtime.block_on(async {
             let response = routes(self.state.clone()).oneshot(request).await.unwrap();
             let (status, headers) = (response.status(), response.headers().clone());
