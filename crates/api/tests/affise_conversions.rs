@@ -1,5 +1,6 @@
 //! Affise's conversions: listed, edited, imported; and an affiliate's month from its first conversion to its last payment.
 
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, reason = "each test file uses a part of what they share")]
 
@@ -7,7 +8,9 @@ mod affise_common;
 mod server;
 
 use affise_common::{Affise, FORM, failure, network, success};
+use quittance_domain::conversion::ConversionRecord;
 use quittance_engine::keys::Role;
+use quittance_engine::records::Field;
 use quittance_testkit::{Network, TestDatabase, both_databases};
 use serde_json::{Value, json};
 
@@ -73,35 +76,145 @@ both_databases! {
         }));
         let list = affise.get("/3.0/stats/conversions?action_id=order-7");
         assert_eq!(list["pagination"], json!({ "per_page": 100, "total_count": 1, "page": 1 }));
-        let shown = list["conversions"][0].as_object().unwrap();
-        let expected = json!({
+        let mut expected = json!({
             "id": "order-7-1-2", "conversion_id": "order-7-1-2", "cbid": "c1", "action_id": "order-7",
             "status": "confirmed", "offer_id": 2, "partner_id": 1, "goal": "2", "goal_value": "2", "currency": "USD",
             "sum": 55.5, "payouts": 5.55, "revenue": 11.1, "earnings": 5.55, "payment_type": "percent",
             "payment_status": "opened", "is_paid": "1", "created_at": "2026-01-30 00:00:00",
-            "click_time": "2026-01-30 00:00:00", "clickid": "c1", "comment": "hi", "supplier_id": "1",
+            "click_time": "2026-01-30 00:00:00", "updated_at": "2026-01-31 12:00:00", "clickid": "c1", "comment": "hi",
+            "supplier_id": "1", "country": "", "country_name": "", "city": "", "city_id": 0, "district": null,
+            "isp_code": "", "ip": "", "ua": "", "browser": "", "os": "", "device": "", "device_type": "",
+            "referrer": "", "ref_id": "", "landing_id": 0, "prelanding_id": 0, "hold_date_expire": null,
+            "sub1": "", "sub2": "", "sub3": "", "sub4": "", "sub5": "", "sub6": "", "sub7": "", "sub8": "",
+            "custom_field_1": "", "custom_field_2": "", "custom_field_3": "", "custom_field_4": "",
+            "custom_field_5": "", "custom_field_6": "", "custom_field_7": "", "fraud_risk_level": "",
+            "decline_reason": "", "fraud_type": [], "ios_idfa": "", "android_id": "", "forensiq": "",
             "offer": { "id": 2, "title": "Share", "offer_id": "2", "url": "", "external_id": "" },
             "partner": {
                 "id": "1", "title": "Affiliate 1", "email": "", "login": "Affiliate 1", "name": "Affiliate 1",
-                "manager_id": "00000000000000000000001f",
+                "manager": "Dana Reyes", "manager_id": "00000000000000000000001f",
             },
             "advertiser": { "id": "1", "title": "Advertiser 1" },
         });
-        for (name, value) in expected.as_object().unwrap() {
-            assert_eq!(&shown[name], value, "{name}");
-        }
-        for name in ["sub8", "custom_field_7", "hold_date_expire", "city_id", "country", "ua"] {
-            assert!(shown.contains_key(name), "{name}");
+        assert_eq!(list, json!({
+            "status": 1, "conversions": [expected], "pagination": { "per_page": 100, "total_count": 1, "page": 1 },
+        }));
+        for (name, value) in [
+            ("status", json!(1)), ("createdAt", json!("2026-01-30 00:00:00")), ("updatedAt", json!("2026-01-31 12:00:00")),
+            ("charge", json!(11.1)), ("earning", json!(5.55)), ("click_id", json!("c1")),
+        ] {
+            expected[name] = value;
         }
         let one = affise.get("/3.0/stats/conversionsbyid?id=order-7-1-2");
-        assert_eq!((&one["conversion"]["status"], &one["conversion"]["charge"]), (&json!(1), &json!(11.1)));
+        assert_eq!(one, json!({ "status": 1, "conversion": expected }));
         // The affiliate's own key sees nothing of what the network earns.
         let own = success(&affise.call(Role::Affiliate, "GET", "/3.0/stats/conversions?partner=2", FORM, ""));
         let own = own["conversions"][0].as_object().unwrap();
         assert_eq!(own["payouts"], json!(5.55));
         for name in ["revenue", "earnings", "advertiser", "supplier_id"] {
             assert!(!own.contains_key(name), "{name}");
+            let path = format!("/3.0/stats/conversions?{name}=1");
+            let asked = affise.call(Role::Affiliate, "GET", &path, FORM, "");
+            assert!(failure(&asked, 400).starts_with(name), "{name}");
         }
+    }
+
+    fn conversions_are_found_by_each_filter(database) {
+        let mut network = with_offers(database);
+        network.set_party(quittance_domain::ids::PartyKind::Advertiser, r#"{"id":2,"name":"Second"}"#);
+        let field = |record: &mut ConversionRecord, name: &str, text: &str| {
+            Field::named(name).unwrap().read(record, text, &network.zone).unwrap();
+        };
+        let mut one = ConversionRecord { revenue: Some("9".into()), ..network.record("one", 1, 1, "approved", "2026-01-10", "7.25") };
+        for (name, text) in [
+            ("country", "DE"), ("goal", "2"), ("click_id", "k1"), ("sub1", "s1"), ("sub2", "s2"), ("sub3", "s3"),
+            ("sub4", "s4"), ("sub5", "s5"), ("comment", "first"),
+        ] {
+            field(&mut one, name, text);
+        }
+        let mut two =
+            ConversionRecord { revenue: Some("0".into()), ..network.record("two", 2, 2, "pending", "2026-01-12", "100") };
+        for (name, text) in [("payout_currency", "EUR"), ("country", "fr"), ("goal", "3"), ("advertiser_id", "2")] {
+            field(&mut two, name, text);
+        }
+        assert_eq!(network.ingest(vec![one, two]).rejections, []);
+        network.call.now = network.instant("2026-01-31 15:00:00");
+        let three =
+            ConversionRecord { revenue: Some("0".into()), ..network.record("three", 1, 1, "hold", "2026-01-14", "0") };
+        assert_eq!(network.ingest(vec![three]).rejections, []);
+        let affise = Affise::serve(database, &network);
+        let ids = |query: &str, extra: &str| {
+            let path = format!("/3.0/stats/conversions?date_from=2026-01-01&date_to=2026-01-31&{query}{extra}");
+            let list = affise.get(&path);
+            let found: Vec<String> =
+                list["conversions"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap().to_owned()).collect();
+            assert_eq!(list["pagination"]["total_count"], found.len(), "{query}");
+            found
+        };
+        for (query, expected) in [
+            ("", vec!["one", "two", "three"]),
+            ("status[]=1", vec!["one"]), ("status=2&status=5", vec!["two", "three"]),
+            ("offer[]=2", vec!["two"]), ("advertiser=2", vec!["two"]), ("partner[]=1", vec!["one", "three"]),
+            ("country[]=de", vec!["one"]), ("country[]=FR&country[]=XX", vec!["two"]),
+            ("goal=2", vec!["one"]), ("goal_id[]=3&goal_id[]=2", vec!["one", "two"]),
+            ("clickid=k1", vec!["one"]), ("subid1=s1", vec!["one"]), ("subid2=s2", vec!["one"]), ("subid3=s3", vec!["one"]),
+            ("subid4=s4", vec!["one"]), ("subid5=s5", vec!["one"]), ("subid5=s1", vec![]), ("comment=first", vec!["one"]),
+            ("payouts=7.25", vec!["one"]), ("payouts_from=7.25", vec!["one", "two"]), ("payouts_to=7.25", vec!["one", "three"]),
+            ("payouts_from=7.26&payouts_to=99.99", vec![]), ("revenue=9", vec!["one"]), ("revenue_from=9", vec!["one"]),
+            ("revenue_to=8.99", vec!["two", "three"]), ("currency=47", vec!["two"]), ("currency=150", vec!["one", "three"]),
+            ("update_from_date=2026-01-31&update_from_hour=15", vec!["three"]),
+            ("update_to_date=2026-01-31&update_to_hour=14", vec!["one", "two"]),
+            ("action_id=two", vec!["two"]), ("timezone=UTC", vec!["one", "two", "three"]),
+            ("payment_status=opened", vec!["one", "two", "three"]), ("payment_status=closed", vec![]),
+        ] {
+            assert_eq!(ids(query, ""), expected, "{query}");
+            // The same of one that is found by its id.
+            if !query.contains("action_id") {
+                let by_id: Vec<String> = expected.iter().filter(|id| **id == "one").map(|id| (*id).to_owned()).collect();
+                assert_eq!(ids(query, "&action_id=one"), by_id, "{query} by id");
+            }
+        }
+        affise.post("/3.1/payments/generate", "aid=1&date=2026-01-31&exclude_aids=2");
+        assert_eq!((ids("payment_status[]=pending", ""), ids("invoice_id[]=1", "")), (vec!["one".to_owned()], vec!["one".to_owned()]));
+        affise.post("/3.1/payments/1", "status=2");
+        assert_eq!(ids("payment_status=closed&invoice_id=1", ""), ["one"]);
+        for (query, start) in [
+            ("os=Android", "os: "), ("hour=3", "hour: "), ("custom_field_1=x", "custom_field_1: "), ("currency=9999", "currency: "),
+            ("payouts=much", "payouts: "), ("payment_status=gone", "payment_status: "), ("timezone=Europe/Berlin", "timezone: "),
+            ("update_from_date=2026-01-31&update_from_hour=24", "update_from_hour: "), ("status=9", "status: "),
+        ] {
+            let refused = affise.call(Role::Admin, "GET", &format!("/3.0/stats/conversions?{query}"), FORM, "");
+            assert!(failure(&refused, 400).starts_with(start), "{query}: {}", refused.text);
+        }
+    }
+
+    fn a_currency_and_a_sum_are_edited(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        affise.post(IMPORT, "offer=2&pid=1&action_id=a&sum=50");
+        let edit = |form: &str| affise.post("/3.0/admin/conversion/edit", &format!("ids[]=a-1-2&{form}"));
+        let shown = || {
+            let c = affise.get("/3.0/stats/conversionsbyid?id=a-1-2")["conversion"].clone();
+            (c["currency"].clone(), c["payouts"].clone(), c["revenue"].clone(), c["sum"].clone())
+        };
+        assert_eq!(shown(), (json!("USD"), json!(5), json!(10), json!(50)));
+        edit("sum=80.5");
+        assert_eq!(shown(), (json!("USD"), json!(5), json!(10), json!(80.5)));
+        assert_eq!(edit("currency=EUR&payouts=4&revenue=8")["data"], json!({
+            "ids": ["a-1-2"], "status": null, "currency": "EUR", "payouts": 4, "revenue": 8,
+        }));
+        assert_eq!(shown(), (json!("EUR"), json!(4), json!(8), json!(80.5)));
+        // The books of the dollar have nothing left, those of the euro have it.
+        let balance = affise.get("/3.0/admin/partner/1")["partner"]["balance"].clone();
+        assert_eq!((&balance["USD"]["available"], &balance["EUR"]["available"]), (&json!(0), &json!(4)));
+        for (form, start) in [
+            ("currency=USD", "a-1-2: payout is missing"), ("currency=XYZ&payouts=1", "currency: "), ("sum=much", "a-1-2: "),
+            ("custom_field_1=x&status=hold", "custom_field_1: "),
+        ] {
+            let text = affise.refused("/3.0/admin/conversion/edit", &format!("ids[]=a-1-2&{form}"));
+            assert!(text.contains(start.trim_start_matches("a-1-2: ")), "{form}: {text}");
+        }
+        network.assert_verified();
     }
 
     fn an_import_counts_once(database) {

@@ -40,11 +40,12 @@ both_databases! {
         let none = json!({ "balance": 0, "hold": 0, "available": 0 });
         let expected = json!({
             "id": 6, "created_at": "2026-01-31 12:00:00", "updated_at": "2026-01-31 12:00:00",
-            "email": "new@example.com", "login": "newone", "contactPerson": null, "name": "newone", "country": "DE",
-            "phone": null, "notes": "hello", "ref": "1", "ref_percent": "5", "level": 0, "status": "on moderation",
+            "email": "new@example.com", "login": "newone", "contactPerson": null, "name": "newone", "address_1": null,
+            "address_2": null, "city": null, "country": "DE", "zip_code": null, "phone": null, "notes": "hello", "ref": "1", "ref_percent": "5", "level": 0, "status": "on moderation",
             "manager": {
                 "id": "00000000000000000000001f", "first_name": "Dana", "last_name": "Reyes", "work_hours": "",
-                "email": "dana@example.com", "skype": "", "api_key": "", "roles": [], "avatar": "",
+                "email": "dana@example.com", "skype": "", "api_key": "", "roles": [], "updated_at": "",
+                "created_at": "", "last_login_at": "", "type": "", "avatar": "",
             },
             "payment_systems": [{
                 "id": 1, "active": 1, "system": "PayPal", "system_id": 13, "currency": "USD",
@@ -83,6 +84,12 @@ both_databases! {
         assert_eq!(found("status_partner=2"), [4]);
         assert_eq!(found("search=four@"), [4]);
         assert_eq!(found("manager[]=00000000000000000000001f"), [1]);
+        // 1 and 2 were changed by the network's file, 4 just now; 3 and 5 are as they were made.
+        assert_eq!(found("updated_at=2026-01-31"), [1, 2, 4]);
+        assert_eq!(found("updated_at=2026-02-01"), [0; 0]);
+        assert_eq!(found("order=updated_at"), [3, 5, 1, 2, 4]);
+        assert_eq!(found("order=-updated_at&limit=1"), [4]);
+        assert_eq!(found("order=created_at&orderType=desc"), [5, 4, 3, 2, 1]);
         let page = affise.get("/3.0/admin/partners?limit=2&page=2");
         assert_eq!(page["pagination"], json!({ "per_page": 2, "total_count": 5, "page": 2, "next_page": 3 }));
         let last = affise.get("/3.0/admin/partners?limit=2&page=3");

@@ -43,6 +43,11 @@ const UNKNOWN_TEXTS: &[&str] = &[
     "custom_field_5",
     "custom_field_6",
     "custom_field_7",
+    "fraud_risk_level",
+    "decline_reason",
+    "ios_idfa",
+    "android_id",
+    "forensiq",
 ];
 /// The same of what clients read as a number.
 const UNKNOWN_NUMBERS: &[&str] = &["city_id", "landing_id", "prelanding_id"];
@@ -76,11 +81,14 @@ impl Showing {
         ids.dedup();
         let filter = quittance_engine::parties::PartyFilter { ids: Some(ids), ..Default::default() };
         let found = engine.parties(call, PartyKind::Affiliate, &filter, (0, i64::MAX))?;
+        let managers = engine.managers(call)?;
         let partner = |row: &quittance_engine::parties::PartyRow| {
             let party = &row.party;
+            let manager = managers.iter().find(|manager| Some(manager.manager_id) == party.manager_id);
             let shown = json!({
                 "id": party.party_id.to_string(), "title": party.name, "email": party.email.clone().unwrap_or_default(),
-                "login": party.name, "name": party.name, "manager_id": party.manager_id.map(quirks::manager_id),
+                "login": party.name, "name": party.name, "manager": manager.map_or("", |manager| manager.name.as_str()),
+                "manager_id": party.manager_id.map(quirks::manager_id),
             });
             (party.party_id, shown.as_object().cloned().unwrap_or_default())
         };
@@ -134,6 +142,7 @@ impl Showing {
         for name in ["district", "hold_date_expire"] {
             shown[name] = Value::Null;
         }
+        shown["fraud_type"] = json!([]);
         if !self.own {
             let same = conversion.revenue.currency() == conversion.payout.currency();
             let earnings = conversion.revenue.checked_sub(conversion.payout).ok().filter(|_| same);

@@ -78,7 +78,11 @@ impl Showing {
             login: party.name.clone(),
             contact_person: None,
             name: party.name.clone(),
+            address_1: None,
+            address_2: None,
+            city: None,
             country: profile.country.clone(),
+            zip_code: None,
             phone: profile.phone.clone(),
             notes: profile.notes.clone().unwrap_or_default(),
             reference: referrer.map_or_else(|| "0".to_owned(), |by| by.affiliate.to_string()),
@@ -110,6 +114,10 @@ impl Showing {
             skype: "",
             api_key: "",
             roles: [],
+            updated_at: "",
+            created_at: "",
+            last_login_at: "",
+            kind: "",
             avatar: "",
         }
     }

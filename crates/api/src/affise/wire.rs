@@ -123,7 +123,12 @@ pub(super) struct Partner {
     #[serde(rename = "contactPerson")]
     pub(super) contact_person: Option<String>,
     pub(super) name: String,
+    /// The address is not kept.
+    pub(super) address_1: Option<String>,
+    pub(super) address_2: Option<String>,
+    pub(super) city: Option<String>,
     pub(super) country: Option<String>,
+    pub(super) zip_code: Option<String>,
     pub(super) phone: Option<String>,
     pub(super) notes: String,
     #[serde(rename = "ref")]
@@ -168,6 +173,11 @@ pub(super) struct Manager {
     pub(super) skype: &'static str,
     pub(super) api_key: &'static str,
     pub(super) roles: [String; 0],
+    pub(super) updated_at: &'static str,
+    pub(super) created_at: &'static str,
+    pub(super) last_login_at: &'static str,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
     pub(super) avatar: &'static str,
 }
 
