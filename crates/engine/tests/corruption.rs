@@ -167,4 +167,14 @@ both_databases! {
         let sql = "DELETE FROM invoice_history WHERE invoice_id = 2 AND version = 2";
         assert_only(&broken_by(database, sql), "I8", "invoice 2");
     }
+
+    fn a_length_that_a_list_would_say_wrongly_is_found(database) {
+        let broken = broken_by(database, "UPDATE invoice_counts SET invoices = invoices + 1 WHERE listed = 'paid'");
+        assert_named(&broken, "I4", "paid");
+    }
+
+    fn an_invoice_that_lists_tell_wrongly_is_found(database) {
+        let broken = broken_by(database, "UPDATE invoices SET listed = 'pending' WHERE invoice_id = 2");
+        assert_named(&broken, "I4", "invoice 2");
+    }
 }

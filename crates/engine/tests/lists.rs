@@ -237,6 +237,22 @@ both_databases! {
         assert_eq!((known("a").received, known("b").received), (None, None));
         assert_eq!((known("a").conversion.payout.to_decimal(), known("b").conversion.status), ("11.00".into(), ConversionStatus::Approved));
         network.assert_verified();
+        // Another currency needs its amount, and both are given back when the tracker has news.
+        let euro = Some(quittance_domain::currency::Currency::parse("EUR").unwrap());
+        let alone = ConversionEdit { payout_currency: euro, ..ConversionEdit::default() };
+        let refused = network.engine.edit_conversions(&network.call, &[("a".to_owned(), alone)]).unwrap_err();
+        assert!(refused.to_string().contains("payout is missing"), "{refused}");
+        let other = ConversionEdit { payout_currency: euro, sale_amount: Some("99.5".into()), ..edit("9") };
+        network.engine.edit_conversions(&network.call, &[("a".to_owned(), other)]).unwrap();
+        let amount = |money: quittance_domain::money::Money| format!("{} {}", money.to_decimal(), money.currency());
+        assert_eq!(amount(known("a").conversion.payout), "9.00 EUR");
+        let received = known("a").received.unwrap();
+        assert_eq!((amount(received.payout.unwrap()), received.sale_amount), ("11.00 USD".into(), Some(None)));
+        network.assert_verified();
+        assert_eq!(network.approve("a 1 1 2026-01-05 11").counts.unchanged, 1);
+        assert_eq!(network.approve("a 1 1 2026-01-05 12").counts.updated, 1);
+        assert_eq!((amount(known("a").conversion.payout), known("a").received), ("12.00 USD".into(), None));
+        network.assert_verified();
         let twice = [("a".to_owned(), edit("1")), ("a".to_owned(), edit("2"))];
         assert_eq!(network.engine.edit_conversions(&network.call, &twice).unwrap_err().kind(), ErrorKind::Invalid);
         let wrong = network.engine.edit_conversions(&network.call, &[("a".to_owned(), edit("1,5"))]).unwrap_err();

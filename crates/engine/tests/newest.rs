@@ -5,8 +5,8 @@
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_domain::invoice::{InvoiceStatus, VoidReason};
 use quittance_domain::time::Timestamp;
-use quittance_engine::billing::RunRequest;
-use quittance_engine::invoices::{DestinationEdit, NewestQuery};
+use quittance_engine::billing::{Parties, RunRequest};
+use quittance_engine::invoices::{DestinationEdit, NewestQuery, PaymentRequest};
 use quittance_testkit::{Network, both_databases, day};
 
 fn all() -> NewestQuery {
@@ -50,6 +50,57 @@ both_databases! {
         let odd = NewestQuery { parties: Some(vec![2]), ..all() };
         let page = network.engine.newest_invoices(&network.call, &odd, (0, 2)).unwrap();
         assert_eq!((page.ids, page.total), (vec![InvoiceId::new(9), InvoiceId::new(7)], 5));
+    }
+
+    fn a_lists_length_is_that_of_what_it_finds(database) {
+        let mut network = Network::create(database.engine());
+        // An invoice every 7 minutes over two hours, some of them moved on.
+        for n in 0..17_i64 {
+            let id = InvoiceId::new(n + 1);
+            network.at("2026-01-31");
+            network.call.now = Timestamp::from_micros(network.call.now.micros() + n * 7 * 60_000_000);
+            network.approve(&format!("c{n} {} 1 2026-01-05 {}", n % 3 + 1, n + 1));
+            let request = RunRequest {
+                parties: Parties::Only(vec![n % 3 + 1]),
+                ..RunRequest::payable_through(day("2026-01-31"))
+            };
+            network.engine.bill(&network.call, &request, &mut |_| {}).unwrap();
+            let (engine, call) = (&network.engine, &network.call);
+            let mark = DestinationEdit { in_part: Some(true), ..DestinationEdit::default() };
+            match n % 6 {
+                0 => drop(engine.approve(call, id, None).unwrap()),
+                1 => drop(engine.pay(call, id, None, &PaymentRequest::default()).unwrap()),
+                2 => drop(engine.void(call, id, None, VoidReason::Deleted, "").unwrap()),
+                3 => drop(engine.void(call, id, None, VoidReason::Declined, "").unwrap()),
+                4 => drop(engine.edit_destination(call, id, &mark).unwrap()),
+                _ => {}
+            }
+        }
+        let at = |minutes: i64| Timestamp::from_micros(network.instant("2026-01-31 12:00:00").micros() + minutes * 60_000_000);
+        use InvoiceStatus::{Approved, Paid, PartlyPaid, Pending, Void};
+        let standing = |n: i64| [Some(Approved), Some(Paid), None, Some(Void), Some(PartlyPaid), Some(Pending)][n as usize % 6];
+        for statuses in [vec![], vec![Approved], vec![Paid, Void], vec![PartlyPaid, Pending]] {
+            for (from, before) in [(0, 130), (0, 0), (1, 14), (8, 22), (15, 45), (16, 44), (29, 31), (-60, 61), (90, 600)] {
+                let expected: Vec<i64> = (0..17).rev()
+                    .filter(|n| n * 7 >= from && n * 7 < before)
+                    .filter(|n| standing(*n).is_some_and(|s| statuses.is_empty() || statuses.contains(&s)))
+                    .map(|n| n + 1).collect();
+                let query = NewestQuery { created_from: at(from), created_before: at(before), statuses: statuses.clone(), ..all() };
+                let page = network.engine.newest_invoices(&network.call, &query, (0, 100)).unwrap();
+                let ids: Vec<i64> = page.ids.iter().map(|id| id.get()).collect();
+                assert_eq!((ids, page.total), (expected.clone(), expected.len() as i64), "{statuses:?} {from} {before}");
+                // The same of all parties, and by the ids.
+                for query in [
+                    NewestQuery { parties: Some(vec![1, 2, 3]), ..query.clone() },
+                    NewestQuery { ids: Some((1..=17).collect()), ..query },
+                ] {
+                    let page = network.engine.newest_invoices(&network.call, &query, (0, 100)).unwrap();
+                    let ids: Vec<i64> = page.ids.iter().map(|id| id.get()).collect();
+                    assert_eq!((ids, page.total), (expected.clone(), expected.len() as i64));
+                }
+            }
+        }
+        network.assert_verified();
     }
 
     fn a_run_approves_and_notes_what_it_issues(database) {

@@ -135,7 +135,6 @@ pub(crate) fn method_for<'a>(
 fn is_complete(method: &PaymentMethod, system: Option<&PaymentSystem>) -> bool {
     let fields = system.and_then(|system| serde_json::from_str::<Vec<RequiredField>>(&system.fields).ok());
     let values: BTreeMap<String, String> = serde_json::from_str(&method.fields).unwrap_or_default();
-    // A field may be empty, but it must be there.
     let given = |field: &RequiredField| values.contains_key(&field.id.to_string());
     fields.unwrap_or_default().iter().filter(|field| field.required).all(given)
 }
