@@ -6,7 +6,7 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_domain::invoice::{InvoiceStatus, VoidReason};
 use quittance_domain::time::Timestamp;
 use quittance_engine::billing::{Parties, RunRequest};
-use quittance_engine::invoices::{DestinationEdit, NewestQuery, PaymentRequest};
+use quittance_engine::invoices::{DestinationEdit, DestinationFilter, NewestQuery, PaymentRequest};
 use quittance_testkit::{Network, both_databases, day};
 
 fn all() -> NewestQuery {
@@ -19,6 +19,7 @@ fn all() -> NewestQuery {
         statuses: Vec::new(),
         updated_from: None,
         updated_before: None,
+        systems: None,
     }
 }
 
@@ -116,6 +117,67 @@ both_databases! {
         let invoice = network.engine.invoice(&network.call, InvoiceId::new(1)).unwrap();
         assert_eq!((invoice.status, invoice.internal_notes.as_str()), (InvoiceStatus::Approved, "January"));
         network.assert_verified();
+    }
+
+    fn invoices_are_found_by_where_their_money_goes(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-01-31");
+        let system = |id: i64, title: &str, currency: Option<&str>| {
+            let mut system = serde_json::json!({ "id": id, "title": title, "type": "other", "fields": [{ "id": 4, "label": "To" }, { "id": 5, "label": "Name" }] });
+            if let Some(currency) = currency {
+                system["currency"] = currency.into();
+            }
+            system
+        };
+        let method = |system: i64, main: bool, to: &str| serde_json::json!({ "system": system, "main": main, "fields": { "4": to } });
+        let import = |file: serde_json::Value| network.engine.import_network(network.call.now, Some("test"), &file).unwrap().unwrap();
+        import(serde_json::json!({
+            "payment_systems": [system(1, "Euro", Some("EUR")), system(2, "Dollar", Some("USD")), system(3, "Any", None)],
+            "affiliates": [
+                { "id": 1, "payment_methods": [method(3, true, "a"), method(2, false, "b")] },
+                { "id": 2, "payment_methods": [method(1, true, "c"), method(3, false, "d")] },
+                { "id": 3, "payment_methods": [method(2, true, "e")] },
+                { "id": 4, "payment_methods": [method(1, true, "f")] },
+            ],
+        }));
+        network.approve("a 1 1 2026-01-05 1\nb 2 1 2026-01-05 2\nc 3 1 2026-01-05 3\nd 4 1 2026-01-05 4");
+        network.engine.bill(&network.call, &RunRequest::payable_through(day("2026-01-31")), &mut |_| {}).unwrap();
+        let found = |systems: &[&str], accounts: &[&str]| {
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+            let filter = DestinationFilter { systems: owned(systems), accounts: owned(accounts) };
+            let page = network.engine.destined_invoices(&network.call, &all(), &filter, (0, 9)).unwrap();
+            let ids: Vec<i64> = page.ids.iter().map(|id| id.get()).collect();
+            // What each shows says the same.
+            let every = network.engine.newest_invoices(&network.call, &all(), (0, 9)).unwrap();
+            let shown = network.engine.shown_invoices(&network.call, &every.ids).unwrap();
+            let judged = shown.iter().filter(|shown| {
+                let of_system = |text: &&str| shown.system.as_ref().is_some_and(|(id, title)| title == text || id.to_string() == **text);
+                (systems.is_empty() || systems.iter().any(of_system)) && (accounts.is_empty() || accounts.contains(&shown.account.as_str()))
+            });
+            let judged: Vec<i64> = judged.map(|shown| shown.invoice.invoice_id.get()).collect();
+            assert_eq!((&ids, page.total), (&judged, judged.len() as i64), "{systems:?} {accounts:?}");
+            ids
+        };
+        // In dollars: 1 by its method for them, 2 by the one that names no currency, 4 by none.
+        assert_eq!(found(&["Dollar"], &[]), [3, 1]);
+        assert_eq!(found(&["3"], &[]), [2]);
+        assert_eq!(found(&["Euro", "nothing"], &[]), [0; 0]);
+        assert_eq!(found(&["Any", "2"], &[]), [3, 2, 1]);
+        assert_eq!(found(&[], &["To: b", "To: e"]), [3, 1]);
+        assert_eq!(found(&[], &["To: c"]), [0; 0]);
+        assert_eq!(found(&["Any"], &["To: d"]), [2]);
+        // A paid one keeps its own, an account by hand is found too; the rest follows the party.
+        network.engine.pay(&network.call, InvoiceId::new(1), None, &PaymentRequest::default()).unwrap();
+        let by_hand = DestinationEdit { account: Some("by hand".to_owned()), in_part: None };
+        network.engine.edit_destination(&network.call, InvoiceId::new(2), &by_hand).unwrap();
+        import(serde_json::json!({ "affiliates": [{ "id": 1, "payment_methods": [method(3, true, "new")] }] }));
+        network.approve("e 1 1 2026-01-06 5");
+        network.engine.bill(&network.call, &RunRequest::payable_through(day("2026-01-31")), &mut |_| {}).unwrap();
+        assert_eq!(found(&["Dollar"], &[]), [3, 1]);
+        assert_eq!(found(&["Any"], &[]), [5, 2]);
+        assert_eq!(found(&[], &["To: b"]), [1]);
+        assert_eq!(found(&[], &["by hand"]), [2]);
+        assert_eq!(found(&[], &["To: d"]), [0; 0]);
     }
 
     fn a_mark_moves_nothing(database) {

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_domain::time::{Day, Timestamp, Zone};
-use quittance_engine::invoices::{Invoice, NewestQuery, ShownInvoice};
+use quittance_engine::invoices::{DestinationFilter, Invoice, NewestQuery};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
@@ -54,8 +54,7 @@ struct Wanted {
     updated: Hours,
     query: NewestQuery,
     managers: Option<Vec<i64>>,
-    systems: Vec<String>,
-    accounts: Vec<String>,
+    destination: DestinationFilter,
 }
 
 impl Wanted {
@@ -83,10 +82,10 @@ impl Wanted {
                 statuses: params.ints("status")?.into_iter().map(status).collect::<Result<_, _>>()?,
                 updated_from: None,
                 updated_before: None,
+                systems: None,
             },
             managers: Some(managers).filter(|managers| !managers.is_empty()),
-            systems: texts("payment_system")?,
-            accounts: texts("payment_account")?,
+            destination: DestinationFilter { systems: texts("payment_system")?, accounts: texts("payment_account")? },
         })
     }
 
@@ -106,14 +105,6 @@ impl Wanted {
         }
         query.parties = scope.parties(engine, call, kind, query.parties)?;
         Ok(query)
-    }
-
-    fn finds(&self, shown: &ShownInvoice) -> bool {
-        let of_system = |wanted: &String| {
-            shown.system.as_ref().is_some_and(|(id, title)| title == wanted || id.to_string() == *wanted)
-        };
-        (self.systems.is_empty() || self.systems.iter().any(of_system))
-            && (self.accounts.is_empty() || self.accounts.contains(&shown.account))
     }
 }
 
@@ -137,10 +128,9 @@ pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
         let showing = Showing::of(engine, call)?;
         let query = wanted.query(engine, call, scope, &showing.zone)?;
         let rows = (page.offset, page.limit);
-        let found = if wanted.systems.is_empty() && wanted.accounts.is_empty() {
-            engine.newest_invoices(call, &query, rows)?
-        } else {
-            engine.newest_invoices_that(call, &query, rows, |shown| wanted.finds(shown))?
+        let found = match wanted.destination == DestinationFilter::default() {
+            true => engine.newest_invoices(call, &query, rows)?,
+            false => engine.destined_invoices(call, &query, &wanted.destination, rows)?,
         };
         let first = text(engine, &showing, &found.ids, 0)?;
         Ok((showing, found, first))

@@ -57,9 +57,9 @@ pub struct NewestPage {
 
 /// A field of a payment system.
 #[derive(Deserialize)]
-struct SystemField {
-    id: i64,
-    label: String,
+pub(super) struct SystemField {
+    pub(super) id: i64,
+    pub(super) label: String,
 }
 
 /// The payment systems and methods of some parties.
@@ -138,7 +138,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the store says.
-    pub fn newest_invoices_that(
+    pub(super) fn newest_invoices_that(
         &self,
         call: &Call,
         query: &NewestQuery,

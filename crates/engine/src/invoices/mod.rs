@@ -5,6 +5,7 @@ mod actions;
 mod change;
 mod conversions;
 mod destination;
+mod destined;
 mod edit;
 mod items;
 mod list;
@@ -19,6 +20,7 @@ mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
 pub use destination::{DestinationEdit, NewestPage, ShownInvoice};
+pub use destined::DestinationFilter;
 pub use edit::InvoiceEdit;
 pub use items::{Item, ItemizedRevision, Measure, ShownItem};
 pub use list::{InvoiceList, InvoiceQuery, LastPayment, ListedInvoice};

@@ -10,6 +10,10 @@ use crate::tx::{Param, Row, Tx};
 statements! {
     OF_INVOICES = "SELECT invoice_id, system_id, system_title, account, in_part FROM invoice_destinations \
         WHERE network_id = $1 AND kind = $2 AND party_id {in:3} AND invoice_id {in:4} ORDER BY invoice_id";
+    WENT_THROUGH = "SELECT DISTINCT party_id FROM invoice_destinations {by:invoice_destinations_by_system} \
+        WHERE network_id = $1 AND kind = $2 AND system_id {in:3} AND system_id IS NOT NULL ORDER BY party_id LIMIT $4";
+    WENT_TO = "SELECT DISTINCT party_id FROM invoice_destinations {by:invoice_destinations_by_account} \
+        WHERE network_id = $1 AND kind = $2 AND account {in:3} AND account IS NOT NULL ORDER BY party_id";
     FORGET_ACCOUNTS = "UPDATE invoice_destinations SET account = NULL \
         WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND system_id IS NULL";
     ERASE_ACCOUNTS = "UPDATE invoice_destinations SET account = '' \
@@ -56,6 +60,30 @@ pub fn destinations(
 ) -> Result<Vec<(InvoiceId, Destination)>> {
     let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), Param::Ints(ids)];
     tx.query(OF_INVOICES, &params)?.iter().map(destination).collect()
+}
+
+/// The parties of invoices that were paid through one of some systems, in order: at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn went_through(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    systems: &[i64],
+    limit: i64,
+) -> Result<Vec<i64>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(systems), limit.into()];
+    tx.query(WENT_THROUGH, &params)?.iter().map(|row| row.int(0)).collect()
+}
+
+/// The parties of invoices that say one of some accounts themselves, in order.
+///
+/// # Errors
+/// What the database says.
+pub fn went_to(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, accounts: &[&str]) -> Result<Vec<i64>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Texts(accounts)];
+    tx.query(WENT_TO, &params)?.iter().map(|row| row.int(0)).collect()
 }
 
 /// Writes what an invoice says itself.

@@ -23,7 +23,9 @@ use quittance_domain::time::{Day, Timestamp};
 
 use self::counts::listed;
 pub use self::counts::{Listed, counted};
-pub use self::destinations::{Destination, destinations, erase_accounts, forget_accounts, put_destination};
+pub use self::destinations::{
+    Destination, destinations, erase_accounts, forget_accounts, put_destination, went_through, went_to,
+};
 pub use self::history::{
     HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_of_parties,
 };

@@ -12,6 +12,19 @@ use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Param, Row, Tx};
 
+/// The payment system that an invoice is paid through: the one that it keeps once it is paid, else that of its party's method:
+/// one in its currency before one that names none, the main one before the others.
+macro_rules! system {
+    () => {
+        "COALESCE((SELECT d.system_id FROM invoice_destinations d WHERE d.network_id = i.network_id AND d.kind = i.kind \
+           AND d.party_id = i.party_id AND d.invoice_id = i.invoice_id), \
+         (SELECT m.system_id FROM payment_methods m JOIN payment_systems s ON s.network_id = m.network_id \
+           AND s.system_id = m.system_id WHERE m.network_id = i.network_id AND m.kind = $14 AND m.party_id = i.party_id \
+           AND COALESCE(m.currency, s.currency, i.currency) = i.currency \
+           ORDER BY CASE WHEN COALESCE(m.currency, s.currency) IS NULL THEN 1 ELSE 0 END, m.main DESC, m.method_no \
+           LIMIT 1))"
+    };
+}
 /// What is asked of a row. Those that were deleted are in no such list.
 macro_rules! asked {
     ($index:literal) => {
@@ -20,7 +33,9 @@ macro_rules! asked {
             $index,
             "} WHERE i.network_id = $1 AND i.kind = $2 AND i.created_at >= $3 AND i.created_at < $4 \
              AND i.listed {in:5} AND ($6 = 0 OR i.invoice_id {in:7}) AND ($8 = 0 OR i.party_id {in:9}) \
-             AND i.updated_at >= $10 AND i.updated_at < $11 "
+             AND i.updated_at >= $10 AND i.updated_at < $11 AND ($12 = 0 OR ",
+            system!(),
+            " {in:13}) "
         )
     };
 }
@@ -45,7 +60,7 @@ macro_rules! page {
             $order,
             ", i.invoice_id",
             $order,
-            " LIMIT $12 OFFSET $13"
+            " LIMIT $15 OFFSET $16"
         )
     };
 }
@@ -89,6 +104,8 @@ pub struct NewestQuery {
     pub updated_from: Option<Timestamp>,
     /// Changed before this instant.
     pub updated_before: Option<Timestamp>,
+    /// Paid, or to be paid, through one of these payment systems.
+    pub systems: Option<Vec<i64>>,
 }
 
 /// What of an invoice is known without reading it.
@@ -137,6 +154,9 @@ impl NewestQuery {
             Param::Ints(self.parties.as_deref().unwrap_or(&[])),
             self.updated_from.map_or(i64::MIN, Timestamp::micros).into(),
             self.updated_before.map_or(i64::MAX, Timestamp::micros).into(),
+            given(&self.systems),
+            Param::Ints(self.systems.as_deref().unwrap_or(&[])),
+            self.kind.party_kind().as_str().into(),
         ]
     }
 
@@ -165,7 +185,8 @@ impl NewestQuery {
 /// What the database says.
 pub fn count_newest(tx: &mut dyn Tx, network: NetworkId, query: &NewestQuery) -> Result<i64> {
     let (first, end) = query.quarters();
-    let bare = query.way() == Way::Created && query.updated_from.is_none() && query.updated_before.is_none();
+    let updated = query.updated_from.is_some() || query.updated_before.is_some();
+    let bare = query.way() == Way::Created && !updated && query.systems.is_none();
     if !bare || first >= end {
         return query.count(tx, network);
     }

@@ -11,6 +11,10 @@ use crate::tx::{Param, Row, Tx};
 statements! {
     METHODS_OF = "SELECT party_id, method_no, system_id, currency, main, fields FROM payment_methods \
         WHERE network_id = $1 AND kind = $2 AND party_id {in:3} ORDER BY party_id, method_no";
+    PAID_THROUGH = "SELECT DISTINCT party_id FROM payment_methods {by:payment_methods_by_system} WHERE network_id = $1 \
+        AND kind = $2 AND system_id {in:3} ORDER BY party_id LIMIT $4";
+    WITH_DETAILS = "SELECT DISTINCT party_id FROM payment_methods {by:payment_methods_by_fields} WHERE network_id = $1 \
+        AND kind = $2 AND fields {in:3} ORDER BY party_id";
     REMOVE_METHODS = "DELETE FROM payment_methods WHERE network_id = $1 AND kind = $2 AND party_id {in:3}";
 }
 
@@ -85,4 +89,28 @@ pub fn replace_methods(
     }
     tx.bulk(&INSERT_METHODS, &values)?;
     Ok(())
+}
+
+/// The parties that have a method for one of some payment systems, in order: at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn paid_through(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: PartyKind,
+    systems: &[i64],
+    limit: i64,
+) -> Result<Vec<i64>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(systems), limit.into()];
+    tx.query(PAID_THROUGH, &params)?.iter().map(|row| row.int(0)).collect()
+}
+
+/// The parties that have a method with exactly these details, each a JSON object as it is kept, in order.
+///
+/// # Errors
+/// What the database says.
+pub fn with_details(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, details: &[&str]) -> Result<Vec<i64>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Texts(details)];
+    tx.query(WITH_DETAILS, &params)?.iter().map(|row| row.int(0)).collect()
 }
