@@ -64,6 +64,9 @@ pub(crate) struct Bench {
     /// Measure only conversions told over HTTP, one by one and in batches
     #[arg(long, conflicts_with_all = ["growth", "rules", "lists"])]
     requests: bool,
+    /// Measure only payments over the Affise interface, made and listed
+    #[arg(long, conflicts_with_all = ["growth", "rules", "lists", "requests"])]
+    affise: bool,
     /// Of --rules only those whose name holds this
     #[arg(long, requires = "rules")]
     rule: Option<String>,
@@ -117,6 +120,13 @@ impl Bench {
         }
         if self.requests {
             self.measure_requests(&beds, &mut report)?;
+            return self.print(&report, cluster.as_ref());
+        }
+        if self.affise {
+            let conversions = self.conversions.first().copied().unwrap_or(affise::CONVERSIONS);
+            for bed in &beds {
+                affise::measure_all(bed, conversions, self.rounds, &mut report)?;
+            }
             return self.print(&report, cluster.as_ref());
         }
         self.measure(WARM_UP, 1, &beds, &mut Report::default())?;
@@ -178,9 +188,10 @@ impl Bench {
     fn print(&self, report: &Report, cluster: Option<&Cluster>) -> anyhow::Result<()> {
         self.print_conditions(cluster)?;
         report.print();
-        if !self.growth && !self.lists && !self.requests {
+        if !self.growth && !self.lists && !self.requests && !self.affise {
             println!(
-                "\nB3 and B6 are measured with --growth; L1, L2, N4, N5, E1 with --lists; N1 to N3 with --requests"
+                "\nB3 and B6 are measured with --growth; L1, L2, N4, N5, E1, A1 with --lists; N1 to N3 with --requests; \
+                 A2 and A3 with --affise"
             );
         }
         if self.json {
