@@ -228,8 +228,15 @@ both_databases! {
         }
         assert_eq!(count(""), 1);
         // The same action id of another affiliate or offer is another conversion; without one each is new.
-        affise.post("/3.0/admin/conversions/import", "list[0][offer]=1&list[0][pid]=2&list[0][action_id]=x&\
+        let several = affise.post("/3.0/admin/conversions/import", "list[0][offer]=1&list[0][pid]=2&list[0][action_id]=x&\
             list[1][offer]=2&list[1][pid]=1&list[1][action_id]=x&list[1][sum]=10&list[1][status]=pending");
+        let echo = |offer: i64, pid: i64, sum: Value| json!({
+            "offer": offer, "pid": pid, "action_id": "x", "goal": null, "ip": null, "ua": null, "sum": sum, "comment": null,
+        });
+        assert_eq!(several, json!({
+            "status": 1, "data": { "list": [echo(1, 2, Value::Null), echo(2, 1, json!(10))] },
+            "message": "Conversion import will take a few minutes",
+        }));
         assert_eq!((count(""), count("action_id=x"), count("action_id=x&partner[]=2")), (3, 3, 1));
         for _ in 0..2 {
             affise.post(IMPORT, "offer=1&pid=1");

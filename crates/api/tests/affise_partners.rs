@@ -60,6 +60,9 @@ both_databases! {
         assert_eq!(affise.get("/3.0/admin/partner/1/referrals"), json!({
             "status": 1, "referrals": [expected], "pagination": { "per_page": 50, "total_count": 1, "page": 1 },
         }));
+        assert_eq!(affise.get("/3.0/admin/partners?id=6"), json!({
+            "status": 1, "partners": [expected], "pagination": { "per_page": 50, "total_count": 1, "page": 1 },
+        }));
         let bare = affise.get("/3.0/admin/partner/3");
         let partner = &bare["partner"];
         let shown = [&partner["payment_systems"], &partner["ref"], &partner["ref_percent"], &partner["manager"]];
@@ -118,12 +121,12 @@ both_databases! {
             "available": { "EUR": 0, "USD": 12.5 },
         } }));
         let me = success(&affise.call(Role::Affiliate, "GET", "/3.1/partner/me", FORM, ""));
-        assert_eq!(me["user"], json!({
+        assert_eq!(me, json!({ "status": 1, "user": {
             "id": 1, "email": "", "login": "Affiliate 1", "status": "1", "ref_percent": null, "pay_sys": 13,
             "pay_acc": "one@example.com", "pay_acc_wmz": "", "balance_ru": "0.00", "hold_ru": "0.00",
             "available_ru": "0.00", "balance_usd": "12.50", "hold_usd": "7.00", "available_usd": "12.50",
             "permissions": {},
-        }));
+        } }));
         for path in ["/3.0/balance", "/3.1/partner/me"] {
             assert_eq!(failure(&affise.call(Role::Admin, "GET", path, FORM, ""), 403), "Auth Denied");
         }
@@ -143,12 +146,17 @@ both_databases! {
             { "_id": 47, "code": "EUR", "active": true, "default": false, "rate": 0.8, "min_payment": 0, "is_crypto": false },
             { "_id": 150, "code": "USD", "active": true, "default": true, "rate": 1, "min_payment": 5, "is_crypto": false },
         ] }));
-        let offers = affise.get("/3.0/offers?limit=3");
-        assert_eq!(offers["offers"][0], json!({
-            "id": 1, "offer_id": "1", "title": "Offer 1", "advertiser": "1", "status": "active", "hold_period": 0,
-            "payments": [{ "revenue": null, "total": null, "currency": null, "type": "fixed" }],
+        let offer = |id: i64, hold: i64| json!({
+            "id": id, "offer_id": id.to_string(), "title": format!("Offer {id}"), "advertiser": "1", "status": "active",
+            "hold_period": hold, "payments": [{ "revenue": null, "total": null, "currency": null, "type": "fixed" }],
+        });
+        assert_eq!(affise.get("/3.0/offers?limit=3"), json!({
+            "status": 1, "offers": [offer(1, 0), offer(2, 0), offer(3, 0)],
+            "pagination": { "per_page": 3, "total_count": 4, "page": 1, "next_page": 2 },
         }));
-        assert_eq!(offers["pagination"], json!({ "per_page": 3, "total_count": 4, "page": 1, "next_page": 2 }));
+        assert_eq!(affise.get("/3.0/offers?limit=3&page=2"), json!({
+            "status": 1, "offers": [offer(4, 7)], "pagination": { "per_page": 3, "total_count": 4, "page": 2 },
+        }));
     }
 
     fn bad_partners_are_named(database) {
