@@ -45,10 +45,7 @@ pub(super) fn measure(bed: &Bed<'_>, csv: &Path, place: Place, report: &mut Repo
 
 /// A server with a key of a role, and limits that are not in the way.
 pub(super) fn serve(ours: &Program, role: &str) -> anyhow::Result<(Server, String)> {
-    let made: serde_json::Value =
-        serde_json::from_str(&ours.run(&["keys", "create", "--role", role, "--json"])?.output)?;
-    let key = made["key"].as_str().context("no key")?.to_owned();
-    Ok((Server::start(ours, &LIMITS)?, key))
+    Ok((Server::start(ours, &LIMITS)?, ours.key(role)?))
 }
 
 /// A GET of a path, with a bearer's key.

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use quittance_domain::conversion::{COMMENT, Conversion, ConversionStatus, TEXT_NAMES};
 use quittance_domain::ids::PartyKind;
+use quittance_domain::time::{Timestamp, Zone, parse_instant};
 use quittance_engine::ingest::{ConversionEdit, ConversionFilter, State as Stored};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine, Error};
@@ -102,23 +103,45 @@ fn shown(state: &Stored, names: &Names) -> Value {
     fields
 }
 
-/// What a query asks for.
-fn filter(body: &Fields) -> Result<ConversionFilter, Problem> {
-    let day = |name: &str, whole: &str| {
-        let text = body.text(&[name])?.unwrap_or_default();
-        if text.len() > 10 && !text.ends_with(whole) {
-            return Err(
-                body.invalid(name, &format!("{text:?}: whole days are served, with {whole} behind them if at all"))
-            );
-        }
-        let day = body.day(&[name])?;
-        body.required(name, day)
-    };
-    let (from, through) = (day("from", "00:00:00")?, day("to", "23:59:59")?);
-    if through < from {
-        return Err(body.invalid("to", &format!("{through} is before from, {from}")));
+/// The zone of a query: the one whose id it names, else the network's.
+fn zone(body: &Fields, own: &Zone) -> Result<Zone, Problem> {
+    match body.int(&["timezone_id"])? {
+        // 0 is the absence of a value; a network's zone that the vendor does not have is shown by the id of another one.
+        None | Some(0) => Ok(own.clone()),
+        Some(id) if id == zones::id_of(own.name()) => Ok(own.clone()),
+        Some(id) => zones::of_id(id)
+            .ok_or_else(|| body.invalid("timezone_id", &format!("{id} is none of the ids from 1 to 99"))),
     }
-    let mut filter = ConversionFilter::of_days(from, through);
+}
+
+/// An instant that a query names: a day begins at midnight, and one that ends it goes on to the next one's; a second that
+/// ends it belongs to it.
+fn instant(body: &Fields, name: &str, zone: &Zone, ends: bool) -> Result<Timestamp, Problem> {
+    let text = body.text(&[name])?;
+    let text = body.required(name, text)?;
+    if text.len() <= "YYYY-MM-DD".len() {
+        let day = body.day(&[name])?;
+        let day = body.required(name, day)?;
+        return Ok(zone.start_of_day(day.plus_days(i32::from(ends))));
+    }
+    let at = parse_instant(&text, zone).map_err(|error| body.invalid(name, &error.to_string()))?;
+    Ok(if ends { Timestamp::from_micros(at.micros() + 1_000_000) } else { at })
+}
+
+/// What a query asks for. Whole days of the network's zone are days in the books; any other range is one of the instants at
+/// which conversions happened.
+fn filter(body: &Fields, own: &Zone) -> Result<ConversionFilter, Problem> {
+    let zone = zone(body, own)?;
+    let (from, before) = (instant(body, "from", &zone, false)?, instant(body, "to", &zone, true)?);
+    if before <= from {
+        return Err(body.invalid("to", "it is before from"));
+    }
+    let last = Timestamp::from_micros(before.micros() - 1);
+    let mut filter = ConversionFilter::of_days(own.day_of(from), own.day_of(last));
+    let whole = (own.start_of_day(filter.from), own.start_of_day(filter.through.plus_days(1)));
+    if whole != (from, before) {
+        filter.occurred = (from, before);
+    }
     for wanted in body.object("query")?.objects("filters")? {
         narrow(&mut filter, &wanted)?;
     }
@@ -163,15 +186,13 @@ pub(super) async fn list(
 ) -> Result<Answer, Problem> {
     let body = Fields::of_body(&body)?;
     let page = Page::read(&query(&uri)?, &body)?;
-    let (filter, zone_id) = (filter(&body)?, body.int(&["timezone_id"])?);
     let call = actor.call((state.clock)());
+    let own = {
+        let call = call.clone();
+        state.run(move |engine| engine.zone_of(&call)).await?
+    };
+    let filter = filter(&body, &own)?;
     let found = state.run(move |engine| {
-        let own = engine.network(call.network)?.time_zone;
-        // 0 is the absence of a value.
-        if zone_id.is_some_and(|id| id != 0 && id != zones::id_of(&own)) {
-            let detail = format!("timezone_id: days are those of the network's zone, {own}; leave it out");
-            return Err(Error::invalid("timezone_id", detail));
-        }
         let found = engine.conversions(&call, &filter, (page.offset(), page.size))?;
         let names = Names::of(engine, &call, &found.conversions)?;
         let rows: Vec<Value> = found.conversions.iter().map(|state| shown(state, &names)).collect();

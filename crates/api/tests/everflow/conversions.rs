@@ -25,6 +25,12 @@ both_databases! {
             ids(&json!({"from":"2026-01-01","to":"2026-01-31","query":{"filters":filters}}).to_string())
         };
         assert_eq!(filters(&[("offer", "1"), ("offer", "2"), ("affiliate", "1")]), ["a1", "a3"], "one of the same, all of different");
+        // All happened at noon in UTC: at 7 in New York, at 2 in the morning of the next day on Kiritimati.
+        assert_eq!(ids(r#"{"from":"2026-01-05 12:00:00","to":"2026-01-06 11:59:59"}"#), ["a1"]);
+        assert_eq!(ids(r#"{"from":"2026-01-05 12:00:01","to":"2026-01-06 12:00:00"}"#), ["a2"]);
+        assert_eq!(ids(r#"{"from":"2026-01-06 07:00:00","to":"2026-01-06 07:00:00","timezone_id":80}"#), ["a2"]);
+        assert_eq!(ids(r#"{"from":"2026-01-06","to":"2026-01-06","timezone_id":1}"#), ["a1"], "it is the 6th there since 10 o'clock of the 5th");
+        assert_eq!(ids(r#"{"from":"2026-01-06","to":"2026-01-07","timezone_id":80}"#), ["a2", "a3"]);
         let page = server.ok("POST", &format!("{CONVERSIONS}?page=2&page_size=2"), all);
         assert_eq!((&page["conversions"][0]["conversion_id"], &page["paging"]), (&json!("a3"), &json!({"page":2,"page_size":2,"total_count":3})));
         let one = server.ok("GET", &format!("{CONVERSIONS}/a1"), "");
@@ -44,8 +50,9 @@ both_databases! {
         for (body, says) in [
             ("", "from is required"), (r#"{"from":"2026-01-01"}"#, "to is required"), (r#"{"from":"2026-02-30","to":"2026-03-01"}"#, "from"),
             (r#"{"from":"2026-02-01","to":"2026-01-01"}"#, "to"), (r#"{"from":"2024-01-01","to":"2026-01-01"}"#, "year"),
-            (r#"{"from":"2026-01-01","to":"2026-01-02","timezone_id":80}"#, "timezone_id"),
-            (r#"{"from":"2026-01-01 10:00:00","to":"2026-01-02"}"#, "whole days"),
+            (r#"{"from":"2026-01-01","to":"2026-01-02","timezone_id":100}"#, "timezone_id"),
+            (r#"{"from":"2026-01-01 10:00:61","to":"2026-01-02"}"#, "from"),
+            (r#"{"from":"2026-01-01 10:00:00","to":"2026-01-01 09:00:00"}"#, "to"),
             (r#"{"from":"2026-01-01","to":"2026-01-02","query":{"filters":[{"resource_type":"sub1","filter_id_value":"x"}]}}"#, "resource_type"),
         ] {
             server.refused("POST", CONVERSIONS, body, 400, says);
