@@ -19,6 +19,8 @@ pub const KEPT_MICROS: i64 = 24 * HOUR;
 /// request is served.
 pub const ABANDONED_MICROS: i64 = HOUR;
 
+/// How long after a claim an answer that is not kept yet may still come.
+const ANSWERING_MICROS: i64 = 60_000_000;
 const HOUR: i64 = 3_600_000_000;
 /// The longest key that a client may send.
 const KEY_CHARS_MAX: usize = 255;
@@ -97,6 +99,8 @@ pub fn begin(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp
         return Ok(Begun::Mismatch);
     }
     Ok(match kept.answer {
+        // It was carried out a moment ago, and its answer is about to be kept.
+        Some((DONE_UNANSWERED, _)) if age_micros < ANSWERING_MICROS => Begun::InProgress,
         Some((status, answer)) => Begun::Repeat { status, answer },
         None => Begun::InProgress,
     })
