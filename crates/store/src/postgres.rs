@@ -74,6 +74,7 @@ fn failure(error: &postgres::Error) -> Error {
         "40001" | "40P01" => Error::Contention,
         "53100" => Error::Full(text),
         "25006" => Error::ReadOnly(text),
+        "22021" => Error::Unsupported("a text has a NUL character in it, which PostgreSQL does not keep".to_owned()),
         "55P03" | "53300" => Error::Busy,
         code if code.starts_with("57P") || code.starts_with("08") => Error::Lost(text),
         code if code.starts_with("23") => Error::Constraint(text),

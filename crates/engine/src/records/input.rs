@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Read};
 
 use super::parquet::PARQUET_MAGIC;
 
+/// The most white space before the first character: a small compressed input can hold no end of it.
+const BLANK_BYTES_MAX: usize = 1024 * 1024;
+
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -133,7 +136,11 @@ pub fn open<'a>(
 
 /// The first character that is no white space, which is skipped.
 fn first_character(plain: &mut dyn BufRead) -> std::io::Result<Option<u8>> {
+    let mut blank = 0;
     loop {
+        if blank > BLANK_BYTES_MAX {
+            return Err(std::io::Error::other(format!("it begins with more than {BLANK_BYTES_MAX} blanks")));
+        }
         let buffer = plain.fill_buf()?;
         if buffer.is_empty() {
             return Ok(None);
@@ -146,6 +153,7 @@ fn first_character(plain: &mut dyn BufRead) -> std::io::Result<Option<u8>> {
             }
             None => {
                 let skipped = buffer.len();
+                blank += skipped;
                 plain.consume(skipped);
             }
         }
