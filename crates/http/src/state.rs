@@ -118,6 +118,8 @@ impl AppState {
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> AppState {
         AppState { proxies: Arc::new(proxies), ..self }
+    }
+
     /// The same with secrets for access keys.
     #[must_use]
     pub fn with_secrets(self, secrets: Secrets) -> AppState {
