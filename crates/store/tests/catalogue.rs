@@ -114,10 +114,10 @@ const WHOLE: [&str; 41] = [
     "WALK_HIDDEN_FROM_OLD",
     "OLDEST",
     // Two searches by keys, one after the other.
-    "COUNT_OF_EITHER",
-    "TOTALS_OF_EITHER",
-    "DAYS_OF_EITHER",
-    "PAGE_OF_EITHER",
+    "ALONE_EITHER_COUNT",
+    "ALONE_EITHER_TOTALS",
+    "ALONE_EITHER_DAYS",
+    "ALONE_EITHER_PAGE",
     "OFF_LISTED",
     "OFF_COUNTS",
     // These start at an end of their index and stop after a page.

@@ -44,7 +44,7 @@ fn searches() -> Vec<Search> {
     vec![
         ("STANDING", "invoices_by_standing", vec![(3, "ARRAY[1]")]),
         ("TERMS", "invoices_by_standing", vec![(5, "1"), (6, "ARRAY[15]")]),
-        ("START", "invoices_by_start", vec![(7, "20890")]),
+        ("START", "invoices_by_end", vec![(7, "20890")]),
         ("END", "invoices_by_end", vec![(8, "20012")]),
         ("BALANCE", "invoices_by_balance", vec![(9, "399000000"), (10, "39900000000")]),
         ("KEYS", "invoices_by_id", vec![(16, "1"), (17, "ARRAY[5,7]"), (23, "ARRAY[]::BIGINT[]"), (24, "ARRAY[5,7]")]),
@@ -102,12 +102,12 @@ fn singles() -> Vec<Single> {
         ("STANDING", &["invoices_by_standing"], vec![open, both]),
         ("STANDING", &["invoices_by_standing"], vec![both, "ARRAY[1]"]),
         ("TERMS", &["invoices_by_standing"], vec![both, both, "ARRAY[15]"]),
-        ("START", &["invoices_by_start"], with(&["20890"])),
+        ("START", &["invoices_by_end"], with(&["20890"])),
         ("END", &["invoices_by_end"], vec!["20012"]),
         ("BALANCE", &["invoices_by_balance"], with(&above)),
-        ("PARTIES", &["invoices_pkey"], with(&["ARRAY[5,7]"])),
+        ("PARTIES", &["invoices_by_party"], with(&["ARRAY[5,7]"])),
         ("IDS", &["invoices_summed_by_id", "invoices_by_id"], with(&["ARRAY[5,7]"])),
-        ("EITHER", &["invoices_pkey"], with(&["ARRAY[5,7]", "ARRAY[5,7]"])),
+        ("EITHER", &["invoices_by_party"], with(&["ARRAY[5,7]", "ARRAY[5,7]"])),
     ]
 }
 
@@ -129,7 +129,7 @@ both_databases! {
         let alone = if store.dialect() == Dialect::Sqlite { "COVERING INDEX" } else { "Index Only Scan" };
         for (i, (way, indexes, asked)) in singles().into_iter().enumerate() {
             for kind in ["COUNT", "TOTALS", "DAYS", "PAGE"] {
-                let name = format!("{kind}_OF_{way}");
+                let name = format!("ALONE_{way}_{kind}");
                 // What ends up to a day is counted and summed up already.
                 let Some((_, sql)) = statements.iter().find(|(known, _)| *known == name) else {
                     assert_eq!((way, kind == "PAGE"), ("END", false), "{name} is missing");
@@ -139,7 +139,7 @@ both_databases! {
                 let values: Vec<String> = ["1", "'payable'"].iter().chain(&asked).chain(more).map(|value| (*value).to_owned()).collect();
                 let plan = plan(&store, &format!("s{i}_{kind}"), sql, &values);
                 assert_found_by(&store, &name, &plan, indexes);
-                if !matches!(way, "PARTIES" | "EITHER") {
+                if way != "EITHER" {
                     assert!(plan.contains(alone), "{name} looks at the invoices:\n{plan}");
                 }
             }
@@ -160,7 +160,9 @@ both_databases! {
                     values[place - 1] = (*value).to_owned();
                 }
                 let plan = plan(&store, &format!("p{i}_{kind}"), sql, &values);
-                assert_found_by(&store, &name, &plan, &[index]);
+                // A key of the table is one of its indexes like any other to PostgreSQL.
+                let other = if index == "invoices_pkey" { "invoices_by_party" } else { index };
+                assert_found_by(&store, &name, &plan, &[index, other]);
             }
         }
     }

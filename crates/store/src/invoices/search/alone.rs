@@ -40,9 +40,13 @@ macro_rules! terms {
         )
     };
 }
+/// What starts on a day or later ends then or later, too.
 macro_rules! start {
     () => {
-        of_kind!("invoices_by_start", "i.period_start >= $5 AND i.standing >= $3 AND i.standing <= $4")
+        of_kind!(
+            "invoices_by_end",
+            "i.period_end >= $5 AND i.period_start >= $5 AND i.standing >= $3 AND i.standing <= $4"
+        )
     };
 }
 macro_rules! end {
@@ -64,7 +68,7 @@ macro_rules! balance {
 }
 macro_rules! parties {
     () => {
-        of_kind!("sqlite_autoindex_invoices_1", "i.party_id {in:5} AND i.standing + 0 >= $3 AND i.standing + 0 <= $4")
+        of_kind!("invoices_by_party", "i.party_id {in:5} AND i.standing >= $3 AND i.standing <= $4")
     };
 }
 macro_rules! ids {
@@ -176,35 +180,35 @@ statements! {
     WALK_FROM_OLD = walk_days!("ASC");
     WALK_HIDDEN_FROM_NEW = walk_hidden!("DESC");
     WALK_HIDDEN_FROM_OLD = walk_hidden!("ASC");
-    PAGE_OF_END = page!(end!(), "4", "5");
-    COUNT_OF_STANDING = count!(standing!());
-    TOTALS_OF_STANDING = totals!(standing!());
-    DAYS_OF_STANDING = by_day!(standing!());
-    PAGE_OF_STANDING = page!(standing!(), "5", "6");
-    COUNT_OF_TERMS = count!(terms!());
-    TOTALS_OF_TERMS = totals!(terms!());
-    DAYS_OF_TERMS = by_day!(terms!());
-    PAGE_OF_TERMS = page!(terms!(), "6", "7");
-    COUNT_OF_START = count!(start!());
-    TOTALS_OF_START = totals!(start!());
-    DAYS_OF_START = by_day!(start!());
-    PAGE_OF_START = page!(start!(), "6", "7");
-    COUNT_OF_BALANCE = count!(balance!());
-    TOTALS_OF_BALANCE = totals!(balance!());
-    DAYS_OF_BALANCE = by_day!(balance!());
-    PAGE_OF_BALANCE = page!(balance!(), "12", "13");
-    COUNT_OF_PARTIES = count!(parties!());
-    TOTALS_OF_PARTIES = totals!(parties!());
-    DAYS_OF_PARTIES = by_day!(parties!());
-    PAGE_OF_PARTIES = page!(parties!(), "6", "7");
-    COUNT_OF_IDS = count!(ids!());
-    TOTALS_OF_IDS = totals!(ids!());
-    DAYS_OF_IDS = by_day!(ids!());
-    PAGE_OF_IDS = counted_page!(ids!(), "6", "7");
-    COUNT_OF_EITHER = count!(either!());
-    TOTALS_OF_EITHER = totals!(either!());
-    DAYS_OF_EITHER = by_day!(either!());
-    PAGE_OF_EITHER = page!(either!(), "7", "8");
+    ALONE_END_PAGE = page!(end!(), "4", "5");
+    ALONE_STANDING_COUNT = count!(standing!());
+    ALONE_STANDING_TOTALS = totals!(standing!());
+    ALONE_STANDING_DAYS = by_day!(standing!());
+    ALONE_STANDING_PAGE = page!(standing!(), "5", "6");
+    ALONE_TERMS_COUNT = count!(terms!());
+    ALONE_TERMS_TOTALS = totals!(terms!());
+    ALONE_TERMS_DAYS = by_day!(terms!());
+    ALONE_TERMS_PAGE = page!(terms!(), "6", "7");
+    ALONE_START_COUNT = count!(start!());
+    ALONE_START_TOTALS = totals!(start!());
+    ALONE_START_DAYS = by_day!(start!());
+    ALONE_START_PAGE = page!(start!(), "6", "7");
+    ALONE_BALANCE_COUNT = count!(balance!());
+    ALONE_BALANCE_TOTALS = totals!(balance!());
+    ALONE_BALANCE_DAYS = by_day!(balance!());
+    ALONE_BALANCE_PAGE = page!(balance!(), "12", "13");
+    ALONE_PARTIES_COUNT = count!(parties!());
+    ALONE_PARTIES_TOTALS = totals!(parties!());
+    ALONE_PARTIES_DAYS = by_day!(parties!());
+    ALONE_PARTIES_PAGE = page!(parties!(), "6", "7");
+    ALONE_IDS_COUNT = count!(ids!());
+    ALONE_IDS_TOTALS = totals!(ids!());
+    ALONE_IDS_DAYS = by_day!(ids!());
+    ALONE_IDS_PAGE = counted_page!(ids!(), "6", "7");
+    ALONE_EITHER_COUNT = count!(either!());
+    ALONE_EITHER_TOTALS = totals!(either!());
+    ALONE_EITHER_DAYS = by_day!(either!());
+    ALONE_EITHER_PAGE = page!(either!(), "7", "8");
 }
 
 /// What is asked.
@@ -278,15 +282,15 @@ impl<'a> Alone<'a> {
 
     const fn texts(&self) -> Texts {
         match self.way {
-            Way::Terms(_) => Texts(COUNT_OF_TERMS, TOTALS_OF_TERMS, DAYS_OF_TERMS, PAGE_OF_TERMS),
-            Way::Start => Texts(COUNT_OF_START, TOTALS_OF_START, DAYS_OF_START, PAGE_OF_START),
-            Way::Balance => Texts(COUNT_OF_BALANCE, TOTALS_OF_BALANCE, DAYS_OF_BALANCE, PAGE_OF_BALANCE),
-            Way::Parties(_) => Texts(COUNT_OF_PARTIES, TOTALS_OF_PARTIES, DAYS_OF_PARTIES, PAGE_OF_PARTIES),
-            Way::Ids(_) => Texts(COUNT_OF_IDS, TOTALS_OF_IDS, DAYS_OF_IDS, PAGE_OF_IDS),
-            Way::Either(_) => Texts(COUNT_OF_EITHER, TOTALS_OF_EITHER, DAYS_OF_EITHER, PAGE_OF_EITHER),
-            Way::End => Texts(COUNT_SUMMED, COUNT_SUMMED, COUNT_SUMMED, PAGE_OF_END),
+            Way::Terms(_) => Texts(ALONE_TERMS_COUNT, ALONE_TERMS_TOTALS, ALONE_TERMS_DAYS, ALONE_TERMS_PAGE),
+            Way::Start => Texts(ALONE_START_COUNT, ALONE_START_TOTALS, ALONE_START_DAYS, ALONE_START_PAGE),
+            Way::Balance => Texts(ALONE_BALANCE_COUNT, ALONE_BALANCE_TOTALS, ALONE_BALANCE_DAYS, ALONE_BALANCE_PAGE),
+            Way::Parties(_) => Texts(ALONE_PARTIES_COUNT, ALONE_PARTIES_TOTALS, ALONE_PARTIES_DAYS, ALONE_PARTIES_PAGE),
+            Way::Ids(_) => Texts(ALONE_IDS_COUNT, ALONE_IDS_TOTALS, ALONE_IDS_DAYS, ALONE_IDS_PAGE),
+            Way::Either(_) => Texts(ALONE_EITHER_COUNT, ALONE_EITHER_TOTALS, ALONE_EITHER_DAYS, ALONE_EITHER_PAGE),
+            Way::End => Texts(COUNT_SUMMED, COUNT_SUMMED, COUNT_SUMMED, ALONE_END_PAGE),
             Way::Summed | Way::Hidden => {
-                Texts(COUNT_OF_STANDING, TOTALS_OF_STANDING, DAYS_OF_STANDING, PAGE_OF_STANDING)
+                Texts(ALONE_STANDING_COUNT, ALONE_STANDING_TOTALS, ALONE_STANDING_DAYS, ALONE_STANDING_PAGE)
             }
         }
     }

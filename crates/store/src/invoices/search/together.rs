@@ -48,8 +48,8 @@ macro_rules! by_start {
     ($columns:literal) => {
         concat!(
             $columns,
-            " FROM invoices i {by:invoices_by_start} WHERE i.network_id = $1 AND i.kind = $2 \
-            AND i.period_start >= $7",
+            " FROM invoices i {by:invoices_by_end} WHERE i.network_id = $1 AND i.kind = $2 \
+            AND i.period_end >= $7",
             asked!()
         )
     };
