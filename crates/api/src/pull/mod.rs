@@ -182,6 +182,23 @@ pub enum Error {
     Engine(#[from] quittance_engine::Error),
 }
 
+impl Error {
+    /// The same without the key, which an account may repeat in what it says.
+    fn without(mut self, key: &str) -> Error {
+        if let Error::Unreachable { reason: text, .. }
+        | Error::Refused { detail: text, .. }
+        | Error::Unexpected { reason: text, .. } = &mut self
+            && key.len() >= KEY_CHARS_MIN
+        {
+            *text = text.replace(key, "…");
+        }
+        self
+    }
+}
+
+/// What is shorter than this is no key of any vendor, and may be a part of words.
+const KEY_CHARS_MIN: usize = 6;
+
 /// The result of a step of a pull.
 type Result<T> = std::result::Result<T, Error>;
 
@@ -197,6 +214,6 @@ pub fn pull(
     let outcome = Outcome { pulled: Vec::new(), failure: None };
     let dialect = source.0;
     let mut pulling = list::Pulling { engine, call, dialect, options, fetch, tell, outcome, answered: false };
-    let failure = pulling.all().err();
+    let failure = pulling.all().err().map(|error| error.without(&options.key));
     Outcome { failure, ..pulling.outcome }
 }

@@ -45,12 +45,16 @@ pub(super) struct UnderWay {
 impl Place {
     /// The pull that is to go on, or a new one.
     pub(super) fn begin(&mut self, now: Timestamp, zone: &Zone, since: Option<Day>, reach: Reach) -> UnderWay {
+        let today = zone.day_of(now);
+        // The account's today may be tomorrow.
+        let tomorrow = today.plus_days(1);
         if let Some(under_way) = &self.under_way
             && since.is_none_or(|since| since.number() == under_way.from)
         {
-            return under_way.clone();
+            // Time went on since it was cut short.
+            let through = under_way.through.max(tomorrow.number());
+            return UnderWay { through, ..under_way.clone() };
         }
-        let today = zone.day_of(now);
         let last = self.done.map(|done| zone.day_of(Timestamp::from_micros(done)));
         let (from, changed_from) = match (since, last) {
             (Some(since), _) => (since, None),
@@ -60,8 +64,7 @@ impl Place {
                 (last.plus_days(-reach.window_days.max(OVERLAP_DAYS)), changed_from)
             }
         };
-        // The account's today may be tomorrow.
-        let through = today.plus_days(1).max(from);
+        let through = tomorrow.max(from);
         UnderWay {
             began: now.micros(),
             from: from.number(),
@@ -108,5 +111,78 @@ impl UnderWay {
         self.window = last.number() + 1;
         (self.page, self.read) = (1, 0);
         self.window > self.through
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use quittance_domain::time::parse_instant;
+
+    use super::*;
+
+    const BY_DAY: Reach = Reach { by_change: false, window_days: 60 };
+    const BY_CHANGE: Reach = Reach { by_change: true, window_days: 364 };
+
+    fn begin(place: &mut Place, at: &str, since: Option<&str>, reach: Reach) -> UnderWay {
+        let now = parse_instant(&format!("{at} 12:00:00"), &Zone::utc()).unwrap();
+        place.begin(now, &Zone::utc(), since.map(|day| Day::parse(day).unwrap()), reach)
+    }
+
+    /// The days of every window, and since when changes are asked for.
+    fn windows(mut under_way: UnderWay) -> (Vec<String>, Option<String>) {
+        let mut all = Vec::new();
+        loop {
+            let (from, through) = under_way.days();
+            all.push(format!("{from}..{through}"));
+            if under_way.next_window() {
+                return (all, under_way.changed_from().map(|day| day.to_string()));
+            }
+        }
+    }
+
+    #[test]
+    fn windows_cover_every_day_once() {
+        let mut place = Place::default();
+        let (first, changed) = windows(begin(&mut place, "2026-01-31", None, BY_DAY));
+        assert_eq!((first.len(), first[0].as_str(), changed), (53, "2025-02-01..2025-02-07", None));
+        assert_eq!(first[51..], ["2026-01-24..2026-01-30", "2026-01-31..2026-02-01"]);
+        let (since, _) = windows(begin(&mut place, "2026-01-31", Some("2026-01-20"), BY_DAY));
+        assert_eq!(since, ["2026-01-20..2026-01-26", "2026-01-27..2026-02-01"]);
+        let (later, _) = windows(begin(&mut place, "2026-01-31", Some("2026-03-01"), BY_DAY));
+        assert_eq!(later, ["2026-03-01..2026-03-01"]);
+    }
+
+    #[test]
+    fn the_next_pull_looks_back_from_where_the_last_one_began() {
+        let mut place = Place::default();
+        let under_way = begin(&mut place, "2026-01-31", None, BY_DAY);
+        place.keep(&under_way, true);
+        let (next, changed) = windows(begin(&mut place, "2026-03-15", None, BY_DAY));
+        // Sixty days before the last one.
+        assert_eq!((next[0].as_str(), changed), ("2025-12-02..2025-12-08", None));
+        assert!(next.last().unwrap().ends_with("..2026-03-16"), "{next:?}");
+        let (next, changed) = windows(begin(&mut place, "2026-03-15", None, BY_CHANGE));
+        assert_eq!((next[0].as_str(), changed.as_deref()), ("2025-02-01..2025-03-03", Some("2026-01-30")));
+    }
+
+    #[test]
+    fn a_pull_that_was_cut_short_goes_on_and_reaches_today() {
+        let mut place = Place::default();
+        let mut under_way = begin(&mut place, "2026-01-31", Some("2026-01-20"), BY_DAY);
+        under_way.next_window();
+        under_way.next_page(500);
+        place.keep(&under_way, false);
+        let text = serde_json::to_string(&place).unwrap();
+        let mut place: Place = serde_json::from_str(&text).unwrap();
+        let on = begin(&mut place, "2026-02-05", None, BY_DAY);
+        assert_eq!((on.page, on.read), (2, 500));
+        assert_eq!(windows(on.clone()).0, ["2026-01-27..2026-02-02", "2026-02-03..2026-02-06"]);
+        assert_eq!(begin(&mut place, "2026-02-05", Some("2026-01-20"), BY_DAY), on);
+        // Another day to begin with makes another pull.
+        assert_eq!(begin(&mut place, "2026-02-05", Some("2026-01-21"), BY_DAY).page, 1);
+        place.keep(&on, true);
+        // It is over, and had begun on the 31st.
+        assert_eq!(windows(begin(&mut place, "2026-02-06", None, BY_CHANGE)).1.as_deref(), Some("2026-01-30"));
     }
 }

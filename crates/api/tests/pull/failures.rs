@@ -50,6 +50,23 @@ fn a_wrong_key_is_refused_in_the_vendors_words_and_shown_nowhere() {
 }
 
 #[test]
+fn an_account_that_repeats_the_key_does_not_make_it_known() {
+    let (account, database) = (Account::open(), TestDatabase::sqlite());
+    let target = Target::open(&database, "2026-01-31");
+    let said = [
+        answer(403, r#"{"error":"the key qk_secret may not"}"#),
+        answer(200, "<html>qk_secret</html>"),
+        Err(FetchError::Unreachable("https://account.example/?api-key=qk_secret".to_owned())),
+    ];
+    for first in said {
+        let options = Options { key: "qk_secret".to_owned(), ..options("affise") };
+        let mut way = First { answers: vec![first], way: Way::to(&account) };
+        let text = target.pull("affise", &options, &mut way).0.failure.unwrap().to_string();
+        assert!(text.contains('…') && !text.contains("qk_secret"), "{text}");
+    }
+}
+
+#[test]
 fn a_host_that_is_down_is_not_tried_for_a_minute() {
     let down = || Err(FetchError::Unreachable("connection refused".to_owned()));
     let (text, waits) = failure("cake", vec![down()]);
