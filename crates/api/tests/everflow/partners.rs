@@ -110,6 +110,22 @@ both_databases! {
         server.refused("GET", &format!("{PARTNERS}/x"), "", 404, "x");
     }
 
+    fn advertisers_are_listed_with_the_keys_of_the_vendors_sample(database) {
+        let server = server(database);
+        let list = "/v1/networks/advertisers";
+        let found = server.ok("GET", list, "");
+        assert_eq!(found["paging"], json!({ "page": 1, "page_size": 50, "total_count": 1 }));
+        let row = found["advertisers"][0].as_object().unwrap();
+        assert_eq!((&row["network_advertiser_id"], &row["name"]), (&json!(1), &json!("Acme")));
+        assert_eq!((&row["account_status"], &row["default_currency_id"]), (&json!("active"), &json!("USD")));
+        for key in ["network_id", "network_employee_id", "internal_notes", "address_id", "sales_manager_id", "reporting_timezone_id", "accounting_contact_email", "time_created", "time_saved", "relationship"] {
+            assert!(row.contains_key(key), "{key}");
+        }
+        assert_eq!(server.ok("GET", &format!("{list}?page=2"), "")["advertisers"], json!([]));
+        assert_eq!(server.ask(&secret(Role::Manager, 4), "GET", list, "").1["advertisers"], json!([]), "it manages none");
+        assert_eq!(server.ask(&secret(Role::Affiliate, 1), "GET", list, "").0, StatusCode::FORBIDDEN);
+    }
+
     fn what_is_wrong_with_a_partner_is_told_with_its_field(database) {
         let server = server(database);
         for (body, says) in [
