@@ -96,7 +96,7 @@ both_databases! {
         let good = format!("key={TRACKER}&conversion_id=x&affiliate_id=1&offer_id=1&payout=1&status=approved");
         for (query, status, text) in [
             ("conversion_id=x".to_owned(), 401, "a key is required"),
-            ("key=qk_none&conversion_id=x".to_owned(), 401, "unknown or was revoked"),
+            ("key=qk_none&conversion_id=x".to_owned(), 401, "the key is unknown"),
             (format!("key={VIEWER}&conversion_id=x&status=1"), 403, "may not do this"),
             (format!("key={TRACKER}&status=approved"), 400, "conversion_id is missing"),
             (format!("key={TRACKER}&conversion_id=%7Btid%7D&status=approved"), 400, "conversion_id is missing"),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED, Scope};
 use quittance_engine::keys::Actor;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
@@ -51,6 +52,18 @@ impl IntoResponse for Answer {
     }
 }
 
+/// An answer with `null` in place of a member.
+fn without(answer: Answer, member: &str) -> Answer {
+    let parsed = Some(member).filter(|member| !member.is_empty()).and_then(|_| serde_json::from_str(&answer.body).ok());
+    match parsed {
+        Some(Value::Object(mut members)) => {
+            members.insert(member.to_owned(), Value::Null);
+            Answer { body: Value::Object(members).to_string(), ..answer }
+        }
+        _ => answer,
+    }
+}
+
 /// Does the work once for a key. Without a key it is done each time.
 ///
 /// # Errors
@@ -59,6 +72,25 @@ pub async fn once<F>(
     state: &AppState,
     actor: &Actor,
     route: &'static str,
+    headers: &HeaderMap,
+    body: &Bytes,
+    work: impl FnOnce(Option<Claimed>) -> F,
+) -> Result<Answer, Problem>
+where
+    F: Future<Output = Result<Answer, Problem>>,
+{
+    once_without(state, actor, route, "", headers, body, work).await
+}
+
+/// [`once`], of an answer with a member that is told this once: what is kept for a repeat has `null` there.
+///
+/// # Errors
+/// As [`once`].
+pub async fn once_without<F>(
+    state: &AppState,
+    actor: &Actor,
+    route: &'static str,
+    untold: &'static str,
     headers: &HeaderMap,
     body: &Bytes,
     work: impl FnOnce(Option<Claimed>) -> F,
@@ -96,7 +128,7 @@ where
             Begun::Fresh(claim) => {
                 let claimed = Claimed { key: key_id, route, idempotency_key: key.clone(), claim };
                 let done = work(Some(claimed)).await;
-                let kept = done.clone();
+                let kept = done.clone().map(|answer| without(answer, untold));
                 let stored = state.run(move |engine| {
                     let scope = Scope { network, key: key_id, route, idempotency_key: &key };
                     match kept {

@@ -126,6 +126,15 @@ impl AppState {
         AppState { secrets: Some(secrets), ..self }
     }
 
+    /// A new secret.
+    ///
+    /// # Errors
+    /// The system gives no random numbers, or nothing was handed in that draws some.
+    pub fn secret(&self) -> Result<String, Problem> {
+        let drawn = self.secrets.as_ref().and_then(|draw| draw());
+        drawn.ok_or_else(|| Problem::internal(&"no secret could be drawn"))
+    }
+
     /// What a key may do that has made no request yet.
     #[must_use]
     pub fn whole_allowance(&self) -> Allowance {

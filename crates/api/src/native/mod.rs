@@ -4,7 +4,9 @@ mod accruals;
 mod actions;
 mod conversions;
 mod describe;
+mod events;
 mod invoices;
+mod keys;
 mod list;
 mod network;
 mod params;
@@ -12,6 +14,7 @@ mod payments;
 mod rates;
 mod reports;
 mod runs;
+mod webhooks;
 pub mod wire;
 
 use axum::extract::DefaultBodyLimit;
@@ -81,6 +84,20 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/void", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/sync", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/invoices/{id}/take-off", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/keys", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/keys", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/keys/{id}", roles: GOVERN },
+    Rule { method: "DELETE", route: "/billing/v1/keys/{id}", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/events", roles: LOOK },
+    Rule { method: "GET", route: "/billing/v1/history", roles: LOOK },
+    Rule { method: "GET", route: "/billing/v1/webhooks", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/webhooks", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/webhooks/{id}", roles: GOVERN },
+    Rule { method: "PATCH", route: "/billing/v1/webhooks/{id}", roles: GOVERN },
+    Rule { method: "DELETE", route: "/billing/v1/webhooks/{id}", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/webhooks/{id}/test", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/webhooks/{id}/replay", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/webhooks/{id}/deliveries", roles: GOVERN },
 ];
 
 /// The routes with their descriptions.
@@ -101,6 +118,20 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(runs::due))
         .routes(routes!(runs::one))
         .merge(invoice_routes())
+        .merge(key_and_event_routes())
+}
+
+fn key_and_event_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::one, keys::revoke))
+        .routes(routes!(events::list))
+        .routes(routes!(events::history))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::one, webhooks::edit, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::deliveries))
 }
 
 fn invoice_routes() -> OpenApiRouter<AppState> {

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use quittance_domain::ids::PartyKind;
+use quittance_engine::history::ChangeFilter;
 use quittance_engine::keys::Actor;
 use quittance_engine::networks::Network;
 use quittance_engine::settings::Settings;
@@ -16,7 +17,8 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::describe::Listed;
-use super::list::{Asked, List, Window};
+use super::events::Days;
+use super::list::{Asked, List, Part, Window};
 use super::params::{Body, Form, Param, param};
 use super::wire;
 
@@ -72,7 +74,8 @@ pub(super) async fn set(
 
 /// The history of what is no invoice.
 pub(super) struct Changes {
-    subject: Option<String>,
+    filter: ChangeFilter,
+    days: Days,
 }
 
 impl List for Changes {
@@ -80,16 +83,22 @@ impl List for Changes {
     type Key = i64;
     const NAME: &'static str = "changes";
     const SORTS: &'static [&'static str] = &["id"];
-    const FILTERS: &'static [Param] = &[param("subject", Form::Text, "Only those of this kind of thing.")];
+    const FILTERS: &'static [Param] = &[
+        param("subject", Form::Text, "Only those of this kind of thing."),
+        param("subject_id", Form::Text, "Only those of one thing. It goes with `subject`."),
+        param("actor", Form::Text, "Only what was done by this one, as the history names it."),
+        param("action", Form::Text, "Only this action."),
+        param("from", Form::Day, "Not before this day."),
+        param("to", Form::Day, "Not after this day."),
+    ];
 
-    fn page(
-        &self,
-        engine: &Engine,
-        call: &Call,
-        window: &Window<i64>,
-    ) -> quittance_engine::Result<Vec<(i64, wire::Change)>> {
-        let rows = engine.changes(call, window.after.unwrap_or(0), self.subject.as_deref(), window.limit)?;
-        Ok(rows.iter().map(|row| (row.change_no, wire::change(row))).collect())
+    fn part(&self, engine: &Engine, call: &Call, window: &Window<i64>) -> quittance_engine::Result<Part<Changes>> {
+        let [from, before] = self.days.instants(engine, call)?;
+        let mut filter = self.filter.clone();
+        filter.from = from.unwrap_or(filter.from);
+        filter.before = before.unwrap_or(filter.before);
+        let found = engine.find_changes(call, &filter, window.after.unwrap_or(0), window.limit)?;
+        Ok((found.rows.iter().map(|row| (row.change_no, wire::change(row))).collect(), found.next))
     }
 }
 
@@ -98,8 +107,19 @@ impl List for Changes {
     responses((status = 200, description = "A page of changes.", body = wire::ChangePage)))]
 pub(super) async fn changes(asked: Asked) -> Result<Response, Problem> {
     let query = asked.query::<Changes>()?;
-    let list = Changes { subject: query.text("subject").map(str::to_owned) };
-    asked.answer(&query, list).await
+    let text = |name: &str| query.text(name).unwrap_or_default().to_owned();
+    if query.text("subject_id").is_some() && query.text("subject").is_none() {
+        return Err(Problem::bad_request("subject_id", "subject_id goes with subject: give both"));
+    }
+    let filter = ChangeFilter {
+        subject: text("subject"),
+        subject_id: text("subject_id"),
+        actor: text("actor"),
+        action: text("action"),
+        ..ChangeFilter::default()
+    };
+    let days = Days::of(&query)?;
+    asked.answer(&query, Changes { filter, days }).await
 }
 
 /// Takes over opening balances.

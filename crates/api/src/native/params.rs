@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, StatusCode, header};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
-use quittance_domain::time::Day;
+use quittance_domain::time::{Day, Timestamp, Zone, parse_instant};
 use quittance_engine::records::nearest;
 use quittance_http::Problem;
 use serde_json::{Map, Value};
@@ -244,6 +244,20 @@ impl Body {
             parsed.ok_or_else(|| Body::wrong(name, value, "a date such as \"2026-01-31\""))
         };
         self.member(name).map(day).transpose()
+    }
+
+    /// An instant; in UTC where it says no other zone.
+    pub(super) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let instant = |value: &Value| {
+            let parsed = value.as_str().and_then(|text| parse_instant(text, &Zone::utc()).ok());
+            parsed.ok_or_else(|| Body::wrong(name, value, "an instant such as \"2026-01-31T12:00:00Z\""))
+        };
+        self.member(name).map(instant).transpose()
+    }
+
+    /// Whether a member is there and not `null`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.member(name).is_some()
     }
 
     pub(super) fn currency(&self, name: &str) -> Result<Option<Currency>, Problem> {

@@ -23,7 +23,7 @@ const PROBLEMS: [(&str, &str); 12] = [
 ];
 
 /// The groups of the routes.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     ("Conversions", "What trackers tell, and what is accrued from it."),
     ("Billing runs", "Invoices for what is unbilled."),
     ("Invoices", "What is owed for a period, and what becomes of it."),
@@ -31,6 +31,8 @@ const TAGS: [(&str, &str); 8] = [
     ("Reference", "Offers, managers, payment systems, currencies."),
     ("Rates", "Rates of exchange."),
     ("Reports", "Figures of the books."),
+    ("Events", "What has happened, and who is told of it."),
+    ("Keys", "Who may use the interfaces."),
     ("Network", "The network itself, its history and its ledger."),
 ];
 

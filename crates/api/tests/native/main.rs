@@ -6,3 +6,4 @@ mod lists;
 mod reference;
 mod requests;
 mod server;
+mod told;

@@ -14,7 +14,7 @@ use crate::server::{Server, server};
 /// A request that each rule's route answers when the role may call it, with any status but 401 and 403.
 fn example(route: &str) -> String {
     // An erasure would take the key of its party with it.
-    let route = route.replace("{id}/erase", "77/erase");
+    let route = route.replace("{id}/erase", "77/erase").replace("keys/{id}", "keys/77");
     route.trim_start_matches("/billing/v1").replace("{id}", "1").replace("{line}", "9").replace("{payment}", "9")
 }
 

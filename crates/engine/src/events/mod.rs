@@ -68,6 +68,14 @@ impl Engine {
         let of_type = |event: &Event| types.is_empty() || types.contains(&event.event_type.as_str());
         Ok(EventPage { events: events.into_iter().filter(of_type).collect(), next })
     }
+
+    /// The id of the last event; 0: there was none yet.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn last_event(&self, call: &Call) -> Result<i64> {
+        self.store.read(|tx| Ok(table::last_id(tx, call.network)?))
+    }
 }
 
 /// Puts an event into the outbox of the transaction.

@@ -14,6 +14,9 @@ macro_rules! event_types {
             /// All types.
             pub const ALL: &[EventType] = &[$(EventType::$name),*];
 
+            /// The words of all types.
+            pub const WORDS: &[&str] = &[$($word),*];
+
             /// The word that is stored and shown.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -54,7 +54,18 @@ pub(super) trait List: Send + Sync + 'static {
         engine: &Engine,
         call: &Call,
         window: &Window<Self::Key>,
-    ) -> quittance_engine::Result<Vec<(Self::Key, Self::Row)>>;
+    ) -> quittance_engine::Result<Vec<(Self::Key, Self::Row)>> {
+        Ok(self.part(engine, call, window)?.0)
+    }
+
+    /// The same of a list in which what is asked for may be rare: a search ends after a bounded number of rows, and says
+    /// where it has stopped. Either this or [`List::page`] is to be written.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn part(&self, engine: &Engine, call: &Call, window: &Window<Self::Key>) -> quittance_engine::Result<Part<Self>> {
+        Ok((self.page(engine, call, window)?, None))
+    }
 
     /// The key of the present last row, where the list grows at its end: an export ends there.
     ///
@@ -64,6 +75,9 @@ pub(super) trait List: Send + Sync + 'static {
         Ok(None)
     }
 }
+
+/// Rows with their keys, and after which key to read on, where they are fewer than was asked for and there may be more.
+pub(super) type Part<L> = (Vec<(<L as List>::Key, <L as List>::Row)>, Option<<L as List>::Key>);
 
 /// What part of a list is to be read.
 #[derive(Debug, Clone)]
@@ -250,19 +264,20 @@ impl<L: List> Export<L> {
         Ok(members)
     }
 
-    async fn read(&self, after: Option<L::Key>, limit: i64) -> Result<Vec<(L::Key, L::Row)>, Problem> {
+    async fn read(&self, after: Option<L::Key>, limit: i64) -> Result<Part<L>, Problem> {
         let (list, call) = (Arc::clone(&self.list), self.call.clone());
         let window = Window { after, limit, sort: self.sort };
-        self.state.run_list(move |engine| list.page(engine, &call, &window)).await
+        self.state.run_list(move |engine| list.part(engine, &call, &window)).await
     }
 
     async fn page(self, after: Option<L::Key>, limit: i64) -> Result<Response, Problem> {
         // One more than is shown tells whether there are more.
-        let mut rows = self.read(after, limit + 1).await?;
+        let (mut rows, goes_on) = self.read(after, limit + 1).await?;
         let shown = usize::try_from(limit).unwrap_or(0);
         let more = rows.len() > shown;
         rows.truncate(shown);
-        let next = rows.last().filter(|_| more).map(|(key, _)| key.to_string());
+        let last = rows.last().filter(|_| more).map(|(key, _)| key.clone());
+        let next = last.or(goes_on).map(|key| key.to_string());
         let rows: Vec<Map<String, Value>> = rows.iter().map(|(_, row)| self.row(row)).collect::<Result<_, _>>()?;
         Ok(Answer::json(StatusCode::OK, &json!({ L::NAME: rows, "next_cursor": next })).into_response())
     }
@@ -289,7 +304,7 @@ impl<L: List> Export<L> {
 
     async fn part(&self, place: Place<L::Key>, lines: &Lines) -> Result<Page<Place<L::Key>>, Problem> {
         let Place { after, end } = place;
-        let rows = self.read(after, EXPORT_ROWS).await?;
+        let (rows, goes_on) = self.read(after, EXPORT_ROWS).await?;
         let full = i64::try_from(rows.len()).is_ok_and(|count| count == EXPORT_ROWS);
         let mut text = String::new();
         for (key, row) in &rows {
@@ -298,7 +313,7 @@ impl<L: List> Export<L> {
                 return Ok(Page { text, next: None });
             }
         }
-        let after = rows.into_iter().last().map(|(key, _)| key).filter(|_| full);
+        let after = rows.into_iter().last().map(|(key, _)| key).filter(|_| full).or(goes_on);
         Ok(Page { text, next: after.map(|key| Place { after: Some(key), end }) })
     }
 }

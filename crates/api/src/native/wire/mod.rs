@@ -4,7 +4,9 @@
 //! To add a resource: a file with its types and the functions that make them, and a line here.
 
 mod conversion;
+mod event;
 mod invoice;
+mod key;
 mod ledger;
 mod network;
 mod payment;
@@ -14,15 +16,18 @@ mod reports;
 mod requests;
 mod run;
 mod values;
+mod webhook;
 
 pub use conversion::{
     Accrual, AccrualPage, BatchReport, Conversion, ConversionEntry, InvoiceConversion, InvoiceConversionPage, Refused,
     accrual, conversion, conversion_view, ingest,
 };
+pub use event::{Event, EventPage, InvoiceChange, InvoiceChangePage, event, invoice_change};
 pub use invoice::{
     Corrections, History, HistoryRow, Invoice, InvoicePage, InvoiceParty, Invoices, Line, LineSource, Lines, VoidFacts,
     history, invoice, line,
 };
+pub use key::{Key, KeyPage, NewKey, key};
 pub use ledger::{Posting, Postings, posting};
 pub use network::{
     BalancesReport, Change, ChangePage, Erased, ErasedParty, Network, NetworkSettings, RowError, balances_report,
@@ -34,10 +39,12 @@ pub use rates::{Rate, Rates, RatesReport, rate, rates_report};
 pub use reports::{Report, report, report_csv};
 pub use requests::{
     BillingRunRequest, ConversionRecord, CorrectionRequest, CreditNoteRequest, DueRequest, InvoiceEditRequest,
-    PaymentRequest, ReasonRequest, ReturnRequest, TakeOffRequest, TransferRequest, VoidRequest,
+    KeyRequest, PaymentRequest, ReasonRequest, ReplayRequest, ReturnRequest, TakeOffRequest, TransferRequest,
+    VoidRequest, WebhookEditRequest, WebhookRequest,
 };
 pub use run::{DueRuns, Run, RunSkip, RunWriteOff, run, schedule};
 pub use values::{Amount, AmountGiven, Code, Date, Instant, Period, amount};
+pub use webhook::{Delivery, DeliveryPage, NewWebhook, Replay, Webhook, WebhookPage, delivery, webhook};
 
 use std::borrow::Cow;
 

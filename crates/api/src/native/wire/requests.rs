@@ -205,3 +205,57 @@ pub struct ConversionRecord {
     /// When the tracker changed it; of two records with it, the older is ignored.
     pub updated_at: Option<String>,
 }
+
+/// A key that is to be made.
+#[derive(Debug, Clone, ToSchema)]
+pub struct KeyRequest {
+    /// `admin`, `finance`, `manager`, `viewer`, `affiliate`, `advertiser` or `tracker`.
+    pub role: String,
+    /// What it is for; shown in lists and in the history.
+    pub name: Option<String>,
+    /// The affiliate it stands for, with that role.
+    pub affiliate_id: Option<i64>,
+    /// The advertiser it stands for, with that role.
+    pub advertiser_id: Option<i64>,
+    /// The manager it stands for, with that role.
+    pub manager_id: Option<i64>,
+    /// From when on it opens nothing.
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+    /// Addresses and ranges that it may be used from, as `192.0.2.7` and `2001:db8::/32`; left out: from anywhere.
+    pub allowed_addresses: Option<Vec<String>>,
+}
+
+/// A webhook that is to be made.
+#[derive(Debug, Clone, ToSchema)]
+pub struct WebhookRequest {
+    /// Where events are sent.
+    pub url: String,
+    /// Which; left out: all.
+    pub types: Option<Vec<String>>,
+    /// What they are signed with: `whsec_` and base64; left out: one is made.
+    pub secret: Option<String>,
+}
+
+/// What of a webhook is to be changed; what is left out stays.
+#[derive(Debug, Clone, ToSchema)]
+pub struct WebhookEditRequest {
+    /// Where events are sent.
+    pub url: Option<String>,
+    /// Which; an empty list: all.
+    pub types: Option<Vec<String>>,
+    /// What they are signed with from now on.
+    pub secret: Option<String>,
+    /// `active` or `disabled`.
+    pub status: Option<String>,
+}
+
+/// From where on events are to be sent once more: one of the two.
+#[derive(Debug, Clone, ToSchema)]
+pub struct ReplayRequest {
+    /// From this event on.
+    pub from_event: Option<i64>,
+    /// From about this instant on.
+    #[schema(format = DateTime)]
+    pub since: Option<String>,
+}
