@@ -26,7 +26,7 @@ impl Engine {
                 let filter = InvoiceFilter {
                     kind: Some(kind.invoice_kind()),
                     party_id: Some(party_id),
-                    status: Some(status),
+                    statuses: vec![status],
                     ..InvoiceFilter::default()
                 };
                 if let Some(open) = invoices::list(tx, call.network, &filter, 0, 1)?.first() {

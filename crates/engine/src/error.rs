@@ -53,6 +53,9 @@ pub enum Error {
         /// The version that is there.
         present: i64,
     },
+    /// See [`ErrorKind::Stale`].
+    #[error("{0}")]
+    Changed(String),
     /// A sum does not fit.
     #[error("{0}")]
     Money(#[from] MoneyError),
@@ -79,7 +82,7 @@ impl Error {
             Error::Invalid { .. } => ErrorKind::Invalid,
             Error::Conflict(_) | Error::Transition(_) => ErrorKind::Conflict,
             Error::Forbidden(_) => ErrorKind::Forbidden,
-            Error::Stale { .. } => ErrorKind::Stale,
+            Error::Stale { .. } | Error::Changed(_) => ErrorKind::Stale,
             Error::Store(
                 Store::Busy
                 | Store::Contention

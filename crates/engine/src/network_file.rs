@@ -12,7 +12,6 @@ mod reader;
 mod rules;
 
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::PartyKind;
 use quittance_domain::time::{Timestamp, Zone};
 use quittance_store::{Tx, networks as table};
 use serde_json::{Map, Value, json};
@@ -88,11 +87,10 @@ impl Engine {
     }
 }
 
-/// Makes or changes one party by its entry, which has an id. The network is locked.
-pub(crate) fn put_party(tx: &mut dyn Tx, call: &Call, kind: PartyKind, entry: Map<String, Value>) -> Result<()> {
-    let list = format!("{kind}s");
+/// Makes or changes one entry of a list of the file, which has an id or a code. The network is locked.
+pub(crate) fn put_entry(tx: &mut dyn Tx, call: &Call, list: &str, entry: Map<String, Value>) -> Result<()> {
     let mut problems = Problems::default();
-    let file = NetworkFile::read(&json!({ list.as_str(): [entry] }), &mut problems);
+    let file = NetworkFile::read(&json!({ list: [entry] }), &mut problems);
     let network = networks::network(tx, call.network)?;
     let plan = plan::plan(tx, Some(&network), network.currency, &file, &mut problems)?;
     if let Some(Problem { place, detail }) = problems.0.into_iter().next() {

@@ -72,9 +72,25 @@ impl Engine {
     /// # Errors
     /// A name or a value is wrong, or what it asks for cannot change any more.
     pub fn set_network(&self, call: &Call, changes: &[(&str, &str)]) -> Result<Settings> {
+        self.set_network_if(call, changes, &|_| true)
+    }
+
+    /// The same where the settings are still as the caller has read them.
+    ///
+    /// # Errors
+    /// The same, and they are not as `expected` wants them.
+    pub fn set_network_if(
+        &self,
+        call: &Call,
+        changes: &[(&str, &str)],
+        expected: &dyn Fn(&Settings) -> bool,
+    ) -> Result<Settings> {
         self.store.write(|tx| {
             table::lock(tx, call.network)?;
             let mut settings = settings(tx, call.network)?;
+            if !expected(&settings) {
+                return Err(Error::Changed("the network's settings have changed: read them again".to_owned()));
+            }
             let mut setting = Setting { tx, call, settings: &mut settings };
             for (name, value) in changes {
                 setting.set(name, value)?;

@@ -64,6 +64,12 @@ fn without(answer: Answer, member: &str) -> Answer {
     }
 }
 
+/// The SHA-256 of bytes, in hexadecimal.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Does the work once for a key. Without a key it is done each time.
 ///
 /// # Errors
@@ -101,7 +107,7 @@ where
     let Some(key) = headers.get("idempotency-key") else { return work(None).await };
     let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key", "Idempotency-Key is no plain text"))?;
     let (key, network, key_id) = (key.to_owned(), actor.network, actor.key);
-    let hash: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = digest(body);
     for _ in 0..=(WAIT_SECONDS * 1000 / LOOK_MILLIS) {
         let (key, hash, now) = (key.clone(), hash.clone(), (state.clock)());
         let begun = state.run({

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod client;
+pub mod encoding;
 pub mod gather;
 pub mod health;
 pub mod idempotency;

@@ -54,6 +54,18 @@ impl Problem {
         Problem { fields, ..Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail) }
     }
 
+    /// The same with JSON pointers to the fields of a body, which the engine names as a network file does:
+    /// `payment_methods[0].system` is `/payment_methods/0/system`.
+    #[must_use]
+    pub fn in_body(mut self) -> Problem {
+        for (pointer, _) in &mut self.fields {
+            if !pointer.starts_with('/') {
+                *pointer = format!("/{}", pointer.replace("].", "/").replace(['.', '['], "/").replace(']', ""));
+            }
+        }
+        self
+    }
+
     /// The server cannot do it now.
     #[must_use]
     pub fn unavailable() -> Problem {
@@ -205,6 +217,21 @@ mod tests {
         let response = problem.in_json(problem.status, &"y");
         assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (429, &HeaderValue::from(3)));
         assert_eq!(response.headers()["content-type"], "application/json");
+    }
+
+    #[test]
+    fn a_field_of_a_body_has_a_json_pointer() {
+        for (field, pointer) in [
+            ("name", "/name"),
+            ("payment_methods[0].system", "/payment_methods/0/system"),
+            ("fields[2].id", "/fields/2/id"),
+            ("cycle_days", "/cycle_days"),
+            ("/amount", "/amount"),
+            ("tax.rate", "/tax/rate"),
+            ("list[1]", "/list/1"),
+        ] {
+            assert_eq!(Problem::bad_request(field, "wrong").in_body().fields[0].0, pointer);
+        }
     }
 
     #[test]

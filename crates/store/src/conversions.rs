@@ -12,7 +12,7 @@ use quittance_domain::ids::{AdvertiserId, AffiliateId, InvoiceKind, NetworkId, O
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
-pub use self::list::{ConversionFilter, count_listed, listed, starting};
+pub use self::list::{ConversionFilter, ConversionPlace, count_listed, listed, listed_after, starting};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};

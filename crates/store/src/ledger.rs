@@ -7,7 +7,7 @@ use quittance_domain::ledger::Entry;
 use quittance_domain::time::{Day, Timestamp};
 
 use crate::conversions::{currency, day, day_number};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
@@ -15,6 +15,16 @@ statements! {
     OF_INVOICE = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at \
         FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
         ORDER BY entry_id, posting_no";
+    LISTED = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, kind, \
+        party_id, invoice_id FROM postings {by:postings_by_day} WHERE network_id = $1 AND posting_day >= $2 \
+        AND posting_day <= $3 AND (posting_day, entry_id, posting_no) > ($4, $5, $6) AND ($7 = '' OR account = $7) \
+        AND ($8 = '' OR kind = $8) AND ($9 = '' OR currency = $9) AND ($10 = '' OR event = $10) \
+        ORDER BY posting_day, entry_id, posting_no LIMIT $11";
+    LISTED_OF_PARTY = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, \
+        kind, party_id, invoice_id FROM postings WHERE network_id = $1 AND kind = $8 AND party_id = $12 \
+        AND posting_day >= $2 AND posting_day <= $3 AND (posting_day, entry_id, posting_no) > ($4, $5, $6) \
+        AND ($7 = '' OR account = $7) AND ($9 = '' OR currency = $9) AND ($10 = '' OR event = $10) \
+        ORDER BY posting_day, entry_id, posting_no LIMIT $11";
     BALANCES = "SELECT account, currency, CAST(SUM(units) AS BIGINT) FROM postings WHERE network_id = $1 \
         GROUP BY account, currency ORDER BY account, currency";
 }
@@ -102,6 +112,103 @@ pub fn add(tx: &mut dyn Tx, network: NetworkId, entries: &[BookedEntry]) -> Resu
     Ok(())
 }
 
+fn posting(row: &Row) -> Result<StoredPosting> {
+    Ok(StoredPosting {
+        entry_id: row.int(0)?,
+        posting_no: row.int(1)?,
+        currency: currency(row.text(2)?)?,
+        account: row.string(3)?,
+        units: row.int(4)?,
+        posting_day: day(row.int(5)?)?,
+        event: row.string(6)?,
+        document_no: row.int(7)?,
+        recorded_at: Timestamp::from_micros(row.int(8)?),
+    })
+}
+
+/// Which postings to list; `None` asks for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostingFilter {
+    /// The first day in the books.
+    pub from: Day,
+    /// The last day in the books, inclusive.
+    pub through: Day,
+    /// Of this account, by its code.
+    pub account: Option<String>,
+    /// Of documents with affiliates, or with advertisers.
+    pub kind: Option<InvoiceKind>,
+    /// Of this party; needs `kind`.
+    pub party_id: Option<i64>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+    /// Of this event.
+    pub event: Option<String>,
+}
+
+/// The place of a posting in the books: its day, its entry, its place in that.
+pub type PostingPlace = (Day, i64, i64);
+
+/// A posting with the document that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPosting {
+    /// The posting.
+    pub posting: StoredPosting,
+    /// The kind of the document's book.
+    pub kind: InvoiceKind,
+    /// The party of the document.
+    pub party_id: i64,
+    /// The invoice; 0: none.
+    pub invoice_id: i64,
+}
+
+/// A page of postings by day, entry and place, after a place: at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn listed(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    filter: &PostingFilter,
+    after: Option<PostingPlace>,
+    limit: i64,
+) -> Result<Vec<ListedPosting>> {
+    let (after_day, after_entry, after_no) = after.unwrap_or((Day::MIN, i64::MIN, i64::MIN));
+    let kind = match (filter.kind, filter.party_id) {
+        (None, Some(_)) => InvoiceKind::Payable.as_str(),
+        (kind, _) => kind.map_or("", InvoiceKind::as_str),
+    };
+    let mut params = vec![
+        network.get().into(),
+        day_number(filter.from).into(),
+        day_number(filter.through).into(),
+        day_number(after_day).into(),
+        after_entry.into(),
+        after_no.into(),
+        filter.account.as_deref().unwrap_or("").into(),
+        kind.into(),
+        filter.currency.as_ref().map_or("", Currency::code).into(),
+        filter.event.as_deref().unwrap_or("").into(),
+        Param::Int(limit),
+    ];
+    let sql = match filter.party_id {
+        None => LISTED,
+        Some(party) => {
+            params.push(party.into());
+            LISTED_OF_PARTY
+        }
+    };
+    let listed = |row: &Row| {
+        let kind = row.text(9)?;
+        Ok(ListedPosting {
+            posting: posting(row)?,
+            kind: InvoiceKind::parse(kind).ok_or_else(|| Error::Corrupt(format!("kind {kind}")))?,
+            party_id: row.int(10)?,
+            invoice_id: row.int(11)?,
+        })
+    };
+    tx.query(sql, &params)?.iter().map(listed).collect()
+}
+
 /// The postings of one invoice, oldest first.
 ///
 /// # Errors
@@ -114,19 +221,6 @@ pub fn of_invoice(
     invoice: InvoiceId,
 ) -> Result<Vec<StoredPosting>> {
     let params = [network.get().into(), kind.as_str().into(), party_id.into(), invoice.get().into()];
-    let posting = |row: &Row| {
-        Ok(StoredPosting {
-            entry_id: row.int(0)?,
-            posting_no: row.int(1)?,
-            currency: currency(row.text(2)?)?,
-            account: row.string(3)?,
-            units: row.int(4)?,
-            posting_day: day(row.int(5)?)?,
-            event: row.string(6)?,
-            document_no: row.int(7)?,
-            recorded_at: Timestamp::from_micros(row.int(8)?),
-        })
-    };
     tx.query(OF_INVOICE, &params)?.iter().map(posting).collect()
 }
 

@@ -15,7 +15,7 @@ pub use self::list::{PartyFilter, PartySort, count_listed, cycles, last_id, list
 pub use self::methods::{PaymentMethod, methods_of, paid_through, replace_methods, with_details};
 pub use self::offers::{
     Offer, OfferAdvertiser, OfferFilter, add_offer_advertisers, advertisers_of_offers, count_offers, ensure_offers,
-    holding_offers, offers, offers_by_ids, offers_listed, offers_of_advertisers, upsert_offers,
+    holding_offers, last_offer_id, offers, offers_by_ids, offers_listed, offers_of_advertisers, upsert_offers,
 };
 pub use self::reference::{
     Manager, PaymentSystem, currencies, currencies_by_activation, managers, systems, upsert_currencies,

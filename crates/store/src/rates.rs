@@ -16,6 +16,8 @@ const BULK_ROWS: usize = 5_000;
 statements! {
     BETWEEN = "SELECT day, base, quoted, quote, source FROM rates WHERE network_id = $1 AND day >= $2 AND day <= $3 \
         ORDER BY day, base, quoted";
+    LISTED = "SELECT day, base, quoted, quote, source FROM rates WHERE network_id = $1 AND day >= $2 AND day <= $3 \
+        AND (day, base, quoted) > ($4, $5, $6) ORDER BY day, base, quoted LIMIT $7";
 }
 
 bulks! {
@@ -60,6 +62,36 @@ pub fn between(tx: &mut dyn Tx, network: NetworkId, from: Day, through: Day) -> 
         Ok(())
     })?;
     Ok(quotes)
+}
+
+/// The place of a quote among others: its day and its pair.
+pub type RatePlace = (Day, Currency, Currency);
+
+/// The quotes of a range of days, by day and pair, after a place: at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn listed(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    (from, through): (Day, Day),
+    after: Option<RatePlace>,
+    limit: i64,
+) -> Result<Vec<DayQuote>> {
+    let (day, base, quoted) = match &after {
+        Some((day, base, quoted)) => (day_number(*day), base.code(), quoted.code()),
+        None => (i64::MIN, "", ""),
+    };
+    let params = [
+        network.get().into(),
+        day_number(from).into(),
+        day_number(through).into(),
+        Param::Int(day),
+        base.into(),
+        quoted.into(),
+        limit.into(),
+    ];
+    tx.query(LISTED, &params)?.iter().map(day_quote).collect()
 }
 
 /// The quotes of a range of days as a table.

@@ -16,6 +16,14 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, '', $9, $10)";
     ONE = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
         started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id = $2";
+    LIST = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
+        started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id > $2 AND run_id < $3 \
+        AND ($4 = '' OR kind = $4) AND ($5 = '' OR status = $5) ORDER BY run_id LIMIT $6";
+    LIST_BACKWARDS = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
+        started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id > $2 AND run_id < $3 \
+        AND ($4 = '' OR kind = $4) AND ($5 = '' OR status = $5) ORDER BY run_id DESC LIMIT $6";
+    TOTALS_OF = "SELECT run_id, currency, invoices, units FROM run_totals WHERE network_id = $1 AND run_id {in:2} \
+        ORDER BY run_id, currency";
     LOCK_ONE = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
         started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND run_id = $2 {lock:update}";
     UNFINISHED = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
@@ -129,6 +137,55 @@ pub fn insert(tx: &mut dyn Tx, network: NetworkId, run: &Run) -> Result<()> {
 /// What the database says.
 pub fn one(tx: &mut dyn Tx, network: NetworkId, run_id: RunId) -> Result<Option<Run>> {
     tx.query_one(ONE, &[network.get().into(), run_id.get().into()])?.as_ref().map(run).transpose()
+}
+
+/// Which runs to list; `None` asks for nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this kind.
+    pub kind: Option<InvoiceKind>,
+    /// Whether they have come to their end.
+    pub done: Option<bool>,
+    /// The highest id first.
+    pub backwards: bool,
+}
+
+/// A page of runs by id, after an id (0: from the start): at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn list(tx: &mut dyn Tx, network: NetworkId, filter: &RunFilter, after: i64, limit: i64) -> Result<Vec<Run>> {
+    let (above, below) = match (filter.backwards, after) {
+        (true, 0) => (0, i64::MAX),
+        (true, after) => (0, after),
+        (false, after) => (after, i64::MAX),
+    };
+    let status = match filter.done {
+        None => "",
+        Some(true) => "done",
+        Some(false) => "running",
+    };
+    let params = [
+        network.get().into(),
+        above.into(),
+        below.into(),
+        filter.kind.map_or("", InvoiceKind::as_str).into(),
+        status.into(),
+        limit.into(),
+    ];
+    tx.query(if filter.backwards { LIST_BACKWARDS } else { LIST }, &params)?.iter().map(run).collect()
+}
+
+/// What some runs have issued, by run and currency.
+///
+/// # Errors
+/// What the database says.
+pub fn totals_of(tx: &mut dyn Tx, network: NetworkId, ids: &[i64]) -> Result<Vec<(i64, RunTotal)>> {
+    let rows = tx.query(TOTALS_OF, &[network.get().into(), Param::Ints(ids)])?;
+    let total = |row: &Row| {
+        Ok((row.int(0)?, RunTotal { currency: currency(row.text(1)?)?, invoices: row.int(2)?, units: row.int(3)? }))
+    };
+    rows.iter().map(total).collect()
 }
 
 /// One run, locked until the transaction ends: two processes that continue it take turns.

@@ -43,6 +43,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         invoices::STATEMENTS,
         invoices::counts::STATEMENTS,
         invoices::destinations::STATEMENTS,
+        invoices::filter::STATEMENTS,
         invoices::history::STATEMENTS,
         invoices::items::STATEMENTS,
         invoices::lines::STATEMENTS,

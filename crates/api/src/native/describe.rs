@@ -70,6 +70,10 @@ fn described(param: &Param) -> Parameter {
             let date = of(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
             query(name, told, date.into())
         }
+        Form::Instant => {
+            let instant = of(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+            query(name, told, instant.into())
+        }
         Form::Decimal => query(name, told, of(Type::String).pattern(Some(r"^-?[0-9]+(\.[0-9]+)?$")).into()),
         Form::Text => query(name, told, text()),
         Form::Word(known) => query(name, told, words(owned(known))),

@@ -6,20 +6,21 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quittance_domain::ids::{InvoiceId, InvoiceKind, RunId};
-use quittance_domain::invoice::{InvoiceStatus, LineType};
-use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceFilter, Payment};
-use quittance_engine::keys::{Actor, Role};
+use quittance_domain::ids::InvoiceId;
+use quittance_domain::invoice::LineType;
+use quittance_engine::invoices::{ConversionQuery, Invoice, Payment};
+use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::Answer;
-use quittance_http::scope::{check_manager, own_kind, visible};
+use quittance_http::scope::{own_kind, visible};
 use quittance_http::{AppState, Problem};
 use serde::Serialize;
 use utoipa::IntoParams;
 
 use super::describe::Listed;
+use super::invoice_list::InvoiceList;
 use super::list::{Asked, List, Window};
-use super::params::{Form, Param, Query, invoice_id, param};
+use super::params::{Form, Param, invoice_id, param};
 use super::wire;
 
 /// The address of an invoice.
@@ -31,82 +32,8 @@ pub(super) struct InvoicePath {
     id: i64,
 }
 
-/// The list of invoices.
-pub(super) struct InvoiceList {
-    actor: Actor,
-    filter: InvoiceFilter,
-}
-
-impl InvoiceList {
-    fn read(actor: &Actor, query: &Query) -> Result<InvoiceList, Problem> {
-        Ok(InvoiceList { actor: actor.clone(), filter: filter(actor, query)? })
-    }
-}
-
-impl List for InvoiceList {
-    type Row = wire::Invoice;
-    type Key = i64;
-    const NAME: &'static str = "invoices";
-    const SORTS: &'static [&'static str] = &["id"];
-    const FILTERS: &'static [Param] = &[
-        param("kind", Form::Word(&["payable", "receivable"]), "Only payable, or only receivable ones."),
-        param("affiliate_id", Form::Int, "Only this affiliate's."),
-        param("advertiser_id", Form::Int, "Only this advertiser's."),
-        param("status", Form::Word(&STATUSES), "Only those in this status."),
-        param("currency", Form::Text, "Only those in this currency."),
-        param("run_id", Form::Int, "Only those that this run issued."),
-    ];
-
-    fn page(
-        &self,
-        engine: &Engine,
-        call: &Call,
-        window: &Window<i64>,
-    ) -> quittance_engine::Result<Vec<(i64, wire::Invoice)>> {
-        if let (Some(kind), Some(party)) = (self.filter.kind, self.filter.party_id) {
-            check_manager(engine, &self.actor, call, kind.party_kind(), party)?;
-        }
-        let page = engine.invoices(call, &self.filter, window.after.unwrap_or(0), window.limit)?;
-        Ok(page.iter().map(|invoice| (invoice.invoice_id.get(), shown(&self.actor, invoice))).collect())
-    }
-}
-
-const STATUSES: [&str; 5] = ["pending", "approved", "partly_paid", "paid", "void"];
-
-fn filter(actor: &Actor, query: &Query) -> Result<InvoiceFilter, Problem> {
-    let affiliate = query.int("affiliate_id")?;
-    let advertiser = query.int("advertiser_id")?;
-    if affiliate.is_some() && advertiser.is_some() {
-        return Err(Problem::bad_request(
-            "advertiser_id",
-            "an invoice is with an affiliate or an advertiser, not both",
-        ));
-    }
-    let kind = query.parsed("kind", "payable or receivable", InvoiceKind::parse)?;
-    let of_party = affiliate.map(|_| InvoiceKind::Payable).or(advertiser.map(|_| InvoiceKind::Receivable));
-    let mut filter = InvoiceFilter {
-        kind: of_party.or(kind),
-        party_id: affiliate.or(advertiser),
-        status: query.parsed("status", "a status", InvoiceStatus::parse)?,
-        currency: query.currency("currency")?,
-        run_id: query.int("run_id")?.map(RunId::new),
-        visible_only: false,
-    };
-    if let Some(own) = own_kind(actor.role) {
-        let other = filter.party_id.is_some_and(|id| Some(id) != actor.party_id);
-        if other || filter.kind.is_some_and(|kind| kind != own) {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "the key sees its own invoices only"));
-        }
-        filter = InvoiceFilter { kind: Some(own), party_id: actor.party_id, visible_only: true, ..filter };
-    }
-    if actor.role == Role::Manager && filter.party_id.is_none() {
-        return Err(Problem::bad_request("affiliate_id", "a manager's key lists the invoices of one party at a time"));
-    }
-    Ok(filter)
-}
-
 /// What an actor may see of an invoice.
-fn shown(actor: &Actor, invoice: &Invoice) -> wire::Invoice {
+pub(super) fn shown(actor: &Actor, invoice: &Invoice) -> wire::Invoice {
     let shown = wire::invoice(invoice);
     if own_kind(actor.role).is_some() { shown.for_party() } else { shown }
 }
@@ -122,7 +49,7 @@ pub(super) fn tagged(answer: Answer, version: i64) -> Response {
 
 /// Lists invoices.
 ///
-/// A party's own key sees its own visible ones; a manager's lists those of one party at a time.
+/// A party's own key sees its own visible ones, a manager's those of the parties that it looks after.
 #[utoipa::path(get, path = "/invoices", tag = "Invoices", params(Listed<InvoiceList>),
     responses((status = 200, description = "A page of invoices.", body = wire::InvoicePage)))]
 pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {

@@ -2,18 +2,24 @@
 
 mod accruals;
 mod actions;
+mod batch;
 mod conversions;
 mod describe;
+mod entries;
 mod events;
+mod invoice_list;
 mod invoices;
 mod keys;
+mod ledger;
 mod list;
 mod network;
 mod params;
+mod parties;
 mod payments;
 mod rates;
 mod reports;
 mod runs;
+mod tags;
 mod webhooks;
 pub mod wire;
 
@@ -23,8 +29,10 @@ use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::AppState;
 use quittance_http::access::{Access, Rule, bearer, check};
+use quittance_http::encoding::plain_body;
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_problem_form;
+use tower_http::compression::CompressionLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -47,7 +55,9 @@ const INSIDE: &[Role] = &[Admin, Finance, Viewer, Manager];
 /// Which roles may call which route. A route that is not here is refused to everybody.
 pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/conversions:batch", roles: SEND },
+    Rule { method: "GET", route: "/billing/v1/conversions", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/conversions/{id}", roles: LOOK },
+    Rule { method: "PATCH", route: "/billing/v1/conversions/{id}", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/accruals", roles: LOOK },
     Rule { method: "POST", route: "/billing/v1/payments", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/rates", roles: LOOK },
@@ -56,11 +66,40 @@ pub const RULES: &[Rule] = &[
     Rule { method: "GET", route: "/billing/v1/network", roles: LOOK },
     Rule { method: "PATCH", route: "/billing/v1/network", roles: GOVERN },
     Rule { method: "GET", route: "/billing/v1/changes", roles: LOOK },
+    Rule { method: "GET", route: "/billing/v1/ledger", roles: LOOK },
+    Rule { method: "GET", route: "/billing/v1/balances", roles: LOOK },
     Rule { method: "POST", route: "/billing/v1/balances", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/affiliates", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/affiliates", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/affiliates/{id}", roles: INSIDE },
+    Rule { method: "PATCH", route: "/billing/v1/affiliates/{id}", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/affiliates/{id}/balance", roles: INSIDE },
+    Rule { method: "GET", route: "/billing/v1/advertisers", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/advertisers", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/advertisers/{id}", roles: INSIDE },
+    Rule { method: "PATCH", route: "/billing/v1/advertisers/{id}", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/advertisers/{id}/balance", roles: INSIDE },
+    Rule { method: "GET", route: "/billing/v1/offers", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/offers", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/offers/{id}", roles: INSIDE },
+    Rule { method: "PATCH", route: "/billing/v1/offers/{id}", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/managers", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/managers", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/managers/{id}", roles: INSIDE },
+    Rule { method: "PATCH", route: "/billing/v1/managers/{id}", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/payment-systems", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/payment-systems", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/payment-systems/{id}", roles: INSIDE },
+    Rule { method: "PATCH", route: "/billing/v1/payment-systems/{id}", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/currencies", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/currencies", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/currencies/{code}", roles: INSIDE },
+    Rule { method: "PATCH", route: "/billing/v1/currencies/{code}", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/affiliates/{id}/erase", roles: GOVERN },
     Rule { method: "POST", route: "/billing/v1/advertisers/{id}/erase", roles: GOVERN },
     Rule { method: "POST", route: "/billing/v1/billing-runs:due", roles: ACT },
     Rule { method: "POST", route: "/billing/v1/billing-runs", roles: ACT },
+    Rule { method: "GET", route: "/billing/v1/billing-runs", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/billing-runs/{id}", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/invoices", roles: OWN },
     Rule { method: "GET", route: "/billing/v1/invoices/{id}", roles: OWN },
@@ -100,23 +139,30 @@ pub const RULES: &[Rule] = &[
     Rule { method: "GET", route: "/billing/v1/webhooks/{id}/deliveries", roles: GOVERN },
 ];
 
+fn batch_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(batch::batch))
+}
+
 /// The routes with their descriptions.
 fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(conversions::batch))
-        .routes(routes!(conversions::one))
+        .routes(routes!(conversions::list))
+        .routes(routes!(conversions::one, conversions::edit))
         .routes(routes!(accruals::list))
         .routes(routes!(payments::pay))
         .routes(routes!(rates::list, rates::import))
         .routes(routes!(reports::one))
         .routes(routes!(network::show, network::set))
         .routes(routes!(network::changes))
-        .routes(routes!(network::balances))
+        .routes(routes!(ledger::postings))
+        .routes(routes!(ledger::balances, network::balances))
         .routes(routes!(network::erase_affiliate))
         .routes(routes!(network::erase_advertiser))
-        .routes(routes!(runs::start))
+        .routes(routes!(runs::list, runs::start))
         .routes(routes!(runs::due))
         .routes(routes!(runs::one))
+        .merge(party_routes())
+        .merge(entry_routes())
         .merge(invoice_routes())
         .merge(key_and_event_routes())
 }
@@ -132,6 +178,28 @@ fn key_and_event_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::replay))
         .routes(routes!(webhooks::deliveries))
+}
+
+fn party_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(parties::affiliates, parties::create_affiliate))
+        .routes(routes!(parties::affiliate, parties::change_affiliate))
+        .routes(routes!(parties::affiliate_balance))
+        .routes(routes!(parties::advertisers, parties::create_advertiser))
+        .routes(routes!(parties::advertiser, parties::change_advertiser))
+        .routes(routes!(parties::advertiser_balance))
+}
+
+fn entry_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(entries::offers, entries::create_offer))
+        .routes(routes!(entries::offer, entries::change_offer))
+        .routes(routes!(entries::managers, entries::create_manager))
+        .routes(routes!(entries::manager, entries::change_manager))
+        .routes(routes!(entries::payment_systems, entries::create_payment_system))
+        .routes(routes!(entries::payment_system, entries::change_payment_system))
+        .routes(routes!(entries::currencies, entries::switch_on_currency))
+        .routes(routes!(entries::currency, entries::change_currency))
 }
 
 fn invoice_routes() -> OpenApiRouter<AppState> {
@@ -158,17 +226,22 @@ fn invoice_routes() -> OpenApiRouter<AppState> {
 
 /// The descriptions of all routes, by their addresses.
 pub(crate) fn description() -> OpenApi {
-    OpenApiRouter::new().nest(PREFIX, described()).into_openapi()
+    OpenApiRouter::new().nest(PREFIX, batch_routes().merge(described())).into_openapi()
 }
 
 /// The routes of the native interface.
 pub fn routes(state: &AppState) -> Router {
     let access = Access::new(state.clone(), RULES, bearer);
+    // A batch unpacks itself while it reads: it may hold more than a body.
+    let (batches, _) = batch_routes().split_for_parts();
     let (native, _) = described().split_for_parts();
     let native = native
+        .layer(middleware::from_fn_with_state(state.limits, plain_body))
+        .merge(batches)
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new())
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(middleware::map_response(in_problem_form))
         .with_state(state.clone());

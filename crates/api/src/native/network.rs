@@ -14,31 +14,26 @@ use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
 use serde_json::Value;
-use utoipa::IntoParams;
 
-use super::describe::Listed;
+use super::describe::{IfMatch, Listed};
 use super::events::Days;
 use super::list::{Asked, List, Part, Window};
 use super::params::{Body, Form, Param, param};
+use super::parties::{PartyPath, party_id};
+use super::tags::{Expected, tagged};
 use super::wire;
 
-/// The address of a party.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[allow(dead_code, reason = "it describes the address")]
-struct PartyPath {
-    /// The party's id.
-    id: i64,
-}
-
-fn answer(network: &Network, settings: &Settings) -> Result<Answer, Problem> {
-    Answer::of(StatusCode::OK, &wire::network(network, settings))
+fn answer(network: &Network, settings: &Settings) -> Result<Response, Problem> {
+    Ok(tagged(Answer::of(StatusCode::OK, &wire::network(network, settings))?))
 }
 
 /// Shows the network with its settings.
 #[utoipa::path(get, path = "/network", tag = "Network",
     responses((status = 200, description = "The network.", body = wire::Network)))]
-pub(super) async fn show(State(state): State<AppState>, Extension(actor): Extension<Actor>) -> Result<Answer, Problem> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+) -> Result<Response, Problem> {
     let call = actor.call((state.clock)());
     let (network, settings) =
         state.run(move |engine| Ok((engine.network(call.network)?, engine.network_settings(&call)?))).await?;
@@ -48,13 +43,15 @@ pub(super) async fn show(State(state): State<AppState>, Extension(actor): Extens
 /// Sets settings of the network: all of them or none.
 ///
 /// Texts, numbers, `true` and `false` as in the list; `null` is no value.
-#[utoipa::path(patch, path = "/network", tag = "Network", request_body = wire::NetworkSettings,
+#[utoipa::path(patch, path = "/network", tag = "Network", params(IfMatch), request_body = wire::NetworkSettings,
     responses((status = 200, description = "The network as it is now.", body = wire::Network)))]
 pub(super) async fn set(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
     body: Bytes,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
+    let expected = Expected::of(&headers)?;
     let members = Body::of::<wire::NetworkSettings>(&body)?;
     let changes: Vec<(String, String)> = members.each(|name, value| match value {
         Value::Null => Ok((name.to_owned(), "none".to_owned())),
@@ -65,10 +62,12 @@ pub(super) async fn set(
     let call = actor.call((state.clock)());
     let set = state.run(move |engine| {
         let changes: Vec<(&str, &str)> = changes.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let settings = engine.set_network(&call, &changes)?;
+        let before = engine.network(call.network)?;
+        let same = |settings: &Settings| expected.holds(&wire::network(&before, settings));
+        let settings = engine.set_network_if(&call, &changes, &same)?;
         Ok((engine.network(call.network)?, settings))
     });
-    let (network, settings) = set.await?;
+    let (network, settings) = set.await.map_err(Problem::in_body)?;
     answer(&network, &settings)
 }
 
@@ -167,8 +166,7 @@ pub(super) async fn erase_advertiser(
 
 /// Erases the personal data of a party. A repeat changes nothing.
 async fn erase(state: &AppState, actor: &Actor, kind: PartyKind, id: &str) -> Result<Answer, Problem> {
-    let absent = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {kind} {id:?}"));
-    let id: i64 = id.parse().map_err(|_| absent())?;
+    let id = party_id(kind, id)?;
     let call: Call = actor.call((state.clock)());
     state.run(move |engine| engine.erase_party(&call, kind, id)).await?;
     Answer::of(StatusCode::OK, &wire::Erased::party(kind, id))

@@ -32,6 +32,8 @@ pub(super) enum Form {
     Flag,
     /// A date.
     Day,
+    /// An instant.
+    Instant,
     /// A decimal.
     Decimal,
     /// Any text.
@@ -74,6 +76,9 @@ impl Query {
             if !known.contains(&name.as_str()) {
                 return Err(unknown("parameter", &name, &name, known));
             }
+            if value.contains('\0') {
+                return Err(Problem::bad_request(&name, format!("{name}: it has a NUL character in it")));
+            }
             if query.insert(name.clone(), value).is_some() {
                 return Err(Problem::bad_request(&name, format!("{name} is given twice")));
             }
@@ -114,6 +119,12 @@ impl Query {
         Ok(self.text(name))
     }
 
+    /// An instant: RFC 3339, or Unix seconds.
+    pub(super) fn instant(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let parse = |text: &str| parse_instant(text, &Zone::parse("UTC").ok()?).ok();
+        self.parsed(name, "an instant such as 2026-01-31T12:00:00Z", parse)
+    }
+
     pub(super) fn currency(&self, name: &str) -> Result<Option<Currency>, Problem> {
         self.parsed(name, "a currency", |code| Currency::parse(code).ok())
     }
@@ -145,6 +156,25 @@ impl Query {
             return Ok(limit);
         }
         Err(Problem::bad_request("limit", format!("limit: {limit} is not between 1 and {LIMIT_MAX}")))
+    }
+}
+
+/// Whether a text in a value has a character that no database keeps.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+/// Whether a member is an amount, which may be sent as a number.
+fn is_amount(schema: &RefOr<Schema>) -> bool {
+    match schema {
+        RefOr::Ref(to) => to.ref_location.ends_with("/AmountGiven"),
+        RefOr::T(Schema::OneOf(one)) => one.items.iter().any(is_amount),
+        RefOr::T(_) => false,
     }
 }
 
@@ -199,6 +229,9 @@ impl Body {
         let Value::Object(members) = value else {
             return Err(Problem::bad_request("", "the body is no JSON object"));
         };
+        if let Some(name) = members.iter().find(|(_, value)| has_nul(value)).map(|(name, _)| name) {
+            return Err(Problem::bad_request(&format!("/{name}"), format!("{name:?} has a NUL character in it")));
+        }
         match members.keys().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(unknown("member", &format!("/{name}"), name, known)),
             None => Ok(Body(members)),
@@ -282,6 +315,19 @@ impl Body {
 
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
         self.list(name, "a list of texts", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// The members of an entry of a network file, which has amounts as texts.
+    pub(super) fn entry<T: PartialSchema>(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+        let Body(mut members) = Body::of::<T>(bytes)?;
+        if let RefOr::T(Schema::Object(object)) = T::schema() {
+            for (name, _) in object.properties.iter().filter(|(_, schema)| is_amount(schema)) {
+                if let Some(value) = members.get_mut(name).filter(|value| value.is_number()) {
+                    *value = value.to_string().into();
+                }
+            }
+        }
+        Ok(members)
     }
 
     /// All members, in the order of their names.

@@ -48,6 +48,7 @@ impl Parameters for ReportParameters {
 #[allow(dead_code, reason = "it describes the address")]
 struct ReportPath {
     /// `statement`, `balances`, `unbilled`, `margin`, `journal`, `skipped` or `preview`.
+    #[param(pattern = "^(statement|balances|unbilled|margin|journal|skipped|preview)$")]
     name: String,
 }
 

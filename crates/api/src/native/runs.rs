@@ -4,17 +4,21 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::money::Money;
-use quittance_engine::billing::{FirstDay, Parties, RunRequest};
+use quittance_engine::billing::{FirstDay, Parties, RunFilter, RunRequest};
 use quittance_engine::keys::Actor;
 use quittance_engine::schedule::ScheduleReport;
+use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
 use utoipa::IntoParams;
 
-use super::params::Body;
+use super::describe::Listed;
+use super::list::{Asked, List, Window};
+use super::params::{Body, Form, Param, param};
 use super::wire;
 
 /// A day, or `last_invoice`.
@@ -134,6 +138,40 @@ pub(super) async fn due(
         Answer::of(StatusCode::OK, &wire::schedule(&report.await?))
     })
     .await
+}
+
+/// The list of billing runs.
+pub(super) struct Runs(RunFilter);
+
+impl List for Runs {
+    type Row = wire::ListedRun;
+    type Key = i64;
+    const NAME: &'static str = "billing_runs";
+    const SORTS: &'static [&'static str] = &["-run_id", "run_id"];
+    const FILTERS: &'static [Param] = &[
+        param("kind", Form::Word(&["payable", "receivable"]), "Only payable, or only receivable ones."),
+        param("status", Form::Word(&["running", "done"]), "Only those under way, or only those at their end."),
+    ];
+
+    fn page(&self, engine: &Engine, call: &Call, window: &Window<i64>) -> Result<Vec<(i64, wire::ListedRun)>, Error> {
+        let filter = RunFilter { backwards: window.descending(), ..self.0 };
+        let runs = engine.runs(call, &filter, window.after.unwrap_or(0), window.limit)?;
+        Ok(runs.iter().map(|listed| (listed.run.run_id.get(), wire::listed_run(listed))).collect())
+    }
+}
+
+/// Lists billing runs, the newest first.
+#[utoipa::path(get, path = "/billing-runs", tag = "Billing runs", params(Listed<Runs>),
+    responses((status = 200, description = "A page of runs.", body = wire::RunPage)))]
+pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
+    let query = asked.query::<Runs>()?;
+    let done = query.parsed("status", "running or done", |word| match word {
+        "done" => Some(true),
+        "running" => Some(false),
+        _ => None,
+    })?;
+    let kind = query.parsed("kind", "payable or receivable", InvoiceKind::parse)?;
+    asked.answer(&query, Runs(RunFilter { kind, done, backwards: false })).await
 }
 
 /// The address of a run.

@@ -7,7 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::{native, postback};
 
 /// The statuses of problems, each with what it means.
-const PROBLEMS: [(&str, &str); 12] = [
+const PROBLEMS: [(&str, &str); 13] = [
     ("400", "The request cannot be read: a parameter, header or member is unknown, or its value has the wrong form."),
     ("401", "There is no key, or it is unknown, expired or revoked."),
     ("403", "The key's role may not do this, or not with this object."),
@@ -16,6 +16,7 @@ const PROBLEMS: [(&str, &str); 12] = [
     ("409", "The state of things does not allow it, or a request with the same `Idempotency-Key` is under way."),
     ("412", "The object has changed: its `ETag` is not the one of `If-Match`."),
     ("413", "The body is larger than the server takes."),
+    ("415", "The body is compressed in a way that is not known here."),
     ("422", "A value makes no sense here, or the `Idempotency-Key` was used with another body."),
     ("429", "The key has made too many requests; `Retry-After` says when to try again."),
     ("500", "A defect; the server's log has it under the id in the answer."),
@@ -149,12 +150,30 @@ fn finish(path: &str, method: &str, operation: &mut Value, rules: &[&Rule]) {
             None => operation["parameters"] = json!([header]),
         }
     }
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        give_example(parameter);
+    }
     let suffix = if native { "" } else { "Text" };
     for (status, _) in PROBLEMS {
         if possible(status, path, method, operation) && operation["responses"].get(status).is_none() {
             operation["responses"][status] = json!({ "$ref": format!("#/components/responses/{status}{suffix}") });
         }
     }
+}
+
+/// An example for a part of the address: something that a small network has.
+fn give_example(parameter: &mut Value) {
+    if parameter["in"] != "path" {
+        return;
+    }
+    let name = parameter["name"].as_str().unwrap_or_default();
+    let example = match (name, parameter["schema"]["type"].as_str()) {
+        ("code", _) => json!("EUR"),
+        ("name", _) => json!("unbilled"),
+        (_, Some("integer")) => json!(1),
+        _ => json!("a1"),
+    };
+    parameter["example"] = example;
 }
 
 /// Whether a problem of a status can be the answer of an operation.

@@ -48,4 +48,79 @@ both_databases! {
             1,2026-01-05,2026-01-31,\"'=HYPERLINK(\"\"x\"\")\",,\n2,2026-01-31,2026-01-31,,,\n";
         assert_eq!(csv, expected);
     }
+
+    fn pages_follow_one_another_to_the_end(database) {
+        let server = server(database);
+        // 5 affiliates, 4 offers and 61 days make 1,220 accruals of as many conversions.
+        let mut records = String::new();
+        for number in 0..1_220 {
+            let (affiliate, offer, day) = (number % 5 + 1, number / 5 % 4 + 1, number / 20);
+            let date = if day < 31 { format!("2025-12-{:02}", day + 1) } else { format!("2025-11-{:02}", day - 30) };
+            records += &format!("c{number} {affiliate} {offer} {date} 1.00\n");
+        }
+        server.network.approve(&records);
+        for (path, list, count) in [
+            ("/accruals?limit=1000&through=2025-12-31", "accruals", 1_220),
+            ("/conversions?limit=1000&through=2025-12-31", "conversions", 1_220),
+            ("/affiliates?limit=2", "affiliates", 5),
+            ("/affiliates?limit=2&sort=-id", "affiliates", 5),
+            ("/offers?limit=3", "offers", 4),
+            ("/balances?limit=2", "balances", 5),
+            ("/invoices?limit=1&sort=-id", "invoices", 2),
+            ("/billing-runs?limit=1", "billing_runs", 1),
+            ("/ledger?limit=3", "postings", 4),
+        ] {
+            let (mut seen, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let (status, page) = server.call(Role::Viewer, "GET", &format!("{path}{cursor}"), "");
+                assert_eq!(status, StatusCode::OK, "{path}: {page}");
+                seen.extend(page[list].as_array().unwrap().iter().map(Value::to_string));
+                let Some(next) = page["next_cursor"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            let whole = server.with(Role::Viewer, "GET", path, &[("accept", "application/x-ndjson")], "").text();
+            assert_eq!(seen, whole.lines().collect::<Vec<_>>(), "{path}");
+            assert_eq!(seen.len(), count, "{path}");
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), count, "{path} repeats rows");
+        }
+    }
+
+    fn invoices_are_found_by_what_is_asked(database) {
+        let server = server(database);
+        // 1: affiliate 1 (with a manager), 12.50, from the 5th; 2: affiliate 2, 7.00, on the 31st. Both are due on the 31st.
+        let paid = || server.call(Role::Finance, "POST", "/invoices/2/payments", r#"{"amount": "7"}"#).0;
+        assert_eq!(server.call(Role::Finance, "PATCH", "/invoices/2", r#"{"hidden": true, "payment_terms": 15}"#).0, StatusCode::OK);
+        assert_eq!(paid(), StatusCode::CREATED);
+        for (asked, found) in [
+            ("status=paid", &[2][..]),
+            ("status=paid,pending", &[1, 2]),
+            ("overdue=true", &[1]),
+            ("hidden=true", &[2]),
+            ("hidden=false", &[1]),
+            ("starts_from=2026-01-06", &[2]),
+            ("ends_through=2026-01-30", &[]),
+            ("ends_from=2026-01-31", &[1, 2]),
+            ("balance_above=0", &[1]),
+            ("balance_below=12.5", &[2]),
+            ("balance_above=12.49&balance_below=12.51", &[1]),
+            ("payment_terms=15", &[2]),
+            ("payment_terms=0,15", &[1, 2]),
+            ("parties=2,3", &[2]),
+            ("managers=1", &[1]),
+            ("party_name=affiliate%202", &[2]),
+            ("created_from=2026-02-01T12:00:00Z", &[1, 2]),
+            ("created_before=2026-02-01T12:00:00Z", &[]),
+            ("run_id=2", &[]),
+            ("currency=EUR", &[]),
+            ("kind=receivable", &[]),
+            ("due_from=2026-02-15", &[2]),
+        ] {
+            let (status, page) = server.call(Role::Viewer, "GET", &format!("/invoices?{asked}"), "");
+            assert_eq!(status, StatusCode::OK, "{asked}: {page}");
+            let ids: Vec<i64> = page["invoices"].as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
+            assert_eq!(ids, found, "{asked}");
+        }
+    }
 }

@@ -55,6 +55,7 @@ impl Server {
         let managers = serde_json::json!({ "managers": [{ "id": 1, "name": "Dana Reyes" }] });
         network.engine.import_network(network.call.now, Some("test"), &managers).unwrap().unwrap();
         network.set_party(PartyKind::Affiliate, r#"{"id":1,"manager":1}"#);
+        network.set_party(PartyKind::Advertiser, r#"{"id":1,"manager":1}"#);
         network.approve("a1 1 1 2026-01-05 10.00\na2 1 1 2026-01-06 2.50\nb1 2 1 2026-01-31 7");
         network.engine.bill(&network.call, &RunRequest::payable_through(day("2026-01-31")), &mut |_| {}).unwrap();
         for role in Role::ALL {

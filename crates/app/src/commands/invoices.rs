@@ -66,10 +66,10 @@ fn run(context: &Context, args: &Invoices) -> anyhow::Result<Exit> {
     let filter = InvoiceFilter {
         kind: of_party.or(args.kind.as_deref().and_then(InvoiceKind::parse)),
         party_id: args.affiliate.or(args.advertiser),
-        status: status.transpose()?,
+        statuses: status.transpose()?.into_iter().collect(),
         currency: args.currency.as_deref().map(Currency::parse).transpose().context("--currency")?,
         run_id: args.run.map(RunId::new),
-        visible_only: false,
+        ..InvoiceFilter::default()
     };
     let after = match args.cursor.as_deref() {
         Some(cursor) => cursor.parse().with_context(|| format!("--cursor: {cursor:?} is none of this list"))?,

@@ -20,7 +20,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::money::Money;
 use quittance_domain::time::Day;
-use quittance_store::runs::{RunSkip, RunTotal};
+pub use quittance_store::runs::{Run, RunFilter, RunSkip, RunTotal};
 pub use quittance_store::write_offs::WriteOff;
 
 pub use self::asked::AskedInvoice;
@@ -149,6 +149,15 @@ pub struct RunReport {
     pub skipped: Vec<RunSkip>,
     /// Negative totals that it gave up, by party and currency.
     pub written_off: Vec<WriteOff>,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRun {
+    /// The run.
+    pub run: Run,
+    /// What it issued, by currency.
+    pub totals: Vec<RunTotal>,
 }
 
 impl RunReport {

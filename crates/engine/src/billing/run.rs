@@ -1,7 +1,7 @@
 //! A run from its start to its end: recorded first, then batch by batch, so that a crash loses nothing and a repeat
 //! continues.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
@@ -11,14 +11,14 @@ use quittance_domain::period::Period;
 use quittance_domain::planner::PlannedInvoice;
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, BookState};
-use quittance_store::runs::{self, Run, RunTotal};
+use quittance_store::runs::{self, Run, RunFilter, RunTotal};
 use quittance_store::{Tx, networks, parties, write_offs};
 
 use super::decide::{Decided, Decisions, decide};
 use super::extras::Taken;
 use super::facts::{Facts, Setup};
 use super::issue::{Header, issue, write_offs_of};
-use super::{BATCH_BOOKS_MAX, FirstDay, Parties, RunReport, RunRequest};
+use super::{BATCH_BOOKS_MAX, FirstDay, ListedRun, Parties, RunReport, RunRequest};
 use crate::error::{Error, Result};
 use crate::invoices::{NOTE_CHARS_MAX, bounded};
 use crate::{Call, Engine, events, measure, schedule};
@@ -168,6 +168,26 @@ impl Engine {
                 skipped: runs::skips(tx, call.network, run_id)?,
                 written_off: write_offs::of_run(tx, call.network, run_id, run.kind)?,
             })
+        })
+    }
+
+    /// A page of runs by id, after an id (0: from the start), each with what it has issued, without what it left out.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn runs(&self, call: &Call, filter: &RunFilter, after: i64, limit: i64) -> Result<Vec<ListedRun>> {
+        self.store.read(|tx| {
+            let runs = runs::list(tx, call.network, filter, after, limit)?;
+            let ids: Vec<i64> = runs.iter().map(|run| run.run_id.get()).collect();
+            let mut totals: HashMap<i64, Vec<RunTotal>> = HashMap::new();
+            for (id, total) in runs::totals_of(tx, call.network, &ids)? {
+                totals.entry(id).or_default().push(total);
+            }
+            let mut listed = |run: Run| {
+                let totals = totals.remove(&run.run_id.get()).unwrap_or_default();
+                ListedRun { run, totals }
+            };
+            Ok(runs.into_iter().map(&mut listed).collect())
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 pub use quittance_domain::conversion::ConversionEdit;
 use quittance_domain::conversion::{COMMENT, Conversion, SALE_AMOUNT, TEXT_CHARS_MAX, TEXT_NAMES, edited_state};
 use quittance_store::changes::{self, NewChange};
-pub use quittance_store::conversions::{ConversionFilter, State};
+pub use quittance_store::conversions::{ConversionFilter, ConversionPlace, State};
 use quittance_store::{conversions, networks};
 use serde_json::{Map, Value, json};
 
@@ -75,6 +75,34 @@ impl Engine {
         self.store.read(|tx| Ok(conversions::listed(tx, call.network, filter, page.0, page.1)?))
     }
 
+    /// A page of conversions by day in the books, offer, affiliate and id, after a place: at most `limit`, or 10,000.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn conversions_after(
+        &self,
+        call: &Call,
+        filter: &ConversionFilter,
+        after: Option<&ConversionPlace>,
+        limit: i64,
+    ) -> Result<Vec<State>> {
+        let limit = limit.clamp(0, PAGE_MAX);
+        self.store.read(|tx| Ok(conversions::listed_after(tx, call.network, filter, after, limit)?))
+    }
+
+    /// Changes one conversion where it still has the revision that the caller has read; see
+    /// [`edit_conversions`](Engine::edit_conversions).
+    ///
+    /// # Errors
+    /// There is none, it has another revision, or a value is wrong.
+    pub fn edit_conversion(&self, call: &Call, id: &str, expected: Option<i64>, edit: &ConversionEdit) -> Result<()> {
+        let report = self.edit_known(call, &[(id.to_owned(), edit.clone())], expected)?;
+        match report.unknown.first() {
+            Some(id) => Err(Error::NotFound(format!("there is no conversion {id:?}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The conversions of these ids that there are, by id.
     ///
     /// # Errors
@@ -100,6 +128,11 @@ impl Engine {
     /// # Errors
     /// There are more than 10,000 edits, one id comes twice, or a value is wrong; nothing is changed then.
     pub fn edit_conversions(&self, call: &Call, edits: &[(String, ConversionEdit)]) -> Result<EditReport> {
+        self.edit_known(call, edits, None)
+    }
+
+    /// The same; where a revision is expected, every conversion must have it.
+    fn edit_known(&self, call: &Call, edits: &[(String, ConversionEdit)], expected: Option<i64>) -> Result<EditReport> {
         bounded(edits.len())?;
         let by_conversion: BTreeMap<&str, &ConversionEdit> =
             edits.iter().map(|(id, edit)| (id.as_str(), edit)).collect();
@@ -121,6 +154,11 @@ impl Engine {
             let (mut overrides, mut rows) = (Vec::new(), Vec::new());
             for state in states {
                 let before = &state.known.conversion;
+                let revision = state.known.revision;
+                if expected.is_some_and(|expected| expected != revision) {
+                    let id = &before.conversion_id;
+                    return Err(Error::Changed(format!("conversion {id:?} has revision {revision}: read it again")));
+                }
                 let Some(edit) = by_conversion.get(&*before.conversion_id) else { continue };
                 let (next, received) = edited_state(&state.known, edit)
                     .map_err(|error| Error::invalid(error.field(), format!("{}: {error}", before.conversion_id)))?;

@@ -12,7 +12,7 @@ mod release;
 
 use quittance_domain::conversion::ConversionRecord;
 
-pub use edit::{ConversionEdit, ConversionFilter, ConversionList, EditReport, State};
+pub use edit::{ConversionEdit, ConversionFilter, ConversionList, ConversionPlace, EditReport, State};
 pub use import::{ImportEvent, ImportOptions, ImportOutcome};
 pub(crate) use kept::Directories;
 

@@ -68,7 +68,7 @@ impl Engine {
         })
     }
 
-    /// A page of at most 1000 invoices by id, from an id on.
+    /// A page of at most 1001 invoices by id, from an id on.
     ///
     /// # Errors
     /// What the store says.

@@ -29,7 +29,8 @@ pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
 pub use quittance_store::invoices::{
     Foreign, HistoryRow, Invoice, InvoiceFilter, Line, NewestQuery, Payment, TakeOff, Voided,
 };
-pub use quittance_store::ledger::StoredPosting;
+pub use quittance_store::ledger::{ListedPosting, PostingFilter, PostingPlace, StoredPosting};
+pub use read::PartiesAsked;
 pub use returns::ReturnRequest;
 pub use revise::{Revision, Step, TOGETHER_MAX, WholeRevision};
 pub use search::{BalanceBound, Either, FoundInvoices, FoundSums, InvoiceFind, InvoiceSearch, InvoiceSums, Standing};

@@ -1,17 +1,26 @@
 //! Looking at invoices.
 
-use quittance_domain::ids::InvoiceId;
+use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_store::invoices::{self, HistoryRow, Invoice, InvoiceFilter, Line, Payment};
-use quittance_store::ledger::{self, StoredPosting};
-use quittance_store::{Tx, accruals};
+use quittance_store::ledger::{self, ListedPosting, PostingFilter, PostingPlace, StoredPosting};
+use quittance_store::{Tx, accruals, parties};
 
 use super::change::no_invoice;
 use super::{AccrualFilter, DayAccrual};
 use crate::error::Result;
 use crate::{Call, Engine};
 
-/// The most invoices or accruals of one page.
-pub(super) const PAGE_MAX: i64 = 1000;
+/// The most rows of one page, and one more: it tells whether there is another page.
+pub(super) const PAGE_MAX: i64 = 1001;
+
+/// Which parties' invoices are looked for; `None` asks for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartiesAsked {
+    /// Of the parties that one of these managers looks after.
+    pub managers: Option<Vec<i64>>,
+    /// Of the parties whose name holds this.
+    pub name_part: Option<String>,
+}
 
 impl Engine {
     /// One invoice.
@@ -22,12 +31,57 @@ impl Engine {
         self.store.read(|tx| found(tx, call, id))
     }
 
-    /// A page of at most 1000 invoices in the order of their ids, after an id (0: the first page).
+    /// A page of at most 1001 invoices in the order of their ids, after an id (0: the first page).
     ///
     /// # Errors
     /// What the store says.
     pub fn invoices(&self, call: &Call, filter: &InvoiceFilter, after: i64, limit: i64) -> Result<Vec<Invoice>> {
         self.store.read(|tx| Ok(invoices::list(tx, call.network, filter, after, limit.min(PAGE_MAX))?))
+    }
+
+    /// The same, only of parties that somebody looks after, or whose name holds a part.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn invoices_of(
+        &self,
+        call: &Call,
+        (filter, parties): (&InvoiceFilter, &PartiesAsked),
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Invoice>> {
+        if *parties == PartiesAsked::default() {
+            return self.invoices(call, filter, after, limit);
+        }
+        self.store.read(|tx| {
+            let kind = filter.kind.unwrap_or(InvoiceKind::Payable);
+            let part = parties.name_part.as_deref().unwrap_or("");
+            let matching = parties::matching(tx, call.network, kind.party_kind(), parties.managers.as_deref(), part)?;
+            let filter = InvoiceFilter { kind: Some(kind), parties: Some(matching), ..filter.clone() };
+            Ok(invoices::list(tx, call.network, &filter, after, limit.min(PAGE_MAX))?)
+        })
+    }
+
+    /// The highest id of an invoice; 0 where there is none.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn last_invoice_id(&self, call: &Call) -> Result<i64> {
+        self.store.read(|tx| Ok(invoices::last_id(tx, call.network)?))
+    }
+
+    /// A page of at most 1001 postings of the ledger by day, after a place.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn postings(
+        &self,
+        call: &Call,
+        filter: &PostingFilter,
+        after: Option<PostingPlace>,
+        limit: i64,
+    ) -> Result<Vec<ListedPosting>> {
+        self.store.read(|tx| Ok(ledger::listed(tx, call.network, filter, after, limit.min(PAGE_MAX))?))
     }
 
     /// The lines of an invoice in order.
@@ -74,7 +128,7 @@ impl Engine {
         })
     }
 
-    /// A page of at most 1000 accruals in the order of party, currency, day and offer, after the last of the page
+    /// A page of at most 1001 accruals in the order of party, currency, day and offer, after the last of the page
     /// before.
     ///
     /// # Errors

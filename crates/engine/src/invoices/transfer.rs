@@ -68,7 +68,7 @@ fn payable(tx: &mut dyn Tx, call: &Call, book: Book, named: &[InvoiceId]) -> Res
             kind: Some(book.kind),
             party_id: Some(book.party_id),
             currency: Some(book.currency),
-            status: Some(status),
+            statuses: vec![status],
             ..InvoiceFilter::default()
         };
         found.extend(invoices::list(tx, call.network, &filter, 0, INVOICES_MAX as i64)?);

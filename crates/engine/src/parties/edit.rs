@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Party, PartyView, view};
 use crate::error::{Error, Result};
-use crate::network_file::put_party;
+use crate::network_file::put_entry;
 use crate::{Call, Engine};
 
 /// What the history names without its values: it must not keep what is personal.
@@ -33,10 +33,25 @@ impl Engine {
     /// # Errors
     /// There is no such party, or a value is wrong: the field is the entry's key.
     pub fn update_party(&self, call: &Call, kind: PartyKind, id: i64, entry: &Map<String, Value>) -> Result<PartyView> {
+        self.update_party_if(call, kind, id, entry, &|_| true)
+    }
+
+    /// The same where the party is still as the caller has read it.
+    ///
+    /// # Errors
+    /// The same, and the party is not as `expected` wants it.
+    pub fn update_party_if(
+        &self,
+        call: &Call,
+        kind: PartyKind,
+        id: i64,
+        entry: &Map<String, Value>,
+        expected: &dyn Fn(&PartyView) -> bool,
+    ) -> Result<PartyView> {
         self.store.write(|tx| {
             table::lock(tx, call.network)?;
-            if parties::by_ids(tx, call.network, kind, &[id])?.is_empty() {
-                return Err(Error::NotFound(format!("there is no {kind} {id}")));
+            if !expected(&view(tx, call, kind, id)?) {
+                return Err(Error::Changed(format!("{kind} {id} has changed: read it again")));
             }
             put(tx, call, kind, id, entry)
         })
@@ -48,7 +63,7 @@ fn put(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64, entry: &Map<Strin
     let mut entry = entry.clone();
     entry.insert("id".to_owned(), id.into());
     let new_methods = entry.contains_key("payment_methods");
-    put_party(tx, call, kind, entry)?;
+    put_entry(tx, call, &format!("{kind}s"), entry)?;
     if new_methods {
         // Open invoices follow the party's methods, also where somebody had written an account on one.
         invoices::forget_accounts(tx, call.network, kind.invoice_kind(), id)?;

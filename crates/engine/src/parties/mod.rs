@@ -3,7 +3,7 @@
 mod edit;
 mod funds;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::funds::{Funds, FundsByAffiliate};
 use quittance_domain::accrual::Tally;
@@ -95,6 +95,14 @@ pub struct PartyBalance {
     pub unbilled: Money,
 }
 
+impl PartyBalance {
+    /// Of a party without any movement.
+    fn none(currency: Currency) -> PartyBalance {
+        let zero = Money::new(0, currency);
+        PartyBalance { billed: zero, paid: zero, balance: zero, credit: zero, unbilled: zero }
+    }
+}
+
 /// A party with everything about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartyView {
@@ -128,6 +136,23 @@ impl Engine {
         })
     }
 
+    /// The same without counting them, after or before an id that the filter names.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn parties_page(
+        &self,
+        call: &Call,
+        kind: PartyKind,
+        filter: &PartyFilter,
+        limit: i64,
+    ) -> Result<Vec<PartyRow>> {
+        self.store.read(|tx| {
+            let listed = parties::listed(tx, call.network, kind, filter, (0, limit.clamp(0, PAGE_MAX)))?;
+            listed.into_iter().map(row).collect()
+        })
+    }
+
     /// The names of the parties of these ids.
     ///
     /// # Errors
@@ -157,6 +182,39 @@ impl Engine {
             outstanding.entry(party).or_default().push(Money::new(units, currency));
         }
         Ok(outstanding)
+    }
+
+    /// How parties stand, by party and currency: at most `limit` parties after an id. One without any movement stands at
+    /// zero in its own currency.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn party_balances(
+        &self,
+        call: &Call,
+        kind: PartyKind,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, PartyBalance)>> {
+        self.store.read(|tx| {
+            let filter = PartyFilter { after, ..PartyFilter::default() };
+            let listed = parties::listed(tx, call.network, kind, &filter, (0, limit.clamp(0, PAGE_MAX)))?;
+            let ids: Vec<i64> = listed.iter().map(|(party, ..)| party.party_id).collect();
+            let mut balances = balances_of(tx, call, kind, &ids)?;
+            let known: BTreeSet<i64> = balances.iter().map(|(party, _)| *party).collect();
+            let idle = listed.iter().filter(|(party, ..)| !known.contains(&party.party_id));
+            balances.extend(idle.map(|(party, ..)| (party.party_id, PartyBalance::none(party.currency))));
+            balances.sort_by_key(|(party, balance)| (*party, balance.billed.currency()));
+            Ok(balances)
+        })
+    }
+
+    /// The highest id of a party of one kind; 0 where there is none.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn last_party_id(&self, call: &Call, kind: PartyKind) -> Result<i64> {
+        self.store.read(|tx| Ok(parties::last_id(tx, call.network, kind)?))
     }
 
     /// A party with its payment methods and how it stands.
@@ -216,31 +274,35 @@ fn methods(tx: &mut dyn Tx, call: &Call, kind: PartyKind, ids: &[i64]) -> Result
 }
 
 fn balances(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<Vec<PartyBalance>> {
+    Ok(balances_of(tx, call, kind, &[id])?.into_iter().map(|(_, balance)| balance).collect())
+}
+
+/// How some parties stand, by party and currency.
+fn balances_of(tx: &mut dyn Tx, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<Vec<(i64, PartyBalance)>> {
     let kind = kind.invoice_kind();
-    let standings = parties::standings(tx, call.network, kind, &[id])?;
-    let mut by_currency: BTreeMap<Currency, _> =
-        standings.into_iter().map(|((_, currency), standing)| (currency, standing)).collect();
-    let mut unbilled: HashMap<Currency, Tally> = HashMap::new();
+    let mut by_book = parties::standings(tx, call.network, kind, ids)?;
+    let mut unbilled: HashMap<(i64, Currency), Tally> = HashMap::new();
     let epoch = networks::current_epoch(tx, call.network)?;
     let mut overflow = Ok(());
-    accruals::each_unbilled(tx, call.network, kind, &[id], epoch, &mut |bucket, tally| {
-        let added = unbilled.entry(bucket.book.currency).or_default().add(tally);
+    accruals::each_unbilled(tx, call.network, kind, ids, epoch, &mut |bucket, tally| {
+        let added = unbilled.entry((bucket.book.party_id, bucket.book.currency)).or_default().add(tally);
         overflow = std::mem::replace(&mut overflow, Ok(())).and(added);
         Ok(())
     })?;
     overflow?;
-    for currency in unbilled.keys() {
-        by_currency.entry(*currency).or_default();
+    for key in unbilled.keys() {
+        by_book.entry(*key).or_default();
     }
-    let balance = |(currency, standing): (Currency, parties::Standing)| {
+    let balance = |((party, currency), standing): ((i64, Currency), parties::Standing)| {
         let money = |units| Money::new(units, currency);
-        Ok(PartyBalance {
+        let balance = PartyBalance {
             billed: money(standing.billed_units),
             paid: money(standing.paid_units),
             balance: money(sum_units([standing.billed_units, -standing.paid_units])?),
             credit: money(standing.credit_units),
-            unbilled: money(unbilled.get(&currency).map_or(0, |tally| tally.units)),
-        })
+            unbilled: money(unbilled.get(&(party, currency)).map_or(0, |tally| tally.units)),
+        };
+        Ok((party, balance))
     };
-    by_currency.into_iter().map(balance).collect()
+    by_book.into_iter().map(balance).collect()
 }

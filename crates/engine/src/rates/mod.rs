@@ -10,7 +10,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::rates::Quote;
 use quittance_domain::time::Day;
 use quittance_store::changes::{self, NewChange};
-pub use quittance_store::rates::DayQuote;
+pub use quittance_store::rates::{DayQuote, RatePlace};
 use quittance_store::{Tx, networks, rates as table};
 use serde_json::json;
 
@@ -22,6 +22,8 @@ use crate::{Call, Engine};
 const JUMP_DAYS_MAX: i32 = 7;
 /// How many warnings of one import are written out; the rest is counted.
 const WARNINGS_MAX: usize = 20;
+/// The most quotes of one page, and one more: it tells whether there is another page.
+const PAGE_MAX: i64 = 1001;
 
 /// A row of a file that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,20 @@ impl Engine {
             crate::idempotency::mark_done(tx, call)?;
             Ok(attempt)
         })
+    }
+
+    /// A page of the quotes of a range of days, by day and pair, after a place: at most 1001.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn rates_after(
+        &self,
+        call: &Call,
+        days: (Day, Day),
+        after: Option<RatePlace>,
+        limit: i64,
+    ) -> Result<Vec<DayQuote>> {
+        self.store.read(|tx| Ok(table::listed(tx, call.network, days, after, limit.min(PAGE_MAX))?))
     }
 
     /// The quotes of a range of days, by day and pair.

@@ -31,6 +31,9 @@ macro_rules! filtered {
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
         " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $36 OFFSET $37");
+    LISTED_AFTER = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
+        " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) \
+        ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
     STARTING = concat!("SELECT ", super::state_columns!(), " FROM conversions c WHERE network_id = $1 \
         AND conversion_id >= $2 AND conversion_id < $3 ORDER BY conversion_id LIMIT $4");
     COUNT_LISTED = concat!("SELECT COUNT(*) ", filtered!());
@@ -189,6 +192,47 @@ pub fn listed(
     filter.with_params(network, |mut params| {
         params.extend([Param::Int(limit), Param::Int(offset)]);
         tx.query_each(LISTED, &params, &mut |row| {
+            states.push(state(&row)?);
+            Ok(())
+        })
+    })?;
+    Ok(states)
+}
+
+/// The place of a conversion in a list: its day in the books, offer, affiliate and id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversionPlace {
+    /// The day in the books.
+    pub posting_day: Day,
+    /// The offer.
+    pub offer_id: i64,
+    /// The affiliate.
+    pub affiliate_id: i64,
+    /// The conversion.
+    pub conversion_id: String,
+}
+
+/// Conversions by day, offer, affiliate and id, after a place: at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub fn listed_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    filter: &ConversionFilter,
+    after: Option<&ConversionPlace>,
+    limit: i64,
+) -> Result<Vec<State>> {
+    let numbers = after.map_or([day_number(Day::MIN), i64::MIN, i64::MIN], |place| {
+        [day_number(place.posting_day), place.offer_id, place.affiliate_id]
+    });
+    let id = after.map(|place| place.conversion_id.clone()).unwrap_or_default();
+    let mut states = Vec::new();
+    filter.with_params(network, |params| {
+        let mut params: Vec<Param<'_>> = params;
+        params.extend(numbers.map(Param::Int));
+        params.extend([Param::Text(&id), Param::Int(limit)]);
+        tx.query_each(LISTED_AFTER, &params, &mut |row| {
             states.push(state(&row)?);
             Ok(())
         })

@@ -6,7 +6,7 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::time::{Day, Timestamp};
 
-use super::{Invoice, invoice};
+use super::{Invoice, invoice, last_id};
 use crate::conversions::{day, day_number};
 use crate::error::Result;
 use crate::statements::statements;
@@ -90,8 +90,6 @@ statements! {
     COUNT_BY_IDS = concat!("SELECT COUNT(*) ", by_ids!(), "LIMIT $15");
     FIRST_ID = "SELECT invoice_id FROM invoices {by:invoices_by_id} WHERE network_id = $1 AND invoice_id > 0 \
         ORDER BY invoice_id LIMIT 1";
-    LAST_ID = "SELECT invoice_id FROM invoices {by:invoices_by_id} WHERE network_id = $1 AND invoice_id > 0 \
-        ORDER BY invoice_id DESC LIMIT 1";
     FIRST_NUMBER = "SELECT number FROM invoices {by:invoices_by_number} WHERE network_id = $1 AND kind = $2 AND number > 0 \
         ORDER BY number LIMIT 1";
     LAST_NUMBER = "SELECT number FROM invoices {by:invoices_by_number} WHERE network_id = $1 AND kind = $2 AND number > 0 \
@@ -339,9 +337,8 @@ pub fn id_at(tx: &mut dyn Tx, network: NetworkId, kind: Option<InvoiceKind>, pla
         }
         return id_of_number(tx, network, kind, extent.first + place);
     }
-    let (Some(first), Some(last)) = (number(tx, FIRST_ID, &[network_id])?, number(tx, LAST_ID, &[network_id])?) else {
-        return Ok(None);
-    };
+    let Some(first) = number(tx, FIRST_ID, &[network_id])? else { return Ok(None) };
+    let last = last_id(tx, network)?;
     let Some(mut id) = first.checked_add(place).filter(|id| *id <= last) else { return Ok(None) };
     let mut looked_at = id;
     id += number(tx, DOCUMENTS_UP_TO, &[network_id, first.into(), id.into()])?.unwrap_or(0);

@@ -2,6 +2,7 @@
 
 pub(crate) mod counts;
 pub(crate) mod destinations;
+pub(crate) mod filter;
 pub(crate) mod history;
 pub(crate) mod items;
 pub(crate) mod lines;
@@ -26,6 +27,7 @@ pub use self::counts::{Listed, counted};
 pub use self::destinations::{
     Destination, destinations, erase_accounts, forget_accounts, put_destination, went_through, went_to,
 };
+pub use self::filter::{InvoiceFilter, last_id, list};
 pub use self::history::{
     HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_of_parties,
 };
@@ -71,17 +73,13 @@ macro_rules! invoice_columns {
     };
 }
 
+use invoice_columns;
+
 statements! {
     ONE = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id = $2");
     OF_PARTIES = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id >= $3 \
         AND i.party_id <= $4 ORDER BY i.invoice_id");
     LOCK_ONE = "SELECT invoice_id FROM invoices WHERE network_id = $1 AND invoice_id = $2 {lock:update}";
-    LIST = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id > $2 \
-        AND ($3 = '' OR i.kind = $3) AND ($4 = '' OR i.status = $4) AND ($5 = '' OR i.currency = $5) \
-        AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
-    LIST_OF_PARTY = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $3 AND i.party_id = $9 \
-        AND i.invoice_id > $2 AND ($4 = '' OR i.status = $4) AND ($5 = '' OR i.currency = $5) \
-        AND ($6 = 0 OR i.run_id = $6) AND ($7 = 0 OR i.hidden = 0) ORDER BY i.invoice_id LIMIT $8");
     PERIODS = "SELECT DISTINCT i.period_start, i.period_end, i.invoice_id FROM takes t JOIN invoices i \
         ON i.network_id = t.network_id AND i.kind = t.kind AND i.party_id = t.party_id AND i.invoice_id = t.document_id \
         WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id = $3 AND t.currency = $4 AND i.status <> 'void' \
@@ -324,58 +322,6 @@ pub fn one(tx: &mut dyn Tx, network: NetworkId, id: InvoiceId) -> Result<Option<
 pub fn lock(tx: &mut dyn Tx, network: NetworkId, id: InvoiceId) -> Result<Option<Invoice>> {
     tx.query(LOCK_ONE, &[network.get().into(), id.get().into()])?;
     one(tx, network, id)
-}
-
-/// Which invoices to list. `None` everywhere: all.
-#[derive(Debug, Clone, Default)]
-pub struct InvoiceFilter {
-    /// Payable or receivable.
-    pub kind: Option<InvoiceKind>,
-    /// Of this party; needs `kind`.
-    pub party_id: Option<i64>,
-    /// In this status.
-    pub status: Option<InvoiceStatus>,
-    /// In this currency.
-    pub currency: Option<Currency>,
-    /// Issued by this run.
-    pub run_id: Option<RunId>,
-    /// Only those that the party sees.
-    pub visible_only: bool,
-}
-
-/// A page of invoices in the order of their ids, after an id.
-///
-/// # Errors
-/// What the database says.
-pub fn list(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    filter: &InvoiceFilter,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Invoice>> {
-    let kind = match (filter.kind, filter.party_id) {
-        (None, Some(_)) => InvoiceKind::Payable.as_str(),
-        (kind, _) => kind.map_or("", InvoiceKind::as_str),
-    };
-    let mut params = vec![
-        network.get().into(),
-        after.into(),
-        kind.into(),
-        filter.status.map_or("", InvoiceStatus::as_str).into(),
-        filter.currency.map_or("", |c| c.code()).into(),
-        filter.run_id.map_or(0, RunId::get).into(),
-        filter.visible_only.into(),
-        Param::Int(limit),
-    ];
-    let rows = match filter.party_id {
-        None => tx.query(LIST, &params)?,
-        Some(party_id) => {
-            params.push(party_id.into());
-            tx.query(LIST_OF_PARTY, &params)?
-        }
-    };
-    rows.iter().map(invoice).collect()
 }
 
 /// The periods of the non-void invoices that took something of a book, by start.

@@ -19,7 +19,7 @@ macro_rules! filtered {
     ($index:literal) => {
         concat!(" FROM parties ", $index, " WHERE network_id = $1 AND kind = $2 AND party_id > $3 AND ($4 = 0 OR party_id = $4) \
          AND ($5 = '' OR LOWER(name) LIKE $5 ESCAPE '!' OR ($14 = 1 AND LOWER(COALESCE(email, '')) LIKE $5 ESCAPE '!')) AND ($6 = '' OR status = $6) AND ($7 = 0 OR manager_id = $7) \
-         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11}) AND updated_at >= $15")
+         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11}) AND updated_at >= $15 AND party_id < $16")
     };
 }
 macro_rules! page {
@@ -91,6 +91,8 @@ pub struct PartyFilter {
     pub sort: PartySort,
     /// The last of the order comes first: the highest id.
     pub backwards: bool,
+    /// Those with an id below this one.
+    pub before: Option<i64>,
 }
 
 impl PartyFilter {
@@ -121,6 +123,7 @@ impl PartyFilter {
             offset.into(),
             self.name_or_email.into(),
             self.updated_from.map_or(i64::MIN, Timestamp::micros).into(),
+            self.before.unwrap_or(i64::MAX).into(),
         ]
     }
 }

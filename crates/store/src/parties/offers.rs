@@ -18,6 +18,7 @@ statements! {
         ORDER BY offer_id LIMIT $5 OFFSET $6";
     COUNT_OFFERS = "SELECT COUNT(*) FROM offers WHERE network_id = $1 AND offer_id > $2 AND ($3 = 0 OR offer_id = $3) \
         AND ($4 = 0 OR advertiser_id = $4)";
+    LAST_OFFER_ID = "SELECT offer_id FROM offers WHERE network_id = $1 AND offer_id > 0 ORDER BY offer_id DESC LIMIT 1";
     HOLDING = "SELECT offer_id FROM offers {by:offers_holding} WHERE network_id = $1 AND hold_days > 0 ORDER BY offer_id";
     ADVERTISERS_OF_OFFERS = "SELECT offer_id, advertiser_id FROM offer_advertisers WHERE network_id = $1 \
         AND offer_id {in:2} ORDER BY offer_id, advertiser_id";
@@ -218,4 +219,12 @@ pub fn offers_of_advertisers(tx: &mut dyn Tx, network: NetworkId, advertisers: &
 /// What the database says.
 pub fn holding_offers(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<i64>> {
     tx.query(HOLDING, &[network.get().into()])?.iter().map(|row| row.int(0)).collect()
+}
+
+/// The highest id of an offer; 0 where there is none.
+///
+/// # Errors
+/// What the database says.
+pub fn last_offer_id(tx: &mut dyn Tx, network: NetworkId) -> Result<i64> {
+    tx.query_one(LAST_OFFER_ID, &[network.get().into()])?.map_or(Ok(0), |row| row.int(0))
 }

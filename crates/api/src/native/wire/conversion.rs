@@ -1,13 +1,14 @@
 //! Conversions, what became of them, and what is accrued from them.
 
-use quittance_domain::conversion::TEXT_NAMES;
+use quittance_domain::conversion::{KnownConversion, TEXT_NAMES};
 use quittance_domain::ids::InvoiceKind;
-use quittance_engine::ingest::IngestReport;
+use quittance_domain::time::Timestamp;
+use quittance_engine::ingest::{IngestReport, State};
 use quittance_engine::invoices::{ConversionView, DayAccrual, InvoiceConversion as Entry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::values::{Amount, Code, Date, Instant};
+use super::values::{Amount, AmountGiven, Code, Date, Instant};
 
 /// An entry of a conversion on an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -199,14 +200,24 @@ pub fn conversion_view(view: &ConversionView) -> Conversion {
             invoice_id: entry.invoice_id.map(|id| id.get()),
         }
     });
-    let conversion = &view.known.conversion;
+    Conversion { entries: Some(entries.collect()), ..known(&view.known, view.received_at) }
+}
+
+/// A conversion without its entries.
+#[must_use]
+pub fn conversion_state(state: &State) -> Conversion {
+    known(&state.known, state.received_at)
+}
+
+fn known(known: &KnownConversion, received_at: Timestamp) -> Conversion {
+    let conversion = &known.conversion;
     let text = |name: &str| {
         let at = TEXT_NAMES.iter().position(|known| *known == name)?;
         conversion.texts.get(at)?.as_deref().map(str::to_owned)
     };
     Conversion {
         conversion_id: conversion.conversion_id.to_string(),
-        revision: view.known.revision,
+        revision: known.revision,
         status: conversion.status.as_str(),
         affiliate_id: conversion.affiliate_id.get(),
         offer_id: conversion.offer_id.get(),
@@ -227,9 +238,37 @@ pub fn conversion_view(view: &ConversionView) -> Conversion {
         sub5: text("sub5"),
         comment: text("comment"),
         updated_at: conversion.updated_at.map(Instant::from),
-        received_at: view.received_at.into(),
-        entries: Some(entries.collect()),
+        received_at: received_at.into(),
+        entries: None,
     }
+}
+
+/// A page of conversions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConversionPage {
+    /// The conversions, by day in the books, offer, affiliate and id.
+    pub conversions: Vec<Conversion>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// What of a conversion is to be changed: it stays so until the tracker says something new of it.
+#[derive(Debug, Clone, ToSchema)]
+pub struct ConversionEditRequest {
+    /// `approved`, `pending`, `hold` or `rejected`.
+    pub status: Option<String>,
+    /// What is owed to the affiliate.
+    pub payout: Option<AmountGiven>,
+    /// The currency of the payout.
+    pub payout_currency: Option<String>,
+    /// What is owed by the advertiser.
+    pub revenue: Option<AmountGiven>,
+    /// The currency of the revenue.
+    pub revenue_currency: Option<String>,
+    /// The amount of the sale.
+    pub sale_amount: Option<AmountGiven>,
+    /// The comment; an empty one takes it away.
+    pub comment: Option<String>,
 }
 
 /// What is accrued for a party, offer and day.

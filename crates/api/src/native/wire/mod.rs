@@ -4,11 +4,13 @@
 //! To add a resource: a file with its types and the functions that make them, and a line here.
 
 mod conversion;
+mod entries;
 mod event;
 mod invoice;
 mod key;
 mod ledger;
 mod network;
+mod party;
 mod payment;
 mod problem;
 mod rates;
@@ -19,8 +21,12 @@ mod values;
 mod webhook;
 
 pub use conversion::{
-    Accrual, AccrualPage, BatchReport, Conversion, ConversionEntry, InvoiceConversion, InvoiceConversionPage, Refused,
-    accrual, conversion, conversion_view, ingest,
+    Accrual, AccrualPage, BatchReport, Conversion, ConversionEditRequest, ConversionEntry, ConversionPage,
+    InvoiceConversion, InvoiceConversionPage, Refused, accrual, conversion, conversion_state, conversion_view, ingest,
+};
+pub use entries::{
+    CurrencyPage, CurrencyRequest, Manager, ManagerPage, ManagerRequest, Offer, OfferPage, OfferRequest, PaymentSystem,
+    PaymentSystemPage, PaymentSystemRequest, SwitchedCurrency, SystemField, SystemFieldRequest,
 };
 pub use event::{Event, EventPage, InvoiceChange, InvoiceChangePage, event, invoice_change};
 pub use invoice::{
@@ -28,21 +34,25 @@ pub use invoice::{
     history, invoice, line,
 };
 pub use key::{Key, KeyPage, NewKey, key};
-pub use ledger::{Posting, Postings, posting};
+pub use ledger::{LedgerPage, LedgerPosting, Posting, Postings, ledger_posting, posting};
 pub use network::{
     BalancesReport, Change, ChangePage, Erased, ErasedParty, Network, NetworkSettings, RowError, balances_report,
     change, network,
 };
+pub use party::{
+    AdvertiserPage, AffiliatePage, Balance, BalancePage, Balances, MethodRequest, Party, PartyRequest, PartyTax,
+    PaymentMethod, Referrer, balance, party,
+};
 pub use payment::{CreditNotes, Payment, PaymentMoney, Payments, payment};
 pub use problem::{Problem, ProblemField};
-pub use rates::{Rate, Rates, RatesReport, rate, rates_report};
+pub use rates::{Rate, RatePage, RatesReport, rate, rates_report};
 pub use reports::{Report, report, report_csv};
 pub use requests::{
     BillingRunRequest, ConversionRecord, CorrectionRequest, CreditNoteRequest, DueRequest, InvoiceEditRequest,
     KeyRequest, PaymentRequest, ReasonRequest, ReplayRequest, ReturnRequest, TakeOffRequest, TransferRequest,
     VoidRequest, WebhookEditRequest, WebhookRequest,
 };
-pub use run::{DueRuns, Run, RunSkip, RunWriteOff, run, schedule};
+pub use run::{DueRuns, ListedRun, Run, RunPage, RunSkip, RunWriteOff, listed_run, run, schedule};
 pub use values::{Amount, AmountGiven, Code, Date, Instant, Period, amount};
 pub use webhook::{Delivery, DeliveryPage, NewWebhook, Replay, Webhook, WebhookPage, delivery, webhook};
 

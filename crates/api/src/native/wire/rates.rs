@@ -23,11 +23,13 @@ pub struct Rate {
     pub source: String,
 }
 
-/// Rates of exchange.
+/// A page of rates of exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Rates {
+pub struct RatePage {
     /// The rates by day and pair.
     pub rates: Vec<Rate>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// A rate of a day: one unit of the base is so many of the quoted currency.

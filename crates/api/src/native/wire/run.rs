@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use quittance_engine::billing::RunReport;
+use quittance_engine::billing::{ListedRun as Known, RunReport};
 use quittance_engine::schedule::ScheduleReport;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::values::{Amount, Code, Period};
+use super::values::{Amount, Code, Date, Instant, Period};
 
 /// What a billing run did, does, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -115,4 +115,53 @@ pub struct DueRuns {
 #[must_use]
 pub fn schedule(report: &ScheduleReport) -> DueRuns {
     DueRuns { released: report.released, runs: report.runs.iter().map(run).collect() }
+}
+
+/// A billing run in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ListedRun {
+    /// Its id.
+    pub run_id: i64,
+    /// `payable` or `receivable`.
+    pub kind: &'static str,
+    /// `running` or `done`.
+    pub status: &'static str,
+    /// The last day that it bills.
+    pub through: Date,
+    /// How many invoices it has issued.
+    pub invoices: i64,
+    /// Their sums by currency.
+    pub totals: BTreeMap<String, Amount>,
+    /// When it was started.
+    pub started_at: Instant,
+    /// By whom.
+    pub started_by: String,
+    /// When it came to its end.
+    pub finished_at: Option<Instant>,
+}
+
+/// A page of billing runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RunPage {
+    /// The runs.
+    pub billing_runs: Vec<ListedRun>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A billing run in a list.
+#[must_use]
+pub fn listed_run(listed: &Known) -> ListedRun {
+    let Known { run, totals } = listed;
+    ListedRun {
+        run_id: run.run_id.get(),
+        kind: run.kind.as_str(),
+        status: if run.done { "done" } else { "running" },
+        through: run.cut.through.into(),
+        invoices: totals.iter().map(|total| total.invoices).sum(),
+        totals: totals.iter().map(|t| (t.currency.code().to_owned(), Amount::of(t.units, t.currency))).collect(),
+        started_at: run.started_at.into(),
+        started_by: run.started_by.clone(),
+        finished_at: run.finished_at.map(Instant::from),
+    }
 }

@@ -1,5 +1,8 @@
 //! The lists that the rest refers to: payment systems, currencies, account managers, offers.
 
+mod edit;
+
+pub use self::edit::Known;
 use quittance_domain::currency::Currency;
 use quittance_domain::money::Money;
 pub use quittance_store::parties::{Manager, Offer, OfferFilter, PaymentSystem};
