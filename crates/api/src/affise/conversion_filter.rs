@@ -19,8 +19,8 @@ use super::scope::Scope;
 const DAYS: i32 = 7;
 /// No affiliate has this id: what stands for none at all, since no list of them asks for any.
 const NOBODY: i64 = 0;
-/// What does not filter, and may be sent.
-const BESIDE: &[&str] = &["page", "limit", "filter"];
+/// What does not filter, and may be sent; the order of a list is always that of the days.
+const BESIDE: &[&str] = &["page", "limit", "filter", "order", "orderType"];
 /// What can be asked for. Any other filter is refused: to ignore it would show, or change, too much.
 const FILTERS: &[&str] = &[
     "date_from",
