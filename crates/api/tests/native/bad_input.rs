@@ -57,7 +57,7 @@ both_databases! {
     }
 
     fn millions_of_members_are_refused_before_they_are_read(database) {
-        let limits = Limits { body_bytes_max: 256 * MEBIBYTE, ..Limits::default() };
+        let limits = Limits { body_bytes_max: 256 * MEBIBYTE as u64, ..Limits::default() };
         let server = Server::start(database, limits);
         let mut body = String::from("{");
         (0..10_000_000).for_each(|number| body += &format!("\"{number}\":1,"));
