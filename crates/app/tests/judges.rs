@@ -39,8 +39,13 @@ both_databases! {
         network.rates("2024-01-02,EUR,USD,1.1012");
         network.engine.bill(&network.call, &RunRequest::payable_through(day("2024-01-31")), &mut |_| {}).unwrap();
         let secret = format!("{:x<40}", "admin");
-        let key = NewKey { role: Role::Admin, party: None, name: String::new() };
-        network.engine.create_key(&network.call, &key, &secret).unwrap();
+        let key = |secret: &str| {
+            let new = NewKey { role: Role::Admin, party: None, name: String::new() };
+            network.engine.create_key(&network.call, &new, secret).unwrap();
+        };
+        // Keys are revoked by their ids: those that are tried first are not the one that is used.
+        (0..50).for_each(|number| key(&format!("{number:y<40}")));
+        key(&secret);
         let server = Server::start(database.url());
         // What it writes goes where nobody keeps it.
         let folder = folder::Folder::new();
@@ -59,6 +64,8 @@ both_databases! {
         assert!(judged.status.success(), "{said}");
         drop(server);
         network.assert_verified();
+        let open = network.engine.authenticate(&secret, None, network.call.now).unwrap();
+        assert!(open.is_ok(), "the key was revoked meanwhile: what came after it was not tried");
     }
 
     fn pycake_lists_and_marks_bills(database) {
