@@ -3,7 +3,7 @@
 use quittance_engine::records::Field;
 use serde_json::{Value, json};
 
-use super::quirks;
+use super::{quirks, zones};
 use crate::pull::{Dialect, Entry, Fields, Page, Paging, Reach, Request, Resource, Want, number, text};
 
 /// The vendor as a source.
@@ -70,10 +70,11 @@ impl Dialect for Pulled {
             Resource::Offers => Request::get("/v1/networks/offers"),
             Resource::Conversions => {
                 let (from, through) = want.days;
-                // Without a zone the days are those of the network; the instants of the rows are UTC in any case.
+                // Older documents require a zone. The instants of the rows are UTC in any case.
                 let body = json!({
                     "from": format!("{from} 00:00:00"),
                     "to": format!("{through} 23:59:59"),
+                    "timezone_id": zones::id_of("UTC"),
                     "show_conversions": true,
                     "show_events": true,
                 });
