@@ -335,8 +335,9 @@ fn insert(tx: &mut dyn Tx, call: &Call, key: ApiKey, hash: &str) -> Result<KeyId
     let id = KeyId::new(networks::next(tx, call.network, COUNTER_KEY_ID, 1, 1)?);
     let key = ApiKey { key_id: id, ..key };
     table::insert(tx, &key, hash)?;
+    // Its name is often that of a person, whom an erasure would not find here.
     let facts = json!({
-        "name": key.name, "role": key.role, "party": key.party_id,
+        "role": key.role, "party": key.party_id,
         "expires_at": key.expires_at.map(|at| at.to_string()), "allowed_addresses": key.allowed.unwrap_or_default(),
     });
     note(tx, call, id, "created", &facts)?;
