@@ -20,6 +20,8 @@ pub mod names {
     pub const DATABASE_WAITING: &str = "quittance_database_requests_waiting";
     /// Conversions that wait for their shared commit.
     pub const GATHERED: &str = "quittance_conversions_waiting";
+    /// Events that have not reached the webhooks that want them.
+    pub const WEBHOOK_EVENTS: &str = "quittance_webhook_events_waiting";
 }
 
 /// One number and what it means, in a sentence.
@@ -35,6 +37,7 @@ pub const COUNTERS: &[Meaning] = &[
     ("quittance_commits_total", "Transactions that this process has made durable."),
     ("quittance_commit_callers_total", "Changes in these transactions: several callers share one commit."),
     ("quittance_commit_retries_total", "Transactions that PostgreSQL asked to be run again."),
+    ("quittance_webhook_attempts_total", "Attempts to send an event to a webhook, by outcome."),
 ];
 
 /// Values that go up and down.
@@ -51,6 +54,7 @@ pub const GAUGES: &[Meaning] = &[
     ),
     ("quittance_database_connections_open", "Connections to PostgreSQL."),
     ("quittance_database_connections_busy", "Connections to PostgreSQL that are in use."),
+    (names::WEBHOOK_EVENTS, "Events that have not reached the webhooks that want them; counted every minute."),
     ("quittance_build_info", "Always 1; the version is a label."),
 ];
 

@@ -253,6 +253,10 @@ async fn schedule(state: AppState) {
                 }
             }
         }
+        match state.run(Engine::waiting_for_webhooks).await {
+            Ok(waiting) => metrics::gauge!(measure::names::WEBHOOK_EVENTS).set(waiting as f64),
+            Err(problem) => tracing::warn!(detail = %problem.detail, "what waits for webhooks could not be counted"),
+        }
         tokio::time::sleep(Duration::from_secs(SCHEDULE_SECONDS)).await;
     }
 }

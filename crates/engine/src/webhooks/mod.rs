@@ -104,6 +104,23 @@ fn note(tx: &mut dyn Tx, call: &Call, id: i64, action: &'static str, details: &s
 }
 
 impl Engine {
+    /// How many events have not reached the webhooks that want them, of all networks: what is to be sent, and what was not
+    /// looked at yet, of whatever type.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn waiting_for_webhooks(&self) -> Result<u64> {
+        self.store.read(|tx| {
+            let mut waiting = 0;
+            for webhook in table::active(tx)? {
+                let behind = event_table::last_id(tx, webhook.network_id)?.saturating_sub(webhook.cursor).max(0);
+                let pending = table::count_pending(tx, (webhook.network_id, webhook.webhook_id))?;
+                waiting += u64::try_from(behind + pending).unwrap_or(0);
+            }
+            Ok(waiting)
+        })
+    }
+
     /// Makes a webhook. It is sent what happens from now on.
     ///
     /// # Errors
