@@ -35,8 +35,8 @@ statements! {
     BY_NUMBER_DOWN = by!("invoices_by_number", "i.number DESC");
     BY_PARTY_UP = by!("sqlite_autoindex_invoices_1", "i.party_id, i.invoice_id");
     BY_PARTY_DOWN = by!("sqlite_autoindex_invoices_1", "i.party_id DESC, i.invoice_id DESC");
-    BY_CREATION_UP = by!("invoices_by_creation", "i.created_at, i.invoice_id");
-    BY_CREATION_DOWN = by!("invoices_by_creation", "i.created_at DESC, i.invoice_id DESC");
+    BY_CREATION_UP = by!("invoices_by_created", "i.created_at, i.invoice_id");
+    BY_CREATION_DOWN = by!("invoices_by_created", "i.created_at DESC, i.invoice_id DESC");
     BY_START_UP = by!("invoices_by_start", "i.period_start, i.standing, i.created_at, i.invoice_id");
     BY_START_DOWN = by!("invoices_by_start", "i.period_start DESC, i.standing DESC, i.created_at DESC, i.invoice_id DESC");
     BY_END_UP = by!("invoices_by_end", "i.period_end, i.status, i.invoice_id");
