@@ -14,6 +14,9 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong, with the value, and what to do.
     pub detail: String,
+    /// The request's id, as the server's log has it.
+    #[schema(nullable = false)]
+    pub request_id: Option<String>,
     /// The fields at fault, where there are some.
     #[schema(nullable = false)]
     pub errors: Option<Vec<ProblemField>>,
