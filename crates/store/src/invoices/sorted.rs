@@ -37,13 +37,13 @@ statements! {
     BY_PARTY_DOWN = by!("sqlite_autoindex_invoices_1", "i.party_id DESC, i.invoice_id DESC");
     BY_CREATION_UP = by!("invoices_by_created", "i.created_at, i.invoice_id");
     BY_CREATION_DOWN = by!("invoices_by_created", "i.created_at DESC, i.invoice_id DESC");
-    BY_START_UP = by!("invoices_by_start", "i.period_start, i.standing, i.created_at, i.invoice_id");
-    BY_START_DOWN = by!("invoices_by_start", "i.period_start DESC, i.standing DESC, i.created_at DESC, i.invoice_id DESC");
+    BY_START_UP = by!("invoices_by_first_day", "i.period_start, i.invoice_id");
+    BY_START_DOWN = by!("invoices_by_first_day", "i.period_start DESC, i.invoice_id DESC");
     BY_END_UP = by!("invoices_by_end", "i.period_end, i.status, i.invoice_id");
     BY_END_DOWN = by!("invoices_by_end", "i.period_end DESC, i.status DESC, i.invoice_id DESC");
     COUNT_SORTED = concat!("SELECT COUNT(*) FROM invoices i", asked!());
     OF_PARTIES_TO_SORT = concat!("SELECT i.invoice_id, i.number, i.party_id, i.created_at, i.period_start, i.period_end, \
-        i.standing, i.status FROM invoices i", asked!(), "AND i.party_id {in:6} ORDER BY i.invoice_id");
+        i.status FROM invoices i", asked!(), "AND i.party_id {in:6} ORDER BY i.invoice_id");
 }
 
 /// The order of a list.
@@ -113,11 +113,11 @@ impl SortedQuery {
             SortBy::Number => &[1],
             SortBy::Party => &[2, 0],
             SortBy::Created => &[3, 0],
-            SortBy::Start => &[4, 6, 3, 0],
+            SortBy::Start => &[4, 0],
             SortBy::End => &[5],
         };
         let numbers = columns.iter().map(|column| row.int(*column)).collect::<Result<_>>()?;
-        Ok((numbers, if self.sort == SortBy::End { row.string(7)? } else { String::new() }))
+        Ok((numbers, if self.sort == SortBy::End { row.string(6)? } else { String::new() }))
     }
 
     fn of_parties(&self, tx: &mut dyn Tx, network: NetworkId, parties: &[i64]) -> Result<Vec<InvoiceId>> {
