@@ -21,7 +21,7 @@ const ROLES: [Role; 7] =
 
 /// One request a line, and what becomes of it for each role: admin, finance, viewer, manager, affiliate, advertiser,
 /// tracker. `+` it may: any answer but 401, 403 and 404; `?` it may, and the object need not be there; `.` it may not:
-/// 403; `-` the object is as if it were not there: 404.
+/// 403; `-` the object is as if it were not there: 404. A form at the end is sent, where an empty object would be refused first.
 ///
 /// Affiliate 1 and advertiser 1 belong to the keys; the manager looks after both. The invoices 1 and 3 are theirs, 2 and 4
 /// those of affiliate 2 and advertiser 2.
@@ -186,7 +186,7 @@ const AFFISE: &str = "
     GET    /3.1/payments/1                               ++++...
     GET    /3.1/payments/2                               +++-...
     POST   /3.1/payments/1                               ++.+...
-    POST   /3.1/payments/2                               ++.-...
+    POST   /3.1/payments/2                               ++.-...   comment=x
     POST   /3.1/payments/1/add-correction                ++.+...
     POST   /3.1/payments/1/conversions/delete            ++.+...
     GET    /3.0/admin/partners                           ++++...
@@ -194,7 +194,7 @@ const AFFISE: &str = "
     GET    /3.0/admin/partner/1                          ++++...
     GET    /3.0/admin/partner/2                          +++-...
     POST   /3.0/admin/partner/1                          ++.+...
-    POST   /3.0/admin/partner/2                          ++.-...
+    POST   /3.0/admin/partner/2                          ++.-...   notes=x
     GET    /3.0/admin/partner/1/referrals                ++++...
     GET    /3.0/admin/partner/2/referrals                +++-...
     GET    /3.0/balance                                  ....+..
@@ -316,7 +316,7 @@ fn start(database: &TestDatabase) -> Server {
 
 impl Server {
     /// The answer to a request with the key of a role, which stands where the interface has it.
-    fn ask(&self, role: Role, method: &str, path: &str) -> (StatusCode, String) {
+    fn ask(&self, role: Role, method: &str, path: &str, sent: &'static str) -> (StatusCode, String) {
         let (separator, key) = (if path.contains('?') { '&' } else { '?' }, secret(role));
         let uri = match path {
             path if path.starts_with("/api") || path.starts_with("/affiliates/api") => {
@@ -332,8 +332,9 @@ impl Server {
             path if path.starts_with("/v1") => request.header("x-eflow-api-key", key),
             _ => request,
         };
-        let body = if method == "GET" { Body::empty() } else { Body::from("{}") };
-        let request = request.header("content-type", "application/json").body(body).unwrap();
+        let body = if method == "GET" { Body::empty() } else { Body::from(sent) };
+        let form = if sent.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+        let request = request.header("content-type", form).body(body).unwrap();
         self.runtime.block_on(async {
             let response = routes(self.state.clone()).oneshot(request).await.unwrap();
             let status = response.status();
@@ -351,12 +352,15 @@ fn outcome(status: StatusCode, body: &str) -> u16 {
     }
 }
 
-fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+/// The method, address, cells and body of each row.
+fn rows(table: &'static str) -> impl Iterator<Item = [&'static str; 4]> {
     table.lines().filter(|line| !line.trim().is_empty()).map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [method, path, cells] = words[..] else { panic!("{line}") };
+        let (Some([method, path, cells]), body) = (words.first_chunk(), words.get(3).unwrap_or(&"{}")) else {
+            panic!("{line}")
+        };
         assert_eq!(cells.len(), ROLES.len(), "{line}");
-        (method, path, cells)
+        [*method, *path, *cells, *body]
     })
 }
 
@@ -371,16 +375,16 @@ fn fits(route: &str, path: &str) -> bool {
 fn every_route_has_a_row(table: &'static str, rules: &[Rule]) {
     for rule in rules {
         let route = rule.route.trim_end_matches('/');
-        let found = rows(table).any(|(method, path, _)| method == rule.method && fits(route, path));
+        let found = rows(table).any(|[method, path, ..]| method == rule.method && fits(route, path));
         assert!(found, "{} {} has no row", rule.method, rule.route);
     }
 }
 
 fn check_table(database: &TestDatabase, table: &'static str) {
     let server = start(database);
-    for (method, path, cells) in rows(table) {
+    for [method, path, cells, sent] in rows(table) {
         for (role, cell) in ROLES.into_iter().zip(cells.chars()) {
-            let (status, body) = server.ask(role, method, path);
+            let (status, body) = server.ask(role, method, path, sent);
             let place = format!("{method} {path} as {role}: {status} {body}");
             // New keys cannot be drawn here, which is no defect.
             assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{place}");
@@ -434,9 +438,9 @@ both_databases! {
     fn what_is_planted_is_seen_by_the_networks_own_people(database) {
         // Else the search above would find nothing anywhere.
         let server = start(database);
-        let seen = server.ask(Role::Viewer, "GET", "/billing/v1/invoices").1
-            + &server.ask(Role::Viewer, "GET", "/billing/v1/affiliates").1
-            + &server.ask(Role::Viewer, "GET", "/billing/v1/advertisers").1;
+        let seen = server.ask(Role::Viewer, "GET", "/billing/v1/invoices", "").1
+            + &server.ask(Role::Viewer, "GET", "/billing/v1/affiliates", "").1
+            + &server.ask(Role::Viewer, "GET", "/billing/v1/advertisers", "").1;
         for planted in OTHERS.iter().chain(&INTERNAL) {
             assert!(seen.contains(planted), "{planted}");
         }

@@ -270,7 +270,6 @@ impl ToSql for Param<'_> {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Boxed> {
         match self {
             Param::Null => Ok(IsNull::Yes),
-            Param::Int(value) if *ty == Type::INT4 => i32::try_from(*value)?.to_sql(ty, out),
             Param::Int(value) => value.to_sql(ty, out),
             Param::Text(value) => value.to_sql(ty, out),
             Param::Ints(values) => values.to_sql(ty, out),
@@ -292,11 +291,18 @@ impl PostgresTx<'_> {
         failure
     }
 
-    fn prepare(&mut self, sql: &str) -> Result<Statement> {
-        if let Some(statement) = self.connection.statements.get(sql) {
+    /// Each number is one of 64 bits, whatever the server would take it for: it takes `$4` in `$4 = 0` for one of 32.
+    fn prepare(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Statement> {
+        // Where there was no number at first, the server has chosen.
+        let narrow = |(param, kind): (&Param<'_>, &Type)| matches!(param, Param::Int(_)) && *kind == Type::INT4;
+        if let Some(statement) = self.connection.statements.get(sql)
+            && !params.iter().zip(statement.params()).any(narrow)
+        {
             return Ok(statement.clone());
         }
-        let prepared = self.connection.client.prepare(&Dialect::Postgres.expand(sql));
+        let kind = |param: &Param<'_>| if matches!(param, Param::Int(_)) { Type::INT8 } else { Type::UNKNOWN };
+        let types: Vec<Type> = params.iter().map(kind).collect();
+        let prepared = self.connection.client.prepare_typed(&Dialect::Postgres.expand(sql), &types);
         let statement = prepared.map_err(|e| self.fail(&e))?;
         self.connection.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
@@ -368,7 +374,7 @@ fn value(row: &postgres::Row, i: usize) -> Result<Value> {
 
 impl Tx for PostgresTx<'_> {
     fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
-        let statement = self.prepare(sql)?;
+        let statement = self.prepare(sql, params)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
         let done = self.connection.client.execute(&statement, &params);
         done.map_err(|e| self.fail(&e))
@@ -380,7 +386,7 @@ impl Tx for PostgresTx<'_> {
         params: &[Param<'_>],
         each: &mut dyn FnMut(Row) -> Result<()>,
     ) -> Result<()> {
-        let statement = self.prepare(sql)?;
+        let statement = self.prepare(sql, params)?;
         let mut inner = Ok(());
         let outcome = (|| {
             let params = params.iter().map(|p| p as &dyn ToSql);
@@ -405,7 +411,7 @@ impl Tx for PostgresTx<'_> {
         if bulk.on_conflict.is_empty() {
             return self.copy(bulk, values);
         }
-        let statement = self.prepare(&Dialect::Postgres.bulk(bulk))?;
+        let statement = self.prepare(&Dialect::Postgres.bulk(bulk), &[])?;
         let columns = columns(bulk, values);
         let params: Vec<&(dyn ToSql + Sync)> = columns
             .iter()

@@ -145,12 +145,12 @@ fn finish(path: &str, method: &str, operation: &mut Value, rules: &[&Rule]) {
         let told = "A name of this request, of at most 255 characters: a repeat with it is not done again.";
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" });
         let header = json!({ "name": "Idempotency-Key", "in": "header", "description": told, "schema": schema });
-        match operation["parameters"].as_array_mut() {
+        match operation.get_mut("parameters").and_then(Value::as_array_mut) {
             Some(parameters) => parameters.push(header),
             None => operation["parameters"] = json!([header]),
         }
     }
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         give_example(parameter);
     }
     let suffix = if native { "" } else { "Text" };
