@@ -36,6 +36,7 @@ fn every_description_is_whole() {
             assert!(operation["description"].as_str().unwrap().contains("Roles: admin"), "{place}");
             let tag = &operation["tags"][0];
             assert!(document["tags"].as_array().unwrap().iter().any(|known| known["name"] == *tag), "{place}: {tag}");
+            assert!(operation.get("parameters").is_none_or(Value::is_array), "{place}: null parameters");
             for parameter in operation["parameters"].as_array().unwrap_or(&Vec::new()) {
                 assert!(!parameter["description"].as_str().unwrap_or("").is_empty(), "{place}: {parameter}");
             }
