@@ -38,6 +38,9 @@ fn billed(database: &TestDatabase) -> Network {
     network
 }
 
+/// A request that writes: its address, its pairs as a form, and the same as JSON.
+type Write<'a> = (&'a str, &'a [(&'a str, &'a str)], Value);
+
 both_databases! {
     fn rule_1_every_answer_is_json(database) {
         let network = billed(database);
@@ -144,7 +147,7 @@ both_databases! {
             pairs.iter().map(part).collect::<String>() + "--b--\r\n"
         };
         // Path, pairs as a form, the same as JSON.
-        let writes: [(&str, &[(&str, &str)], Value); 4] = [
+        let writes: [Write<'_>; 4] = [
             ("/3.1/payments/1", &[("comment", "x"), ("status", "3")], json!({ "comment": "x", "status": 3 })),
             ("/3.1/payments/1/add-correction", &[("revenue", "1.5"), ("comment", "y")], json!({ "revenue": 1.5, "comment": "y" })),
             (

@@ -75,7 +75,7 @@ both_databases! {
         let setting = |id: &str| ("setting".to_owned(), id.to_owned(), "set".to_owned());
         let all = changes(&network, &first);
         assert_eq!(all[..3], [setting("auto_approve"), setting("week_start"), setting("auto_approve")]);
-        assert_eq!((all.len(), all[3].0.as_str()), (4, "rate"));
+        assert_eq!((all.len(), all[3].0.as_str()), (4, "rates"));
         let settings = ChangeFilter { subject: "setting".into(), ..first.clone() };
         assert_eq!(changes(&network, &settings), all[..3]);
         let one = ChangeFilter { subject_id: "auto_approve".into(), ..settings.clone() };

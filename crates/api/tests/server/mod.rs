@@ -58,6 +58,7 @@ impl Server {
     }
 
     /// The same, with a secret for new keys.
+    #[allow(dead_code, reason = "not every file of tests makes keys")]
     pub(crate) fn drawing(self, secret: &str) -> Server {
         let secret = secret.to_owned();
         Server { state: self.state.with_secrets(Arc::new(move || Some(secret.clone()))) }
