@@ -75,6 +75,7 @@ fn run(args: &Demo, as_json: bool) -> anyhow::Result<Exit> {
     if !as_json {
         println!();
         println!("Serving       {url}   (Ctrl-C ends it)");
+        println!("              {url}/billing/v1/docs   (the native interface, to browse and try)");
         println!("              curl -s {url}/billing/v1/invoices?limit=3 -H 'Authorization: Bearer {admin}'");
         println!(
             "              curl -s {url}/billing/v1/invoices/{}/conversions?limit=3 -H 'Authorization: Bearer {admin}'",
