@@ -13,14 +13,12 @@ use super::reading::{Server, connect};
 use super::report::{Goal, Place, Report};
 use super::{Bed, Round, set_up};
 
-/// How many callers tell single conversions at the same time.
+/// How many callers there are at the same time.
 const CALLERS: usize = 64;
 /// For how long.
 const SECONDS: u64 = 10;
 /// How many records a batch has.
 const BATCH_RECORDS: usize = 1_000;
-/// How many batches are sent at the same time.
-const BATCH_SENDERS: usize = 4;
 /// Limits that are not in the way: one key makes all requests.
 const LIMITS: [&str; 4] = ["--limit", "requests_per_second=1000000", "--limit", "requests_burst=1000000"];
 
@@ -86,8 +84,7 @@ fn batches(Round { ours, .. }: &Round, csv: &Path) -> anyhow::Result<f64> {
     let (server, key) = serve(ours, "tracker")?;
     let start = Instant::now();
     std::thread::scope(|scope| {
-        let senders: Vec<_> =
-            (0..BATCH_SENDERS).map(|_| scope.spawn(|| send_all(&server.address, &key, &bodies))).collect();
+        let senders: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| send_all(&server.address, &key, &bodies))).collect();
         senders.into_iter().try_for_each(|sender| sender.join().unwrap_or_else(|_| bail!("a sender ended")))
     })?;
     Ok(start.elapsed().as_secs_f64())
