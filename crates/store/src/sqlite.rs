@@ -30,7 +30,7 @@ const STATEMENT_CACHE: usize = 256;
 const IDLE_READERS_MAX: usize = 16;
 /// What a read connection keeps of the file, in KiB: the first one, which is used most, and each further one. Together they
 /// bound what many readers at the same time hold.
-const FIRST_READER_KIB: u32 = 64 * 1024;
+const FIRST_READER_KIB: u32 = 16 * 1024;
 const FURTHER_READER_KIB: u32 = 1024;
 
 /// An embedded database in a file.
