@@ -1,20 +1,21 @@
 //! The SQLite driver: one write connection whose commits callers share, and read-only connections beside it.
 
 pub(crate) mod backup;
+mod session;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::session::Session;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
-use crate::events::Outbox;
 use crate::measure;
-use crate::tx::{Bulk, Param, Row, Tx, Value};
+use crate::tx::Tx;
 
 /// How long a writer waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -38,13 +39,13 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     writer: Mutex<Writer>,
     waiting: AtomicUsize,
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Vec<Session>>,
     /// A read connection was opened before.
     has_readers: AtomicBool,
 }
 
 struct Writer {
-    connection: Connection,
+    session: Session,
     batch: Option<Arc<Batch>>,
     callers: usize,
 }
@@ -90,6 +91,9 @@ fn configure_patiently(connection: &Connection) -> Result<()> {
 fn configure(connection: &Connection, writer: bool) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // A plan follows from the statement alone. Without this SQLite prepares a statement again for each value that could make
+    // a partial index usable, which costs more than most of our statements.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failure)?;
     rusqlite::vtab::array::load_module(connection).map_err(failure)?;
     let settings = if writer {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
@@ -115,7 +119,7 @@ impl Sqlite {
         configure_patiently(&connection).map_err(named)?;
         Ok(Sqlite {
             path: path.to_owned(),
-            writer: Mutex::new(Writer { connection, batch: None, callers: 0 }),
+            writer: Mutex::new(Writer { session: Session::new(connection), batch: None, callers: 0 }),
             waiting: AtomicUsize::new(0),
             readers: Mutex::new(Vec::new()),
             has_readers: AtomicBool::new(false),
@@ -161,16 +165,16 @@ impl Sqlite {
         mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let idle = lock(&self.readers).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.reader()?,
+        let session = match idle {
+            Some(session) => session,
+            None => Session::new(self.reader()?),
         };
-        connection.execute_batch("BEGIN").map_err(failure)?;
-        let answer = closure(&mut SqliteTx::new(&connection));
-        if connection.execute_batch("ROLLBACK").is_ok() {
+        session.control("BEGIN")?;
+        let answer = closure(&mut session.tx());
+        if session.control("ROLLBACK").is_ok() {
             let mut readers = lock(&self.readers);
             if readers.len() < IDLE_READERS_MAX {
-                readers.push(connection);
+                readers.push(session);
             }
         }
         answer
@@ -201,7 +205,7 @@ impl Sqlite {
     /// # Errors
     /// What the database says.
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
-        lock(&self.writer).connection.execute_batch(&Dialect::Sqlite.expand(sql)).map_err(failure)
+        lock(&self.writer).session.connection.execute_batch(&Dialect::Sqlite.expand(sql)).map_err(failure)
     }
 }
 
@@ -211,10 +215,10 @@ impl Writer {
         if let Some(batch) = &self.batch {
             return Ok(Arc::clone(batch));
         }
-        if !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK").map_err(failure)?;
+        if !self.session.connection.is_autocommit() {
+            self.session.control("ROLLBACK")?;
         }
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failure)?;
+        self.session.control("BEGIN IMMEDIATE")?;
         self.callers = 0;
         let batch = Arc::new(Batch::default());
         self.batch = Some(Arc::clone(&batch));
@@ -230,36 +234,36 @@ impl Writer {
         if self.callers == 1 {
             // Whoever is first in a transaction needs no savepoint, which would copy each page that it changes: when it
             // fails, the whole transaction is its own.
-            let answer = closure(&mut SqliteTx::new(&self.connection));
+            let answer = closure(&mut self.session.tx());
             if answer.is_err() {
                 self.abandon();
             }
             return answer;
         }
-        self.connection.execute_batch("SAVEPOINT caller").map_err(failure)?;
-        let answer = closure(&mut SqliteTx::new(&self.connection));
-        let end = if answer.is_ok() { "RELEASE caller" } else { "ROLLBACK TO caller; RELEASE caller" };
-        match self.connection.execute_batch(end) {
+        self.session.control("SAVEPOINT caller")?;
+        let answer = closure(&mut self.session.tx());
+        let undone = if answer.is_ok() { Ok(()) } else { self.session.control("ROLLBACK TO caller") };
+        match undone.and_then(|()| self.session.control("RELEASE caller")) {
             Ok(()) => answer,
             // The database rolled everything back by itself (a full disk does that): the commit will say so to all.
-            Err(error) => answer.and(Err(failure(error).into())),
+            Err(error) => answer.and(Err(error.into())),
         }
     }
 
     /// Undoes a transaction that nobody else is in. A full disk has done that already.
     fn abandon(&mut self) {
-        if !self.connection.is_autocommit() {
+        if !self.session.connection.is_autocommit() {
             // When even this fails, the next caller's start finds the transaction and tries again.
-            let _ = self.connection.execute_batch("ROLLBACK");
+            let _ = self.session.control("ROLLBACK");
         }
         self.batch = None;
     }
 
     fn commit(&mut self) -> Result<()> {
-        let outcome = measure::commit(self.callers, || self.connection.execute_batch("COMMIT")).map_err(failure);
-        if outcome.is_err() && !self.connection.is_autocommit() {
+        let outcome = measure::commit(self.callers, || self.session.control("COMMIT"));
+        if outcome.is_err() && !self.session.connection.is_autocommit() {
             // What could not be committed must not linger in front of the next caller.
-            let _ = self.connection.execute_batch("ROLLBACK");
+            let _ = self.session.control("ROLLBACK");
         }
         if let Some(batch) = self.batch.take() {
             *lock(&batch.outcome) = Some(outcome.as_ref().copied().map_err(ToString::to_string));
@@ -279,117 +283,5 @@ impl Batch {
                 None => outcome = self.done.wait(outcome).unwrap_or_else(PoisonError::into_inner),
             }
         }
-    }
-}
-
-struct SqliteTx<'a> {
-    connection: &'a Connection,
-    outbox: Outbox,
-}
-
-struct Bound<'a>(&'a Param<'a>);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0 {
-            Param::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-            Param::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
-            Param::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
-            Param::Ints(values) => array(values.iter().map(|v| SqlValue::Integer(*v)).collect()),
-            Param::Texts(values) => array(values.iter().map(|v| SqlValue::Text((*v).to_owned())).collect()),
-        })
-    }
-}
-
-/// A list for the `rarray` table function, which knows it by the name of its type.
-fn array(values: Vec<SqlValue>) -> ToSqlOutput<'static> {
-    ToSqlOutput::from_rc(std::rc::Rc::new(values), c"rarray")
-}
-
-/// Which parameter each placeholder of a statement takes: SQLite counts placeholders in order of appearance, the
-/// common SQL by the number in the name.
-fn placeholders(statement: &CachedStatement<'_>, given: usize) -> Result<Vec<usize>> {
-    (1..=statement.parameter_count())
-        .map(|i| {
-            statement
-                .parameter_name(i)
-                .and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok())
-                .filter(|n| (1..=given).contains(n))
-                .ok_or_else(|| Error::Database(format!("placeholder {i} has no value")))
-        })
-        .collect()
-}
-
-impl<'a> SqliteTx<'a> {
-    fn new(connection: &'a Connection) -> SqliteTx<'a> {
-        SqliteTx { connection, outbox: Outbox::new() }
-    }
-
-    fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
-        self.connection.prepare_cached(&Dialect::Sqlite.expand(sql)).map_err(failure)
-    }
-
-    fn bind(&self, sql: &str, params: &[Param<'_>]) -> Result<CachedStatement<'_>> {
-        let mut statement = self.prepare(sql)?;
-        for (i, n) in placeholders(&statement, params.len())?.into_iter().enumerate() {
-            statement.raw_bind_parameter(i + 1, Bound(&params[n - 1])).map_err(failure)?;
-        }
-        Ok(statement)
-    }
-}
-
-impl Tx for SqliteTx<'_> {
-    fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
-        let changed = self.bind(sql, params)?.raw_execute().map_err(failure)?;
-        Ok(changed as u64)
-    }
-
-    fn query_each(
-        &mut self,
-        sql: &'static str,
-        params: &[Param<'_>],
-        each: &mut dyn FnMut(Row) -> Result<()>,
-    ) -> Result<()> {
-        let mut statement = self.bind(sql, params)?;
-        let columns = statement.column_count();
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next().map_err(failure)? {
-            let values = (0..columns).map(|i| match row.get_ref(i).map_err(failure)? {
-                ValueRef::Null => Ok(Value::Null),
-                ValueRef::Integer(value) => Ok(Value::Int(value)),
-                ValueRef::Text(bytes) => String::from_utf8(bytes.to_vec())
-                    .map(Value::Text)
-                    .map_err(|_| Error::Corrupt(format!("column {i} is not UTF-8"))),
-                other => Err(Error::Corrupt(format!("column {i} is a {:?}", other.data_type()))),
-            });
-            each(Row(values.collect::<Result<_>>()?))?;
-        }
-        Ok(())
-    }
-
-    fn bulk(&mut self, bulk: &'static Bulk, values: &[Param<'_>]) -> Result<u64> {
-        let mut statement = self.prepare(&Dialect::Sqlite.bulk(bulk))?;
-        let mut changed = 0;
-        for row in values.chunks_exact(bulk.columns.len()) {
-            for (i, value) in row.iter().enumerate() {
-                statement.raw_bind_parameter(i + 1, Bound(value)).map_err(failure)?;
-            }
-            changed += statement.raw_execute().map_err(failure)?;
-        }
-        Ok(changed as u64)
-    }
-
-    fn read_by_indexes(&mut self) -> Result<()> {
-        // Its statements name the indexes that they are read by.
-        Ok(())
-    }
-
-    fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbox
-    }
-
-    fn conflict(&mut self) -> Error {
-        // One writer at a time: nobody can have changed what was read.
-        Error::Contention
     }
 }
