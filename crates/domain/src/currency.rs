@@ -129,7 +129,12 @@ impl Currency {
 
     /// All currencies: those of ISO 4217 by code, then the crypto-currencies.
     pub fn all() -> impl Iterator<Item = Currency> {
-        ISO.iter().copied().flatten().chain(CRYPTO.into_iter().map(crypto))
+        ISO.iter().copied().flatten().chain(Currency::all_crypto())
+    }
+
+    /// The crypto-currencies: those whose billing unit has 8 decimals.
+    pub fn all_crypto() -> impl Iterator<Item = Currency> {
+        CRYPTO.into_iter().map(crypto)
     }
 }
 
@@ -205,6 +210,12 @@ mod tests {
         let refusal = Currency::parse("DOGE").unwrap_err().to_string();
         assert!(refusal.starts_with("'DOGE' is not a known currency"), "{refusal}");
         assert!(Currency::parse(&"x".repeat(10_000)).unwrap_err().to_string().len() < 200);
+    }
+
+    #[test]
+    fn crypto_currencies_are_those_whose_billing_unit_has_8_decimals() {
+        let small: Vec<Currency> = Currency::all().filter(|currency| currency.billing_digits() == 8).collect();
+        assert_eq!(Currency::all_crypto().collect::<Vec<_>>(), small);
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl ConversionFilter {
             statuses: self.statuses.iter().map(|status| status.as_str()).collect(),
             countries: self.countries.iter().map(|country| country.to_lowercase()).collect(),
             goals: self.goals.iter().map(String::as_str).collect(),
-            small: Currency::all().filter(|currency| currency.billing_digits() == 8).map(|c| c.code()).collect(),
+            small: Currency::all_crypto().map(|c| c.code()).collect(),
         };
         let countries: Vec<&str> = lists.countries.iter().map(String::as_str).collect();
         let mut params = self.params(network, &lists.statuses);

@@ -20,9 +20,9 @@ macro_rules! asked {
          AND i.period_start >= $10 AND i.period_end >= $11 AND i.period_end <= $12 AND i.due_day >= $13 \
          AND i.due_day <= $14 AND i.created_at >= $15 AND i.created_at < $16 AND i.updated_at >= $17 \
          AND ($18 = 0 OR COALESCE(i.payment_terms_days, 0) {in:19}) \
-         AND i.balance_units > CASE WHEN i.currency {in:20} THEN CAST($22 AS BIGINT) ELSE CAST($21 AS BIGINT) END \
-         AND i.balance_units < CASE WHEN i.currency {in:20} THEN CAST($24 AS BIGINT) ELSE CAST($23 AS BIGINT) END \
-         AND ($25 = 0 OR i.party_id {in:26}) "
+         AND ($20 = 0 OR i.balance_units > CASE WHEN i.currency {in:21} THEN CAST($23 AS BIGINT) ELSE CAST($22 AS BIGINT) END) \
+         AND ($20 = 0 OR i.balance_units < CASE WHEN i.currency {in:21} THEN CAST($25 AS BIGINT) ELSE CAST($24 AS BIGINT) END) \
+         AND ($26 = 0 OR i.party_id {in:27}) "
     };
 }
 macro_rules! all {
@@ -33,7 +33,7 @@ macro_rules! all {
             asked!(),
             "ORDER BY i.invoice_id ",
             $order,
-            " LIMIT $27"
+            " LIMIT $28"
         )
     };
 }
@@ -41,11 +41,11 @@ macro_rules! of_party {
     ($order:literal) => {
         concat!(
             invoice_columns!(),
-            "WHERE i.network_id = $1 AND i.kind = $4 AND i.party_id = $28 ",
+            "WHERE i.network_id = $1 AND i.kind = $4 AND i.party_id = $29 ",
             asked!(),
             "ORDER BY i.invoice_id ",
             $order,
-            " LIMIT $27"
+            " LIMIT $28"
         )
     };
 }
@@ -123,8 +123,8 @@ pub fn list(
         (false, after) => (after, i64::MAX),
     };
     let statuses: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
-    let small: Vec<&str> =
-        Currency::all().filter(|currency| currency.billing_digits() == 8).map(|currency| currency.code()).collect();
+    let bounded = filter.balance_above.is_some() || filter.balance_below.is_some();
+    let small: Vec<&str> = Currency::all_crypto().map(|currency| currency.code()).collect();
     let more = filter.balance_above.unwrap_or(BalanceBound { units_6: i64::MIN, units_8: i64::MIN });
     let less = filter.balance_below.unwrap_or(BalanceBound { units_6: i64::MAX, units_8: i64::MAX });
     let since = |at: Option<Timestamp>| Param::Int(at.map_or(i64::MIN, Timestamp::micros));
@@ -150,6 +150,7 @@ pub fn list(
         since(filter.updated_from),
         filter.payment_terms_days.is_some().into(),
         Param::Ints(filter.payment_terms_days.as_deref().unwrap_or_default()),
+        bounded.into(),
         Param::Texts(&small),
         more.units_6.into(),
         more.units_8.into(),

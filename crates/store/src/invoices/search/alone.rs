@@ -276,7 +276,7 @@ impl<'a> Alone<'a> {
             return None;
         }
         let hidden = search.hidden.map_or(vec![0, 1], |hidden| vec![i64::from(hidden)]);
-        let small = Currency::all().filter(|currency| currency.billing_digits() == 8).map(|currency| currency.code());
+        let small = Currency::all_crypto().map(|currency| currency.code());
         Some(Alone { network, search, way, standings, bounds, hidden, small: small.collect() })
     }
 

@@ -159,8 +159,7 @@ impl InvoiceSearch {
     ) -> Result<T> {
         let standings: Vec<i64> = self.standings.iter().map(|standing| standing.number()).collect();
         let hidden: Vec<i64> = self.hidden.map_or(vec![0, 1], |hidden| vec![i64::from(hidden)]);
-        let small: Vec<&str> =
-            Currency::all().filter(|currency| currency.billing_digits() == 8).map(|currency| currency.code()).collect();
+        let small: Vec<&str> = Currency::all_crypto().map(|currency| currency.code()).collect();
         let above = self.balance_above.unwrap_or(BalanceBound { units_6: i64::MIN, units_8: i64::MIN });
         let below = self.balance_below.unwrap_or(BalanceBound { units_6: i64::MAX, units_8: i64::MAX });
         let either = self.either.clone().unwrap_or_default();
