@@ -3,6 +3,8 @@
 //! An instant is kept in UTC. Which day it belongs to depends on the network's time zone, in which days can have 23,
 //! 25 or other numbers of hours. The rules of the zones are compiled in, so that two servers never disagree.
 
+use std::fmt::Write as _;
+
 use crate::shown::shown;
 
 mod day;
@@ -86,11 +88,25 @@ impl std::fmt::Display for Timestamp {
         let (year, month, day) = day::civil(self.0.div_euclid(DAY));
         let micros = self.0.rem_euclid(DAY);
         let (seconds, fraction) = (micros / SECOND, micros % SECOND);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        day::write_date(f, year, month, day)?;
+        for (before, part) in [("T", seconds / 3600), (":", seconds / 60 % 60), (":", seconds % 60)] {
+            f.write_str(before)?;
+            write_two(f, part)?;
+        }
         if fraction != 0 {
-            write!(f, ".{fraction:06}")?;
+            f.write_str(".")?;
+            for part in [fraction / 10_000, fraction / 100 % 100, fraction % 100] {
+                write_two(f, part)?;
+            }
         }
         f.write_str("Z")
     }
+}
+
+/// Writes a number from 0 to 99 in two digits. Lists write dates by the thousand, and this is several times faster than a
+/// format with a width.
+fn write_two(f: &mut std::fmt::Formatter<'_>, number: i64) -> std::fmt::Result {
+    let digit = |value: i64| char::from(b'0' + (value % 10).unsigned_abs() as u8);
+    f.write_char(digit(number / 10))?;
+    f.write_char(digit(number))
 }
