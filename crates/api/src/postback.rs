@@ -158,7 +158,7 @@ async fn receive(
     pairs.extend(form(request).await?);
     let call = actor.call((state.clock)());
     let zone_call = call.clone();
-    let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
+    let zone = state.look_up(move |engine| engine.zone_of(&zone_call)).await?;
     let record = ConversionRecord { assumed_at: Some(call.now), ..record(&pairs, &zone)? };
     let report = gather::receive(&state, call, vec![Positioned { position: 0, record }], None).await?;
     match report.rejections.into_iter().next() {

@@ -41,6 +41,7 @@ use std::path::Path;
 use quittance_domain::ids::NetworkId;
 use quittance_domain::time::Timestamp;
 use quittance_store::Store;
+use quittance_store::dialect::Dialect;
 
 pub use crate::error::{Error, ErrorKind, Result};
 
@@ -94,6 +95,12 @@ impl Engine {
     #[must_use]
     pub fn over(store: Store) -> Engine {
         Engine { store, directories: ingest::Directories::default() }
+    }
+
+    /// Whether the database is in this process, so that reading a row by its key asks nobody else.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        self.store.dialect() == Dialect::Sqlite
     }
 
     /// Whether the database answers and has this program's schema.

@@ -108,7 +108,7 @@ async fn authenticated(access: &Access, secret: Option<String>, client: Option<I
     let unauthorized = |detail: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
     let secret = secret.ok_or_else(|| unauthorized("a key is required: `quittance keys create` makes one"))?;
     let now = (access.state.clock)();
-    match access.state.run(move |engine| engine.authenticate(&secret, client, now)).await? {
+    match access.state.look_up(move |engine| engine.authenticate(&secret, client, now)).await? {
         Ok(actor) => {
             access.state.key_uses.remember(&actor, now);
             Ok(actor)

@@ -15,6 +15,7 @@ pub mod problem;
 pub mod scope;
 pub mod sent;
 pub mod state;
+mod threads;
 pub mod uses;
 pub mod watch;
 

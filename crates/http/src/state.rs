@@ -1,9 +1,9 @@
 //! What every request is served with.
 
 use std::num::NonZeroU32;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -22,6 +22,7 @@ use crate::gather::Gather;
 use crate::limits::{Limits, count};
 use crate::measure::names;
 use crate::problem::Problem;
+use crate::threads::Threads;
 use crate::uses::KeyUses;
 
 /// Counts requests by network and key.
@@ -37,32 +38,24 @@ pub struct Allowance {
     pub remaining: u32,
 }
 
-/// A page that is to be read.
-type Job = Box<dyn FnOnce() + Send>;
-
-/// Threads that read pages as long as somebody can ask for them.
-fn list_threads(count: usize) -> Sender<Job> {
-    let (jobs, queue) = channel::<Job>();
-    let queue = Arc::new(Mutex::new(queue));
-    for _ in 0..count.max(1) {
-        let queue = Arc::clone(&queue);
-        std::thread::spawn(move || {
-            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            while let Ok(job) = next() {
-                // A defect in one page must not take the thread from the others; who asked is told.
-                let _ = catch_unwind(AssertUnwindSafe(job));
-            }
-        });
-    }
-    jobs
-}
-
 /// Draws a secret, handed in: nothing below draws random numbers. `None`: the system has given none.
 pub type Secrets = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// The state that all interfaces share. Cheap to clone.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What is in the state.
+#[derive(Clone)]
+pub struct Shared {
     /// The use cases.
     pub engine: Arc<Engine>,
     /// The clock, handed in: nothing below reads one.
@@ -82,7 +75,7 @@ pub struct AppState {
     pub(crate) gather: Arc<Gather>,
     limiter: Arc<Limiter>,
     database: Arc<Semaphore>,
-    lists: Sender<Job>,
+    lists: Arc<Threads>,
 }
 
 impl AppState {
@@ -98,7 +91,7 @@ impl AppState {
         let quota = Quota::per_second(at_least_one(limits.requests_per_second))
             .allow_burst(at_least_one(limits.requests_burst));
         let instance = format!("{:x}", clock().micros()).into();
-        AppState {
+        let shared = Shared {
             instance,
             engine,
             clock,
@@ -110,20 +103,28 @@ impl AppState {
             gather: Arc::default(),
             limiter: Arc::new(RateLimiter::keyed(quota).with_middleware()),
             database: Arc::new(Semaphore::new(count(limits.database_requests_max))),
-            lists: list_threads(count(limits.list_threads)),
-        }
+            lists: Arc::new(Threads::new(count(limits.list_threads))),
+        };
+        AppState(Arc::new(shared))
+    }
+
+    /// The same state with something changed, while it is set up.
+    fn with(self, change: impl FnOnce(&mut Shared)) -> AppState {
+        let mut shared = Arc::unwrap_or_clone(self.0);
+        change(&mut shared);
+        AppState(Arc::new(shared))
     }
 
     /// The same state behind proxies.
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> AppState {
-        AppState { proxies: Arc::new(proxies), ..self }
+        self.with(|shared| shared.proxies = Arc::new(proxies))
     }
 
     /// The same with secrets for access keys.
     #[must_use]
     pub fn with_secrets(self, secrets: Secrets) -> AppState {
-        AppState { secrets: Some(secrets), ..self }
+        self.with(|shared| shared.secrets = Some(secrets))
     }
 
     /// A new secret.
@@ -168,8 +169,7 @@ impl AppState {
         let engine = Arc::clone(&self.engine);
         // Whoever asked may be gone by then: nobody misses the answer.
         let span = Span::current();
-        let job = Box::new(move || drop(answer.send(span.in_scope(|| work(&engine)))));
-        self.lists.send(job).map_err(|_| Problem::unavailable())?;
+        self.lists.run(move || drop(answer.send(span.in_scope(|| work(&engine)))));
         match answered.await {
             Ok(done) => done.map_err(|error| Problem::of(&error)),
             Err(_) => Err(Problem::internal(&"a page of a list was given up")),
@@ -194,6 +194,21 @@ impl AppState {
             return Err(Problem { retry_after_seconds: Some(5), ..problem });
         };
         place.map_err(|_| Problem::unavailable())
+    }
+
+    /// Runs a use case that reads a row or two by their keys. Over an embedded database it is done before another thread
+    /// would have begun it; else it is a use case as any other.
+    ///
+    /// # Errors
+    /// The use case's, as a problem.
+    pub async fn look_up<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> quittance_engine::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        if self.engine.is_embedded() {
+            return work(&self.engine).map_err(|error| Problem::of(&error));
+        }
+        self.run(work).await
     }
 
     /// Runs a use case, which blocks, beside the threads that serve connections.

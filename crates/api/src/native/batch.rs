@@ -110,7 +110,7 @@ pub(super) async fn batch(
     let create_missing = Query::of(pairs, BatchParameters::ALL)?.flag("create_missing")?;
     let call = actor.call((state.clock)());
     let zone_call = call.clone();
-    let zone = state.run(move |engine| engine.zone_of(&zone_call)).await?;
+    let zone = state.look_up(move |engine| engine.zone_of(&zone_call)).await?;
     let (sent, format, bytes_max) = (body.clone(), format(&headers), count(state.limits.body_bytes_max));
     // A large batch keeps a thread busy for a while, which must not be one that serves connections.
     let parsed = tokio::task::spawn_blocking(move || parse(&sent, format, zone, bytes_max));
