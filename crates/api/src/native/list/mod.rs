@@ -20,7 +20,7 @@ use quittance_http::idempotency::Answer;
 use quittance_http::pages::{self, Page};
 use quittance_http::{AppState, Problem};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::{PartialSchema, ToSchema};
 
 use self::table::Table;
@@ -166,13 +166,8 @@ impl Asked {
     /// Answers a page of a list, or all of it.
     pub(super) async fn answer<L: List>(self, query: &Query, list: L) -> Result<Response, Problem> {
         let call = self.actor.call((self.state.clock)());
-        let export = Export {
-            state: self.state,
-            call,
-            list: Arc::new(list),
-            fields: fields::<L>(query)?,
-            sort: sort::<L>(query)?,
-        };
+        let export =
+            Arc::new(Export { state: self.state, call, list, fields: fields::<L>(query)?, sort: sort::<L>(query)? });
         let limit = query.limit()?;
         let after = query.parsed("cursor", "a cursor of this list", |text| text.parse().ok())?;
         match self.wanted {
@@ -217,34 +212,13 @@ enum Lines {
     Csv(Arc<Table>),
 }
 
-impl Lines {
-    fn line(&self, row: &Map<String, Value>) -> Result<String, Problem> {
-        match self {
-            Lines::Json => Ok(Value::Object(row.clone()).to_string() + "\n"),
-            Lines::Csv(table) => table.line(row).map_err(|error| Problem::internal(&error)),
-        }
-    }
-}
-
-/// A list that is being read.
+/// A list that is being read. Its rows are written on the thread that reads them.
 struct Export<L: List> {
     state: AppState,
     call: Call,
-    list: Arc<L>,
+    list: L,
     fields: Option<Vec<String>>,
     sort: &'static str,
-}
-
-impl<L: List> Clone for Export<L> {
-    fn clone(&self) -> Export<L> {
-        Export {
-            state: self.state.clone(),
-            call: self.call.clone(),
-            list: Arc::clone(&self.list),
-            fields: self.fields.clone(),
-            sort: self.sort,
-        }
-    }
 }
 
 /// Where an export stands: after which row the next page starts, and with which one it ends.
@@ -264,28 +238,58 @@ impl<L: List> Export<L> {
         Ok(members)
     }
 
-    async fn read(&self, after: Option<L::Key>, limit: i64) -> Result<Part<L>, Problem> {
-        let (list, call) = (Arc::clone(&self.list), self.call.clone());
-        let window = Window { after, limit, sort: self.sort };
-        self.state.run_list(move |engine| list.part(engine, &call, &window)).await
+    /// A row as JSON.
+    fn json(&self, row: &L::Row) -> Result<String, Problem> {
+        match &self.fields {
+            None => serde_json::to_string(row).map_err(|error| Problem::internal(&error)),
+            Some(_) => Ok(Value::Object(self.row(row)?).to_string()),
+        }
     }
 
-    async fn page(self, after: Option<L::Key>, limit: i64) -> Result<Response, Problem> {
+    /// Reads rows, and makes of them what is to be sent.
+    async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        after: Option<L::Key>,
+        limit: i64,
+        write: impl FnOnce(&Self, Part<L>) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let export = Arc::clone(self);
+        let window = Window { after, limit, sort: self.sort };
+        let written = self.state.run_list(move |engine| {
+            let part = export.list.part(engine, &export.call, &window)?;
+            Ok(write(&export, part))
+        });
+        written.await?
+    }
+
+    async fn page(self: Arc<Self>, after: Option<L::Key>, limit: i64) -> Result<Response, Problem> {
         // One more than is shown tells whether there are more.
-        let (mut rows, goes_on) = self.read(after, limit + 1).await?;
-        let shown = usize::try_from(limit).unwrap_or(0);
-        let more = rows.len() > shown;
-        rows.truncate(shown);
-        let last = rows.last().filter(|_| more).map(|(key, _)| key.clone());
-        let next = last.or(goes_on).map(|key| key.to_string());
-        let rows: Vec<Map<String, Value>> = rows.iter().map(|(_, row)| self.row(row)).collect::<Result<_, _>>()?;
-        Ok(Answer::json(StatusCode::OK, &json!({ L::NAME: rows, "next_cursor": next })).into_response())
+        let body = self.read(after, limit + 1, move |export, (mut rows, goes_on)| {
+            let shown = usize::try_from(limit).unwrap_or(0);
+            let more = rows.len() > shown;
+            rows.truncate(shown);
+            let last = rows.last().filter(|_| more).map(|(key, _)| key.clone());
+            let next = last.or(goes_on).map(|key| key.to_string());
+            let mut body = format!("{{\"{}\":[", L::NAME);
+            for (place, (_, row)) in rows.iter().enumerate() {
+                body += if place == 0 { "" } else { "," };
+                body += &export.json(row)?;
+            }
+            body += &format!("],\"next_cursor\":{}}}", Value::from(next));
+            Ok(body)
+        });
+        Ok(Answer { status: StatusCode::OK, body: body.await? }.into_response())
     }
 
     /// All rows from a place on, up to the one that is the last now.
-    async fn all(self, after: Option<L::Key>, lines: Lines, content_type: &'static str) -> Result<Response, Problem> {
-        let (list, call) = (Arc::clone(&self.list), self.call.clone());
-        let end = self.state.run_list(move |engine| list.end(engine, &call)).await?;
+    async fn all(
+        self: Arc<Self>,
+        after: Option<L::Key>,
+        lines: Lines,
+        content_type: &'static str,
+    ) -> Result<Response, Problem> {
+        let export = Arc::clone(&self);
+        let end = self.state.run_list(move |engine| export.list.end(engine, &export.call)).await?;
         // An order that is turned round starts at the end: what is new comes before it.
         let end = end.filter(|_| !self.sort.starts_with('-'));
         let head = match &lines {
@@ -294,7 +298,7 @@ impl<L: List> Export<L> {
         };
         let first = self.part(Place { after, end }, &lines).await?;
         let read = move |place| {
-            let (export, lines) = (self.clone(), lines.clone());
+            let (export, lines) = (Arc::clone(&self), lines.clone());
             async move { export.part(place, &lines).await }
         };
         let mut response = Response::new(pages::body(head, first, String::new(), read));
@@ -302,18 +306,29 @@ impl<L: List> Export<L> {
         Ok(response)
     }
 
-    async fn part(&self, place: Place<L::Key>, lines: &Lines) -> Result<Page<Place<L::Key>>, Problem> {
+    async fn part(self: &Arc<Self>, place: Place<L::Key>, lines: &Lines) -> Result<Page<Place<L::Key>>, Problem> {
         let Place { after, end } = place;
-        let (rows, goes_on) = self.read(after, EXPORT_ROWS).await?;
-        let full = i64::try_from(rows.len()).is_ok_and(|count| count == EXPORT_ROWS);
-        let mut text = String::new();
-        for (key, row) in &rows {
-            text += &lines.line(&self.row(row)?)?;
-            if end.as_ref() == Some(key) {
-                return Ok(Page { text, next: None });
+        let lines = lines.clone();
+        let written = self.read(after, EXPORT_ROWS, move |export, (rows, goes_on)| {
+            let full = i64::try_from(rows.len()).is_ok_and(|count| count == EXPORT_ROWS);
+            let mut text = String::new();
+            for (key, row) in &rows {
+                text += &export.line(row, &lines)?;
+                if end.as_ref() == Some(key) {
+                    return Ok(Page { text, next: None });
+                }
             }
+            let after = rows.into_iter().last().map(|(key, _)| key).filter(|_| full).or(goes_on);
+            Ok(Page { text, next: after.map(|key| Place { after: Some(key), end }) })
+        });
+        written.await
+    }
+
+    /// A row as a line of an export.
+    fn line(&self, row: &L::Row, lines: &Lines) -> Result<String, Problem> {
+        match lines {
+            Lines::Json => Ok(self.json(row)? + "\n"),
+            Lines::Csv(table) => table.line(&self.row(row)?).map_err(|error| Problem::internal(&error)),
         }
-        let after = rows.into_iter().last().map(|(key, _)| key).filter(|_| full).or(goes_on);
-        Ok(Page { text, next: after.map(|key| Place { after: Some(key), end }) })
     }
 }
