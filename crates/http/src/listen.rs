@@ -14,11 +14,10 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
 
 use crate::client::Peer;
@@ -28,7 +27,7 @@ use crate::problem::Problem;
 
 /// How long to wait before connections are accepted again when the system has no more of them.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-/// How long a client that finds no place may take to read that.
+/// How long a client that finds no place, or that was too slow, may take to read that.
 const REFUSAL_MAX: Duration = Duration::from_secs(1);
 /// What a client is told for which there is no place.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
@@ -39,7 +38,8 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConn
 /// finished.
 pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let door = Arc::new(Door::new(limits));
-    let graceful = GracefulShutdown::new();
+    // Each connection has a receiver until it ends.
+    let (stopping, _) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -48,8 +48,8 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: 
         };
         match accepted {
             Ok((stream, _)) => {
-                let (door, routes, watcher) = (Arc::clone(&door), routes.clone(), graceful.watcher());
-                tokio::spawn(async move { door.serve(stream, routes, watcher).await });
+                let (door, routes, stopped) = (Arc::clone(&door), routes.clone(), stopping.subscribe());
+                tokio::spawn(async move { door.serve(stream, routes, stopped).await });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -58,7 +58,8 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: 
         }
     }
     drop(listener);
-    graceful.shutdown().await;
+    let _ = stopping.send(());
+    stopping.closed().await;
 }
 
 /// Lets as many connections in as there are places, has as many more wait for a moment, and tells the others to come again.
@@ -67,6 +68,7 @@ struct Door {
     places: Arc<Semaphore>,
     waiting: Semaphore,
     wait_max: Duration,
+    head_seconds_max: u64,
 }
 
 impl Door {
@@ -81,6 +83,7 @@ impl Door {
             places: Arc::new(Semaphore::new(connections)),
             waiting: Semaphore::new(connections),
             wait_max: Duration::from_millis(limits.connection_wait_millis_max),
+            head_seconds_max: limits.header_seconds_max,
         }
     }
 
@@ -94,7 +97,7 @@ impl Door {
         tokio::time::timeout(self.wait_max, place.acquire_owned()).await.ok()?.ok()
     }
 
-    async fn serve(&self, mut stream: TcpStream, routes: Router, watcher: Watcher) {
+    async fn serve(&self, mut stream: TcpStream, routes: Router, mut stopped: watch::Receiver<()>) {
         let Some(_place) = self.place().await else {
             metrics::counter!(names::CONNECTIONS_REFUSED).increment(1);
             let _ = tokio::time::timeout(REFUSAL_MAX, stream.write_all(FULL)).await;
@@ -108,12 +111,51 @@ impl Door {
             peer.map(|peer| request.extensions_mut().insert(peer));
             request
         });
-        let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        if let Err(error) = watcher.watch(connection).await {
+        let mut connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            _ = stopped.changed() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
+            if error.is_timeout() {
+                let parts = connection.into_parts();
+                self.end_late(parts.io.into_inner(), &parts.read_buf).await;
+            }
         }
         metrics::gauge!(names::CONNECTIONS).decrement(1);
     }
+
+    /// Tells a client whose request has not come in time, if anything of it has come: else the connection was only idle.
+    async fn end_late(&self, mut stream: TcpStream, begun: &[u8]) {
+        // Line ends may come between requests, and begin none.
+        if begun.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            return;
+        }
+        let answer = late(self.head_seconds_max);
+        let telling = async {
+            stream.write_all(answer.as_bytes()).await?;
+            stream.shutdown().await?;
+            // What the client still sends is read, since a connection that is closed with something unread is reset, and
+            // the answer may be lost.
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+        };
+        let _ = tokio::time::timeout(REFUSAL_MAX, telling).await;
+    }
+}
+
+/// What a client is told whose request's head did not come in time.
+fn late(seconds: u64) -> String {
+    let detail = format!("the head of the request did not arrive within {seconds} seconds");
+    let body = Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail).body().to_string();
+    format!(
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/problem+json\r\n\
+        Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// A layer that reads the whole body of a request before its handler runs: at most so many bytes, in at most so many

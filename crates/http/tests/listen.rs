@@ -43,11 +43,38 @@ fn a_whole_request_is_answered() {
     });
 }
 
+/// What is said about a head that does not come within a second.
+const LATE: &str = "the head of the request did not arrive within 1 seconds";
+
 #[test]
-fn a_head_that_does_not_end_closes_the_connection() {
+fn a_head_that_does_not_end_is_refused() {
     beside_a_server(Limits { header_seconds_max: 1, ..Limits::default() }, |address| {
         let said = answer(address, "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
-        assert!(!said.contains(" 200 "), "{said}");
+        let (head, body) = said.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 408 ") && head.contains("\r\nConnection: close"), "{said}");
+        assert!(head.contains("\r\nContent-Type: application/problem+json"), "{said}");
+        assert!(head.ends_with(&format!("\r\nContent-Length: {}", body.len())), "{said}");
+        assert!(body.contains(LATE) && body.contains("\"status\":408"), "{said}");
+    });
+}
+
+#[test]
+fn a_later_head_that_does_not_end_is_refused_after_what_was_answered() {
+    beside_a_server(Limits { header_seconds_max: 1, ..Limits::default() }, |address| {
+        let said = answer(address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhiPOST /");
+        let (first, second) = said.split_once("\r\n\r\nhi").unwrap();
+        assert!(first.starts_with("HTTP/1.1 200 "), "{said}");
+        assert!(second.starts_with("HTTP/1.1 408 ") && second.contains(LATE), "{said}");
+    });
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    beside_a_server(Limits { header_seconds_max: 1, ..Limits::default() }, |address| {
+        assert_eq!(answer(address, ""), "");
+        // A line end that belongs to nothing is no request that has begun.
+        let said = answer(address, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi\r\n");
+        assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with("\r\n\r\nhi"), "{said}");
     });
 }
 
