@@ -17,7 +17,18 @@ fn tag(json: &str) -> String {
 
 /// An answer with the `ETag` of what it shows.
 pub(super) fn tagged(answer: Answer) -> Response {
-    let tag = HeaderValue::from_str(&tag(&answer.body));
+    let tag = tag(&answer.body);
+    with_tag(answer, &tag)
+}
+
+/// An answer with the `ETag` of a part of what it shows: of what somebody sets, not of what happens by itself.
+pub(super) fn tagged_by(answer: Answer, part: &impl Serialize) -> Response {
+    let tag = tag(&serde_json::to_string(part).unwrap_or_default());
+    with_tag(answer, &tag)
+}
+
+fn with_tag(answer: Answer, tag: &str) -> Response {
+    let tag = HeaderValue::from_str(tag);
     let mut response = answer.into_response();
     if let Ok(tag) = tag {
         response.headers_mut().insert(header::ETAG, tag);

@@ -7,16 +7,17 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use quittance_engine::events::EventType;
 use quittance_engine::keys::Actor;
-use quittance_engine::webhooks::{DeliveryState, NewWebhook, ReplayFrom, WebhookEdit, secret_of};
+use quittance_engine::webhooks::{DeliveryState, NewWebhook, ReplayFrom, Webhook as Known, WebhookEdit, secret_of};
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once, once_without};
 use quittance_http::{AppState, Problem};
 use utoipa::IntoParams;
 
-use super::describe::Listed;
+use super::describe::{IfMatch, Listed};
 use super::keys::SECRET;
 use super::list::{Asked, List, Window};
 use super::params::{Body, Form, Param, param};
+use super::tags::{Expected, tagged_by};
 use super::wire;
 
 /// The address of a webhook.
@@ -41,6 +42,15 @@ fn types(members: &Body) -> Result<Vec<EventType>, Problem> {
         })
     };
     members.texts("types")?.iter().enumerate().map(parse).collect()
+}
+
+/// What the `ETag` of a webhook is made from: a delivery that fails changes what is shown, and nothing that somebody edits.
+fn settled(webhook: &Known) -> wire::Webhook {
+    wire::Webhook { failures: 0, ..wire::webhook(webhook) }
+}
+
+fn answer(webhook: &Known) -> Result<Response, Problem> {
+    Ok(tagged_by(Answer::of(StatusCode::OK, &wire::webhook(webhook))?, &settled(webhook)))
 }
 
 /// The webhooks of the network.
@@ -109,25 +119,26 @@ pub(super) async fn one(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let (id, call) = (webhook_id(&id)?, actor.call((state.clock)()));
-    let webhook = state.run(move |engine| engine.webhook(&call, id)).await?;
-    Answer::of(StatusCode::OK, &wire::webhook(&webhook))
+    answer(&state.run(move |engine| engine.webhook(&call, id)).await?)
 }
 
 /// Changes a webhook, or switches it off and on.
 ///
 /// One that is switched on again is sent what has happened meanwhile, as far as it is kept.
-#[utoipa::path(patch, path = "/webhooks/{id}", tag = "Events", params(WebhookPath),
+#[utoipa::path(patch, path = "/webhooks/{id}", tag = "Events", params(WebhookPath, IfMatch),
     request_body = wire::WebhookEditRequest,
     responses((status = 200, description = "The webhook as it is now.", body = wire::Webhook)))]
 pub(super) async fn edit(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     body: Bytes,
-) -> Result<Answer, Problem> {
+) -> Result<Response, Problem> {
     let (id, members) = (webhook_id(&id)?, Body::of::<wire::WebhookEditRequest>(&body)?);
+    let expected = Expected::of(&headers)?;
     let active = match members.text("status")?.as_deref() {
         None => None,
         Some("active") => Some(true),
@@ -139,8 +150,9 @@ pub(super) async fn edit(
     let named = members.has("types").then(|| types(&members)).transpose()?;
     let edit = WebhookEdit { url: members.text("url")?, types: named, secret: members.text(SECRET)?, active };
     let call = actor.call((state.clock)());
-    let webhook = state.run(move |engine| engine.edit_webhook(&call, id, &edit)).await?;
-    Answer::of(StatusCode::OK, &wire::webhook(&webhook))
+    let changed =
+        state.run(move |engine| engine.edit_webhook_if(&call, id, &edit, &|webhook| expected.holds(&settled(webhook))));
+    answer(&changed.await?)
 }
 
 /// Removes a webhook with what is known of its deliveries.

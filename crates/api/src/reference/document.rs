@@ -12,7 +12,7 @@ const PROBLEMS: [(&str, &str); 13] = [
     ("401", "There is no key, or it is unknown, expired or revoked."),
     ("403", "The key's role may not do this, or not with this object."),
     ("404", "There is no such object."),
-    ("408", "The body did not arrive in time."),
+    ("408", "The request did not arrive in time."),
     ("409", "The state of things does not allow it, or a request with the same `Idempotency-Key` is under way."),
     ("412", "The object has changed: its `ETag` is not the one of `If-Match`."),
     ("413", "The body is larger than the server takes."),

@@ -140,6 +140,27 @@ both_databases! {
         }
     }
 
+    fn a_webhook_is_changed_only_as_it_was_read(database) {
+        let server = server(database);
+        let new = json!({ "url": "https://hooks.example/a" }).to_string();
+        assert_eq!(server.call(Role::Admin, "POST", "/webhooks", &new).0, StatusCode::CREATED);
+        let tag = || {
+            let shown = server.with(Role::Admin, "GET", "/webhooks/1", &[], "");
+            shown.headers["etag"].to_str().unwrap().to_owned()
+        };
+        let patch = |tag: &str, body: &str| server.with(Role::Admin, "PATCH", "/webhooks/1", &[("if-match", tag)], body);
+        let first = tag();
+        let moved = patch(&first, r#"{"url": "https://hooks.example/b"}"#);
+        assert_eq!((moved.status, moved.headers["etag"].to_str().unwrap()), (StatusCode::OK, tag().as_str()));
+        assert_eq!(patch(&first, r#"{"status": "disabled"}"#).status, StatusCode::PRECONDITION_FAILED);
+        assert_eq!(patch("b", "{}").status, StatusCode::BAD_REQUEST);
+        // A delivery that failed is nothing that somebody has edited.
+        let second = tag();
+        server.network.engine.store().run_sql("UPDATE webhooks SET failures = 3").unwrap();
+        let off = patch(&second, r#"{"status": "disabled"}"#);
+        assert_eq!((off.status, &off.json()["status"]), (StatusCode::OK, &json!("disabled")));
+    }
+
     fn what_is_wrong_with_a_webhook_is_told_by_its_member(database) {
         let server = server(database);
         for (path, body, pointer) in [

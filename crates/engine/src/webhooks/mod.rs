@@ -175,10 +175,27 @@ impl Engine {
     /// # Errors
     /// There is no such webhook, or the URL or the secret is none.
     pub fn edit_webhook(&self, call: &Call, id: i64, edit: &WebhookEdit) -> Result<Webhook> {
+        self.edit_webhook_if(call, id, edit, &|_| true)
+    }
+
+    /// [`Engine::edit_webhook`], where it is as `expected` wants it.
+    ///
+    /// # Errors
+    /// As [`Engine::edit_webhook`]; it has changed.
+    pub fn edit_webhook_if(
+        &self,
+        call: &Call,
+        id: i64,
+        edit: &WebhookEdit,
+        expected: &dyn Fn(&Webhook) -> bool,
+    ) -> Result<Webhook> {
         edit.url.as_deref().map_or(Ok(()), check_url)?;
         edit.secret.as_deref().map_or(Ok(()), |secret| sign::key(secret).map(|_| ()))?;
         self.store.write(|tx| {
             let before = table::lock(tx, call.network, id)?.ok_or_else(|| absent(id))?;
+            if !expected(&before) {
+                return Err(Error::Changed(format!("webhook {id} has changed: read it again")));
+            }
             let mut after = before.clone();
             after.url = edit.url.clone().unwrap_or(after.url);
             after.secret = edit.secret.clone().unwrap_or(after.secret);
