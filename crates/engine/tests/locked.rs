@@ -56,7 +56,8 @@ both_databases! {
         network.engine.pay(&network.call, InvoiceId::new(1), None, &paid).unwrap();
         let payments = network.engine.invoice_payments(&network.call, InvoiceId::new(1)).unwrap();
         assert_eq!(payments[0].paid_day, day("2026-02-20"));
-        let postings = network.engine.invoice_postings(&network.call, InvoiceId::new(1)).unwrap();
+        let invoice = network.engine.invoice(&network.call, InvoiceId::new(1)).unwrap();
+        let postings = network.engine.invoice_postings_after(&network.call, &invoice, None, 10).unwrap().rows;
         let days: Vec<_> = postings.iter().map(|p| (p.event.as_str(), p.posting_day)).collect();
         assert_eq!(days[0], ("issue", day("2026-02-05")));
         assert_eq!(days[2], ("payment", day("2026-03-01")));

@@ -12,9 +12,13 @@ use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
 statements! {
-    OF_INVOICE = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at \
-        FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
-        ORDER BY entry_id, posting_no";
+    /// The postings of an invoice among so many of its party: there is no index by invoice.
+    OF_INVOICE_AFTER = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at \
+        FROM (SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, invoice_id \
+        FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND (entry_id, posting_no) > ($4, $5) \
+        ORDER BY entry_id, posting_no LIMIT $6) p WHERE invoice_id = $7 ORDER BY entry_id, posting_no LIMIT $8";
+    OF_INVOICE_LOOKED_AT = "SELECT entry_id, posting_no FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND (entry_id, posting_no) > ($4, $5) ORDER BY entry_id, posting_no LIMIT 1 OFFSET 9999";
     LISTED = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, kind, \
         party_id, invoice_id FROM postings {by:postings_by_day} WHERE network_id = $1 AND posting_day >= $2 \
         AND posting_day <= $3 AND (posting_day, entry_id, posting_no) > ($4, $5, $6) AND ($7 = '' OR account = $7) \
@@ -209,19 +213,35 @@ pub fn listed(
     tx.query(sql, &params)?.iter().map(listed).collect()
 }
 
-/// The postings of one invoice, oldest first.
+/// A place among the postings of a party: the entry, and the place in that.
+pub type EntryPlace = (i64, i64);
+
+/// How many postings one search of those of an invoice looks at. [`OF_INVOICE_LOOKED_AT`] names the last of them.
+const LOOKED_AT_MAX: i64 = 10_000;
+
+/// At most `limit` postings of an invoice after a place, oldest first, and how far the search has come, where it has not
+/// come to the end of the party's.
 ///
 /// # Errors
 /// What the database says.
-pub fn of_invoice(
+pub fn of_invoice_after(
     tx: &mut dyn Tx,
     network: NetworkId,
-    kind: InvoiceKind,
-    party_id: i64,
-    invoice: InvoiceId,
-) -> Result<Vec<StoredPosting>> {
-    let params = [network.get().into(), kind.as_str().into(), party_id.into(), invoice.get().into()];
-    tx.query(OF_INVOICE, &params)?.iter().map(posting).collect()
+    (kind, party_id, invoice): (InvoiceKind, i64, InvoiceId),
+    after: Option<EntryPlace>,
+    limit: i64,
+) -> Result<(Vec<StoredPosting>, Option<EntryPlace>)> {
+    let (entry, posting_no) = after.unwrap_or((i64::MIN, i64::MIN));
+    let looked_at = [network.get().into(), kind.as_str().into(), party_id.into(), entry.into(), posting_no.into()];
+    let mut params = looked_at.to_vec();
+    params.extend([Param::Int(LOOKED_AT_MAX), invoice.get().into(), limit.into()]);
+    let found = tx.query(OF_INVOICE_AFTER, &params)?.iter().map(posting).collect::<Result<Vec<_>>>()?;
+    if i64::try_from(found.len()).is_ok_and(|count| count == limit) {
+        let last = found.last().map(|posting| (posting.entry_id, posting.posting_no));
+        return Ok((found, last));
+    }
+    let last = tx.query_one(OF_INVOICE_LOOKED_AT, &looked_at)?;
+    Ok((found, last.map(|row| Ok::<_, Error>((row.int(0)?, row.int(1)?))).transpose()?))
 }
 
 /// The balance of each account in each currency, in billing units; positive is debit.

@@ -7,14 +7,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use quittance_domain::ids::InvoiceId;
-use quittance_domain::invoice::LineType;
-use quittance_engine::invoices::{ConversionQuery, Invoice, Payment};
+use quittance_engine::invoices::{ConversionQuery, Invoice};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::Answer;
 use quittance_http::scope::{own_kind, visible};
 use quittance_http::{AppState, Problem};
-use serde::Serialize;
 use utoipa::IntoParams;
 
 use super::describe::Listed;
@@ -92,104 +90,6 @@ impl FromRequestParts<AppState> for Subject {
         let id = invoice_id(path.get("id").map_or("", String::as_str))?;
         Ok(Subject { state: state.clone(), actor, id, part: path.remove("line").or_else(|| path.remove("payment")) })
     }
-}
-
-impl Subject {
-    /// A list that belongs to the invoice.
-    async fn part<T: Serialize + Send + 'static>(
-        self,
-        read: impl FnOnce(&Engine, &Call, &Invoice, &Actor) -> quittance_engine::Result<T> + Send + 'static,
-    ) -> Result<Answer, Problem> {
-        let Subject { state, actor, id, .. } = self;
-        let call = actor.call((state.clock)());
-        let part = state.run(move |engine| {
-            let invoice = visible(engine, &actor, &call, id)?;
-            read(engine, &call, &invoice, &actor)
-        });
-        Answer::of(StatusCode::OK, &part.await?)
-    }
-}
-
-/// Lists the lines of an invoice.
-#[utoipa::path(get, path = "/invoices/{id}/lines", tag = "Invoices", params(InvoicePath),
-    responses((status = 200, description = "The lines in order.", body = wire::Lines)))]
-pub(super) async fn lines(subject: Subject) -> Result<Answer, Problem> {
-    subject
-        .part(|engine, call, invoice, _| {
-            let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-            Ok(wire::Lines { lines: lines.iter().map(|line| wire::line(line, invoice.book.currency)).collect() })
-        })
-        .await
-}
-
-/// Lists the corrections of an invoice.
-#[utoipa::path(get, path = "/invoices/{id}/corrections", tag = "Invoices", params(InvoicePath),
-    responses((status = 200, description = "The lines that were added by hand.", body = wire::Corrections)))]
-pub(super) async fn corrections(subject: Subject) -> Result<Answer, Problem> {
-    subject
-        .part(|engine, call, invoice, _| {
-            let lines = engine.invoice_lines(call, invoice.invoice_id)?;
-            let corrections = lines.iter().filter(|line| line.line_type == LineType::Correction);
-            Ok(wire::Corrections { corrections: corrections.map(|l| wire::line(l, invoice.book.currency)).collect() })
-        })
-        .await
-}
-
-/// What an actor may see of payments.
-fn payments_shown(actor: &Actor, payments: &[Payment]) -> Vec<wire::Payment> {
-    let payments = payments.iter().map(wire::payment);
-    match own_kind(actor.role) {
-        None => payments.collect(),
-        Some(_) => payments.map(wire::Payment::for_party).collect(),
-    }
-}
-
-/// Lists the payments of an invoice.
-#[utoipa::path(get, path = "/invoices/{id}/payments", tag = "Invoices", params(InvoicePath),
-    responses((status = 200, description = "What settles it, oldest first.", body = wire::Payments)))]
-pub(super) async fn payments(subject: Subject) -> Result<Answer, Problem> {
-    subject
-        .part(|engine, call, invoice, actor| {
-            let payments = engine.invoice_payments(call, invoice.invoice_id)?;
-            Ok(wire::Payments { payments: payments_shown(actor, &payments) })
-        })
-        .await
-}
-
-/// Lists the credit notes about an invoice.
-#[utoipa::path(get, path = "/invoices/{id}/credit-notes", tag = "Invoices", params(InvoicePath),
-    responses((status = 200, description = "The credit notes, oldest first.", body = wire::CreditNotes)))]
-pub(super) async fn credit_notes(subject: Subject) -> Result<Answer, Problem> {
-    subject
-        .part(|engine, call, invoice, actor| {
-            let notes = engine.credit_notes(call, invoice.invoice_id)?;
-            Ok(wire::CreditNotes { credit_notes: payments_shown(actor, &notes) })
-        })
-        .await
-}
-
-/// Shows the history of an invoice.
-#[utoipa::path(get, path = "/invoices/{id}/history", tag = "Invoices", params(InvoicePath),
-    responses((status = 200, description = "Each change, oldest first.", body = wire::History)))]
-pub(super) async fn history(subject: Subject) -> Result<Answer, Problem> {
-    subject
-        .part(|engine, call, invoice, _| {
-            let history = engine.invoice_history(call, invoice.invoice_id)?;
-            Ok(wire::History { history: history.iter().map(|r| wire::history(r, invoice.book.currency)).collect() })
-        })
-        .await
-}
-
-/// Shows what the ledger has of an invoice.
-#[utoipa::path(get, path = "/invoices/{id}/ledger", tag = "Invoices", params(InvoicePath),
-    responses((status = 200, description = "The postings, oldest first.", body = wire::Postings)))]
-pub(super) async fn ledger(subject: Subject) -> Result<Answer, Problem> {
-    subject
-        .part(|engine, call, invoice, _| {
-            let postings = engine.invoice_postings(call, invoice.invoice_id)?;
-            Ok(wire::Postings { postings: postings.iter().map(wire::posting).collect() })
-        })
-        .await
 }
 
 /// The conversions of an invoice.

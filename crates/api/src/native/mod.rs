@@ -8,6 +8,7 @@ mod describe;
 mod entries;
 mod events;
 mod invoice_list;
+mod invoice_parts;
 mod invoices;
 mod keys;
 mod ledger;
@@ -206,17 +207,17 @@ fn invoice_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(invoices::list))
         .routes(routes!(invoices::one, actions::edit))
-        .routes(routes!(invoices::lines))
+        .routes(routes!(invoice_parts::lines))
         .routes(routes!(invoices::conversions))
-        .routes(routes!(invoices::payments, actions::pay))
+        .routes(routes!(invoice_parts::payments, actions::pay))
         .routes(routes!(actions::return_payment))
         .routes(routes!(actions::reverse_payment))
         .routes(routes!(actions::write_off))
-        .routes(routes!(invoices::credit_notes, actions::credit_note))
-        .routes(routes!(invoices::corrections, actions::correct))
+        .routes(routes!(invoice_parts::credit_notes, actions::credit_note))
+        .routes(routes!(invoice_parts::corrections, actions::correct))
         .routes(routes!(actions::remove_correction))
-        .routes(routes!(invoices::history))
-        .routes(routes!(invoices::ledger))
+        .routes(routes!(invoice_parts::history))
+        .routes(routes!(invoice_parts::ledger))
         .routes(routes!(actions::approve))
         .routes(routes!(actions::unapprove))
         .routes(routes!(actions::void))

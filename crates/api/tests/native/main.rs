@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod contract;
+mod invoice_parts;
 mod lists;
 mod reference;
 mod requests;

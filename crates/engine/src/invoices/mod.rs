@@ -9,6 +9,7 @@ mod destined;
 mod edit;
 mod items;
 mod list;
+mod parts;
 mod pay;
 mod read;
 mod returns;
@@ -29,7 +30,7 @@ pub use quittance_store::accruals::{AccrualFilter, DayAccrual};
 pub use quittance_store::invoices::{
     Foreign, HistoryRow, Invoice, InvoiceFilter, Line, NewestQuery, Payment, TakeOff, Voided,
 };
-pub use quittance_store::ledger::{ListedPosting, PostingFilter, PostingPlace, StoredPosting};
+pub use quittance_store::ledger::{EntryPlace, ListedPosting, PostingFilter, PostingPlace, StoredPosting};
 pub use read::PartiesAsked;
 pub use returns::ReturnRequest;
 pub use revise::{Revision, Step, TOGETHER_MAX, WholeRevision};

@@ -2,7 +2,7 @@
 
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_store::invoices::{self, HistoryRow, Invoice, InvoiceFilter, Line, Payment};
-use quittance_store::ledger::{self, ListedPosting, PostingFilter, PostingPlace, StoredPosting};
+use quittance_store::ledger::{self, ListedPosting, PostingFilter, PostingPlace};
 use quittance_store::{Tx, accruals, parties};
 
 use super::change::no_invoice;
@@ -114,17 +114,6 @@ impl Engine {
         self.store.read(|tx| {
             let place = found(tx, call, id)?.place();
             Ok(invoices::history(tx, call.network, place)?)
-        })
-    }
-
-    /// The postings of an invoice in the ledger, oldest first.
-    ///
-    /// # Errors
-    /// There is no such invoice.
-    pub fn invoice_postings(&self, call: &Call, id: InvoiceId) -> Result<Vec<StoredPosting>> {
-        self.store.read(|tx| {
-            let place = found(tx, call, id)?.place();
-            Ok(ledger::of_invoice(tx, call.network, place.kind, place.party_id, id)?)
         })
     }
 

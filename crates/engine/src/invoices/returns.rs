@@ -88,17 +88,6 @@ impl Engine {
         reasoned(reason)?;
         self.change(call, id, expected, |change| change.credit_note(amount, reason))
     }
-
-    /// The credit notes about an invoice, oldest first.
-    ///
-    /// # Errors
-    /// There is no such invoice.
-    pub fn credit_notes(&self, call: &Call, id: InvoiceId) -> Result<Vec<Payment>> {
-        self.store.read(|tx| {
-            let place = super::read::found(tx, call, id)?.place();
-            Ok(invoices::credit_notes(tx, call.network, place)?)
-        })
-    }
 }
 
 fn reasoned(reason: &str) -> Result<()> {

@@ -5,7 +5,7 @@ use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::time::Timestamp;
 
-use super::{Place, key, party_range, status};
+use super::{Place, key, key_after, party_range, status};
 use crate::conversions::currency;
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
@@ -22,6 +22,9 @@ macro_rules! looked_at {
 statements! {
     HISTORY = "SELECT invoice_id, version, happened_at, actor, action, status, billed_units, paid_units, details \
         FROM invoice_history WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 ORDER BY version";
+    HISTORY_AFTER = "SELECT invoice_id, version, happened_at, actor, action, status, billed_units, paid_units, details \
+        FROM invoice_history WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND version > $5 \
+        ORDER BY version LIMIT $6";
     HISTORY_OF_PARTIES = "SELECT invoice_id, version, happened_at, actor, action, status, billed_units, paid_units, details  \
         FROM invoice_history WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
         ORDER BY invoice_id, version";
@@ -86,6 +89,20 @@ pub(super) fn push_history<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, 
 /// What the database says.
 pub fn history(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<HistoryRow>> {
     tx.query(HISTORY, &key(network, place))?.iter().map(history_row).collect()
+}
+
+/// At most `limit` rows of the history of an invoice after a version, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn history_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    place: Place,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<HistoryRow>> {
+    tx.query(HISTORY_AFTER, &key_after(network, place, after, limit))?.iter().map(history_row).collect()
 }
 
 pub(super) fn history_row(row: &Row) -> Result<HistoryRow> {

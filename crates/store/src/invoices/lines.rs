@@ -10,7 +10,7 @@ use quittance_domain::rates::Rate;
 use quittance_domain::tax::Tax;
 use quittance_domain::time::Timestamp;
 
-use super::{Place, key, party_range};
+use super::{Place, key, key_after, party_range};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
@@ -26,6 +26,10 @@ macro_rules! line_columns {
 statements! {
     LINES = concat!(line_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
         ORDER BY line_no");
+    LINES_AFTER = concat!(line_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
+        AND line_no > $5 ORDER BY line_no LIMIT $6");
+    CORRECTIONS_AFTER = concat!(line_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
+        AND line_no > $5 AND line_no <= $7 AND line_type = 'correction' ORDER BY line_no LIMIT $6");
     LINES_OF_PARTIES = concat!(line_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
         AND party_id <= $4 ORDER BY invoice_id, line_no");
     DELETE_LINE = "DELETE FROM invoice_lines WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
@@ -140,6 +144,30 @@ pub(super) fn push_line<'a>(
 /// What the database says.
 pub fn lines(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<Line>> {
     tx.query(LINES, &key(network, place))?.iter().map(line).collect()
+}
+
+/// At most `limit` lines of an invoice after a number, in order.
+///
+/// # Errors
+/// What the database says.
+pub fn lines_after(tx: &mut dyn Tx, network: NetworkId, place: Place, after: i64, limit: i64) -> Result<Vec<Line>> {
+    tx.query(LINES_AFTER, &key_after(network, place, after, limit))?.iter().map(line).collect()
+}
+
+/// At most `limit` corrections of an invoice after a number and up to another, in order. It looks at every line between them.
+///
+/// # Errors
+/// What the database says.
+pub fn corrections_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    place: Place,
+    (after, through): (i64, i64),
+    limit: i64,
+) -> Result<Vec<Line>> {
+    let mut params = key_after(network, place, after, limit).to_vec();
+    params.push(through.into());
+    tx.query(CORRECTIONS_AFTER, &params)?.iter().map(line).collect()
 }
 
 /// Appends a line.

@@ -29,18 +29,22 @@ pub use self::destinations::{
 };
 pub use self::filter::{InvoiceFilter, last_id, list};
 pub use self::history::{
-    HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_of_parties,
+    HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_after,
+    history_of_parties,
 };
 pub use self::items::{ItemRow, Measure, items, put_items};
 use self::lines::WrittenLine;
-pub use self::lines::{Line, add_line, delete_line, lines, lines_of_parties, remainders, update_line};
+pub use self::lines::{
+    Line, add_line, corrections_after, delete_line, lines, lines_after, lines_of_parties, remainders, update_line,
+};
 pub use self::list::{
     Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, id_of_number, nth_found, rows,
 };
 pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::overdue::{any_overdue, last_row, lock_overdue, set_overdue};
 pub use self::payments::{
-    Foreign, Payment, add_payment, credit, credit_notes, left_of_payment, payment_of, payments, payments_of_parties,
+    Foreign, Payment, add_payment, credit, credit_notes, credit_notes_after, left_of_payment, payment_of, payments,
+    payments_after, payments_of_parties,
 };
 pub use self::search::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch, found, sums_found};
 pub use self::sorted::{SortBy, SortedQuery, count_sorted, sorted};
@@ -194,6 +198,11 @@ impl Invoice {
 
 fn key(network: NetworkId, place: Place) -> [Param<'static>; 4] {
     [network.get().into(), place.kind.as_str().into(), place.party_id.into(), place.invoice_id.get().into()]
+}
+
+fn key_after(network: NetworkId, place: Place, after: i64, limit: i64) -> [Param<'static>; 6] {
+    let [a, b, c, d] = key(network, place);
+    [a, b, c, d, after.into(), limit.into()]
 }
 
 fn party_range(network: NetworkId, kind: InvoiceKind, parties: (i64, i64)) -> [Param<'static>; 4] {

@@ -7,7 +7,7 @@ use quittance_domain::invoice::PaymentSource;
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
-use super::{Place, key, party_range};
+use super::{Place, key, key_after, party_range};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
@@ -23,6 +23,10 @@ macro_rules! payment_columns {
 statements! {
     PAYMENTS = concat!(payment_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
         ORDER BY payment_id");
+    PAYMENTS_AFTER = concat!(payment_columns!(), "{by:payments_by_invoice} WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND invoice_id = $4 AND payment_id > $5 ORDER BY payment_id LIMIT $6");
+    CREDIT_NOTES_AFTER = concat!(payment_columns!(), "{by:payments_about} WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND about_invoice = $4 AND payment_id > $5 AND source = 'credit_note' ORDER BY payment_id LIMIT $6");
     ABOUT = concat!(payment_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND about_invoice = $4 \
         AND source = 'credit_note' ORDER BY payment_id");
     ONE = concat!(payment_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND payment_id = $4");
@@ -107,6 +111,34 @@ pub fn payments(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec
 /// What the database says.
 pub fn credit_notes(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<Payment>> {
     tx.query(ABOUT, &key(network, place))?.iter().map(payment).collect()
+}
+
+/// At most `limit` payments of an invoice after an id, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn payments_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    place: Place,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Payment>> {
+    tx.query(PAYMENTS_AFTER, &key_after(network, place, after, limit))?.iter().map(payment).collect()
+}
+
+/// At most `limit` credit notes about an invoice after an id, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn credit_notes_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    place: Place,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Payment>> {
+    tx.query(CREDIT_NOTES_AFTER, &key_after(network, place, after, limit))?.iter().map(payment).collect()
 }
 
 /// One payment of a party.

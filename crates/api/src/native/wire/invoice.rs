@@ -193,18 +193,22 @@ pub struct LineSource {
     pub rate_source: String,
 }
 
-/// The lines of an invoice.
+/// A page of the lines of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Lines {
+pub struct LinePage {
     /// The lines in order.
     pub lines: Vec<Line>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
-/// The corrections of an invoice.
+/// A page of the corrections of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Corrections {
+pub struct CorrectionPage {
     /// Those of its lines that somebody added by hand.
     pub corrections: Vec<Line>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// A line of an invoice in a currency. Where its conversions are in another one, `source` says what it stands for.
@@ -254,11 +258,13 @@ pub struct HistoryRow {
     pub details: Value,
 }
 
-/// The history of an invoice.
+/// A page of the history of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct History {
+pub struct HistoryPage {
     /// Each change, oldest first.
     pub history: Vec<HistoryRow>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// A row of the history of an invoice in a currency.

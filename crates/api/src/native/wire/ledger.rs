@@ -25,11 +25,13 @@ pub struct Posting {
     pub recorded_at: Instant,
 }
 
-/// The postings of an invoice.
+/// A page of the postings of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Postings {
+pub struct PostingPage {
     /// The postings, oldest first.
     pub postings: Vec<Posting>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// A posting of the ledger: positive is debit, negative is credit.

@@ -30,11 +30,11 @@ pub use entries::{
 };
 pub use event::{Event, EventPage, InvoiceChange, InvoiceChangePage, event, invoice_change};
 pub use invoice::{
-    Corrections, History, HistoryRow, Invoice, InvoicePage, InvoiceParty, Invoices, Line, LineSource, Lines, VoidFacts,
-    history, invoice, line,
+    CorrectionPage, HistoryPage, HistoryRow, Invoice, InvoicePage, InvoiceParty, Invoices, Line, LinePage, LineSource,
+    VoidFacts, history, invoice, line,
 };
 pub use key::{Key, KeyPage, NewKey, key};
-pub use ledger::{LedgerPage, LedgerPosting, Posting, Postings, ledger_posting, posting};
+pub use ledger::{LedgerPage, LedgerPosting, Posting, PostingPage, ledger_posting, posting};
 pub use network::{
     BalancesReport, Change, ChangePage, Erased, ErasedParty, Network, NetworkSettings, RowError, balances_report,
     change, network,
@@ -43,7 +43,7 @@ pub use party::{
     AdvertiserPage, AffiliatePage, Balance, BalancePage, Balances, MethodRequest, Party, PartyRequest, PartyTax,
     PaymentMethod, Referrer, balance, party,
 };
-pub use payment::{CreditNotes, Payment, PaymentMoney, Payments, payment};
+pub use payment::{CreditNotePage, Payment, PaymentMoney, PaymentPage, payment};
 pub use problem::{Problem, ProblemField};
 pub use rates::{Rate, RatePage, RatesReport, rate, rates_report};
 pub use reports::{Report, report, report_csv};

@@ -60,18 +60,22 @@ pub struct PaymentMoney {
     pub currency: Code,
 }
 
-/// The payments of an invoice.
+/// A page of the payments of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Payments {
+pub struct PaymentPage {
     /// The payments, oldest first.
     pub payments: Vec<Payment>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
-/// The credit notes about an invoice.
+/// A page of the credit notes about an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct CreditNotes {
+pub struct CreditNotePage {
     /// The credit notes, oldest first.
     pub credit_notes: Vec<Payment>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
 }
 
 /// A payment, or what else settles an invoice or is a party's credit.
