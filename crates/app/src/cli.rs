@@ -24,6 +24,7 @@ use crate::commands::pull::Pull;
 use crate::commands::rates::Rates;
 use crate::commands::report::ReportCommand;
 use crate::commands::serve::Serve;
+use crate::commands::users::UsersCommand;
 use crate::commands::verify::Verify;
 use crate::context::Context;
 use crate::failure::Exit;
@@ -106,6 +107,9 @@ pub(crate) enum Command {
     /// Makes, lists and revokes the keys that open the interfaces.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Makes people known who use the interfaces, lists them, disables and enables them.
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Copies the embedded database into a file, also while a server uses it.
     Backup(Backup),
     /// Puts such a copy in place where there is no database yet.
@@ -154,6 +158,7 @@ impl Command {
             Command::Invoice(command) => command.run(context),
             Command::Verify(command) => command.run(context),
             Command::Keys(command) => command.run(context),
+            Command::Users(command) => command.run(context),
             Command::Backup(command) => command.run(context),
             Command::Restore(command) => command.run(context),
             Command::Copy(command) => command.run(context),

@@ -120,6 +120,38 @@ fn a_key_is_printed_once() {
 }
 
 #[test]
+fn users_are_made_listed_disabled_and_enabled() {
+    let folder = Folder::new();
+    folder.done(&["import", "network", folder.write("network.toml", FILE).to_str().unwrap()]);
+    let create =
+        ["users", "create", "--email", "Bea@Example.com", "--name", "Bea", "--role", "affiliate", "--affiliate", "27"];
+    let made = folder.json(&create);
+    let of = |user: &Value| {
+        let members = ["id", "email", "name", "role", "affiliate_id", "status"];
+        Value::from_iter(members.map(|member| user[member].clone()))
+    };
+    assert_eq!(of(&made), json!([1, "bea@example.com", "Bea", "affiliate", 27, "active"]));
+    let key = folder.json(&["keys", "create", "--user", "1"]);
+    assert_eq!((&key["role"], &key["affiliate_id"], &key["user_id"]), (&json!("affiliate"), &json!(27), &json!(1)));
+    assert_eq!(folder.json(&["users", "disable", "1"])["status"], "disabled");
+    assert!(folder.json(&["keys", "list"])["keys"][0]["suspended_at"].is_string());
+    assert!(folder.fails(1, &["keys", "create", "--user", "1"]).contains("user 1 is disabled"));
+    assert_eq!(folder.done(&["users", "enable", "1"]), "user 1 is active\n");
+    assert!(folder.json(&["keys", "list"])["keys"][0]["suspended_at"].is_null());
+    assert_eq!(of(&folder.json(&["users", "list"])["users"][0]), of(&made));
+    assert!(folder.done(&["users", "list"]).contains("bea@example.com"));
+    assert_eq!(folder.json(&["users", "erase", "1"])["email"], Value::Null);
+    assert!(
+        folder
+            .fails(1, &create[..].iter().map(|a| if *a == "27" { "5" } else { a }).collect::<Vec<_>>())
+            .contains("no affiliate 5")
+    );
+    assert!(folder.fails(1, &["users", "disable", "9"]).contains("no user 9"));
+    folder.fails(2, &["users", "create", "--email", "x@example.com", "--name", "X"]);
+    folder.fails(2, &["keys", "create", "--user", "1", "--role", "admin"]);
+}
+
+#[test]
 fn a_key_needs_the_id_of_its_role_and_no_other() {
     let folder = Folder::new();
     folder.done(&["network", "create", "First"]);

@@ -49,6 +49,8 @@ ids! {
     RunId
     /// An access key.
     KeyId
+    /// A user: a person who uses the interfaces.
+    UserId
     /// An account manager, who looks after parties.
     ManagerId
     /// A payment system: a rail as a network offers it.

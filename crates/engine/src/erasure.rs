@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::events::EventType;
-use crate::{Call, Engine, events};
+use crate::{Call, Engine, events, users};
 
 impl Engine {
     /// Erases what is personal of a party: its name and address, also on its invoices, the details of its payment methods,
-    /// its tax id, site, telephone number, country and notes, and its keys, which are revoked. Amounts, lines, payments and the ledger stay as they are.
+    /// its tax id, site, telephone number, country and notes, its users, and its keys, which are revoked. Amounts, lines, payments
+    /// and the ledger stay as they are.
     ///
     /// # Errors
     /// There is no such party, or an invoice of it is neither paid nor void: it has to be settled first.
@@ -37,6 +38,7 @@ impl Engine {
             }
             let rules = without_personal(&party.rules);
             parties::erase(tx, call.network, kind, party_id, &format!("Erased {kind} {party_id}"), &rules, call.now)?;
+            users::erase_of_party(tx, call, kind, party_id)?;
             invoices::erase_accounts(tx, call.network, kind.invoice_kind(), party_id)?;
             let change = NewChange {
                 subject: kind.as_str(),

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use quittance_domain::ids::{KeyId, NetworkId, PartyKind};
+use quittance_domain::ids::{KeyId, NetworkId, PartyKind, UserId};
 use quittance_domain::time::Timestamp;
 use quittance_store::changes::{self, NewChange};
 use quittance_store::keys::{self as table, ApiKey};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::addresses::AddressRanges;
 use crate::error::{Error, Result};
-use crate::{Call, Engine};
+use crate::{Call, Engine, users};
 
 /// The shortest secret: what random text of this length says cannot be guessed.
 const SECRET_CHARS_MIN: usize = 32;
@@ -121,6 +121,10 @@ pub struct Key {
     pub limits: KeyLimits,
     /// When it was last used: noted at most once a minute.
     pub last_used_at: Option<Timestamp>,
+    /// The user whose key it is, and whose role it has.
+    pub user: Option<UserId>,
+    /// Since when its user is disabled: it opens nothing meanwhile.
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// Why a secret opens nothing.
@@ -132,6 +136,9 @@ pub enum KeyRefusal {
     /// It was revoked.
     #[error("the key was revoked at {0}")]
     Revoked(Timestamp),
+    /// Its user is disabled.
+    #[error("the user of the key is disabled since {0}")]
+    Suspended(Timestamp),
     /// Its time is over.
     #[error("the key expired at {0}")]
     Expired(Timestamp),
@@ -149,6 +156,8 @@ pub struct Actor {
     pub key: KeyId,
     /// The key's name.
     pub name: String,
+    /// The user whose key it is.
+    pub user: Option<UserId>,
     /// What the holder may do.
     pub role: Role,
     /// The affiliate, advertiser or manager that the key stands for.
@@ -159,7 +168,9 @@ impl Actor {
     /// A call by this actor.
     #[must_use]
     pub fn call(&self, now: Timestamp) -> Call {
-        Call { network: self.network, actor: format!("key {} ({})", self.key, self.name), now, claimed: None }
+        // Not by its name or address, which an erasure would not find in the history.
+        let user = self.user.map_or_else(String::new, |user| format!(" of user {user}"));
+        Call { network: self.network, actor: format!("key {} ({}){user}", self.key, self.name), now, claimed: None }
     }
 }
 
@@ -178,7 +189,43 @@ impl Engine {
     /// # Errors
     /// As [`Engine::create_key`]; it would have expired already.
     pub fn create_limited_key(&self, call: &Call, new: &NewKey, limits: &KeyLimits, secret: &str) -> Result<KeyId> {
-        let name = checked_name(new)?;
+        let name = checked_name(&new.name)?.unwrap_or_else(|| match new.party {
+            Some(party) => format!("{} {party}", new.role),
+            None => new.role.to_string(),
+        });
+        self.make_key(call, limits, secret, |tx| {
+            check_party(tx, call.network, new.role, new.party)?;
+            Ok(Holder { name: name.clone(), role: new.role, party: new.party, user: None })
+        })
+    }
+
+    /// Makes a key of a user, whose role and party it has, now and whenever they change. With no name it is named after the
+    /// user's id.
+    ///
+    /// # Errors
+    /// There is no such user, or it is disabled; the name is too long; the secret is too short; it would have expired already.
+    pub fn create_user_key(
+        &self,
+        call: &Call,
+        user: UserId,
+        name: &str,
+        limits: &KeyLimits,
+        secret: &str,
+    ) -> Result<KeyId> {
+        let name = checked_name(name)?.unwrap_or_else(|| format!("user {user}"));
+        self.make_key(call, limits, secret, |tx| {
+            let known = users::for_a_key(tx, call, user)?;
+            Ok(Holder { name: name.clone(), role: known.role, party: known.party_id, user: Some(user) })
+        })
+    }
+
+    fn make_key(
+        &self,
+        call: &Call,
+        limits: &KeyLimits,
+        secret: &str,
+        holder: impl Fn(&mut dyn Tx) -> Result<Holder>,
+    ) -> Result<KeyId> {
         if let Some(at) = limits.expires_at.filter(|at| *at <= call.now) {
             let detail = format!("expires_at: {at} is over; name an instant to come");
             return Err(Error::invalid("/expires_at", detail));
@@ -186,18 +233,20 @@ impl Engine {
         let allowed = limits.allowed.texts().collect::<Vec<_>>().join(" ");
         let hash = checked_hash(secret)?;
         self.store.write(|tx| {
-            check_party(tx, call.network, new)?;
+            let holder = holder(tx)?;
             let key = ApiKey {
                 network_id: call.network,
                 key_id: KeyId::new(0),
-                name: name.clone(),
-                role: new.role.as_str().to_owned(),
-                party_id: new.party,
+                name: holder.name,
+                role: holder.role.as_str().to_owned(),
+                party_id: holder.party,
                 created_at: call.now,
                 revoked_at: None,
                 expires_at: limits.expires_at,
                 allowed: Some(allowed.clone()).filter(|allowed| !allowed.is_empty()),
                 last_used_at: None,
+                user_id: holder.user,
+                suspended_at: None,
             };
             let id = insert(tx, call, key, &hash)?;
             crate::idempotency::mark_done(tx, call)?;
@@ -276,8 +325,8 @@ impl Engine {
         if let Some(refusal) = refusal(&key, client, now) {
             return Ok(Err(refusal));
         }
-        let Key { id, name, role, party_id, .. } = key;
-        Ok(Ok(Actor { network, key: id, name, role, party_id }))
+        let Key { id, name, role, party_id, user, .. } = key;
+        Ok(Ok(Actor { network, key: id, name, user, role, party_id }))
     }
 
     /// Notes when keys were last used: of each at most once a minute.
@@ -316,6 +365,9 @@ fn refusal(key: &Key, client: Option<IpAddr>, now: Timestamp) -> Option<KeyRefus
     if let Some(at) = key.revoked_at {
         return Some(KeyRefusal::Revoked(at));
     }
+    if let Some(since) = key.suspended_at {
+        return Some(KeyRefusal::Suspended(since));
+    }
     if let Some(at) = expires_at.filter(|at| *at <= now) {
         return Some(KeyRefusal::Expired(at));
     }
@@ -337,7 +389,7 @@ fn insert(tx: &mut dyn Tx, call: &Call, key: ApiKey, hash: &str) -> Result<KeyId
     table::insert(tx, &key, hash)?;
     // Its name is often that of a person, whom an erasure would not find here.
     let facts = json!({
-        "role": key.role, "party": key.party_id,
+        "role": key.role, "party": key.party_id, "user": key.user_id.map(UserId::get),
         "expires_at": key.expires_at.map(|at| at.to_string()), "allowed_addresses": key.allowed.unwrap_or_default(),
     });
     note(tx, call, id, "created", &facts)?;
@@ -345,33 +397,40 @@ fn insert(tx: &mut dyn Tx, call: &Call, key: ApiKey, hash: &str) -> Result<KeyId
 }
 
 fn key(stored: ApiKey) -> Result<Key> {
-    let ApiKey { key_id, name, role, party_id, created_at, revoked_at, expires_at, allowed, last_used_at, .. } = stored;
+    let ApiKey { key_id, name, role, party_id, created_at, revoked_at, expires_at, allowed, .. } = stored;
     let corrupt = |what: &str| quittance_store::Error::Corrupt(format!("{what} of key {key_id}"));
     let role = Role::parse(&role).ok_or_else(|| corrupt("role"))?;
     let allowed = AddressRanges::parse("allowed", allowed.iter().flat_map(|texts| texts.split(' ')));
     let limits = KeyLimits { expires_at, allowed: allowed.map_err(|_| corrupt("addresses"))? };
-    Ok(Key { id: key_id, name, role, party_id, created_at, revoked_at, limits, last_used_at })
+    let (last_used_at, user, suspended_at) = (stored.last_used_at, stored.user_id, stored.suspended_at);
+    Ok(Key { id: key_id, name, role, party_id, created_at, revoked_at, limits, last_used_at, user, suspended_at })
 }
 
-fn checked_name(new: &NewKey) -> Result<String> {
-    let name = new.name.trim();
+/// Who holds a key that is to be made.
+struct Holder {
+    name: String,
+    role: Role,
+    party: Option<i64>,
+    user: Option<UserId>,
+}
+
+/// The name of a key; `None` where it is empty.
+fn checked_name(name: &str) -> Result<Option<String>> {
+    let name = name.trim();
     if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
         let detail = format!("{name:?} is no name of a key: at most {NAME_CHARS_MAX} printable characters are allowed");
         return Err(Error::invalid("name", detail));
     }
-    Ok(match (name, new.party) {
-        ("", Some(party)) => format!("{} {party}", new.role),
-        ("", None) => new.role.to_string(),
-        (name, _) => name.to_owned(),
-    })
+    Ok(Some(name).filter(|name| !name.is_empty()).map(str::to_owned))
 }
 
-fn check_party(tx: &mut dyn Tx, network: NetworkId, new: &NewKey) -> Result<()> {
-    let role = new.role;
+/// Refuses a role without the affiliate, advertiser or manager that it stands for, one that stands for nobody with one, and one
+/// that is not there.
+pub(crate) fn check_party(tx: &mut dyn Tx, network: NetworkId, role: Role, party: Option<i64>) -> Result<()> {
     let field = format!("{role}_id");
-    let (id, kind) = match (new.party, role) {
+    let (id, kind) = match (party, role) {
         (None, role) if role.stands_for_one() => {
-            let detail = format!("a key of the role {role} stands for one {role}: give its id");
+            let detail = format!("{field}: the role {role} stands for one {role}; give its id");
             return Err(Error::invalid(field, detail));
         }
         (None, _) => return Ok(()),
@@ -382,7 +441,7 @@ fn check_party(tx: &mut dyn Tx, network: NetworkId, new: &NewKey) -> Result<()> 
             return if known { Ok(()) } else { Err(nobody(role, id)) };
         }
         (Some(id), role) => {
-            let detail = format!("a key of the role {role} stands for nobody in particular: leave the id {id} out");
+            let detail = format!("role: {role} stands for nobody in particular; leave the id {id} out");
             return Err(Error::invalid("role", detail));
         }
     };
@@ -393,7 +452,8 @@ fn check_party(tx: &mut dyn Tx, network: NetworkId, new: &NewKey) -> Result<()> 
 }
 
 fn nobody(role: Role, id: i64) -> Error {
-    Error::NotFound(format!("there is no {role} {id} in this network"))
+    // What is named in a request, and not what the request is about: as with any other member that makes no sense.
+    Error::invalid(format!("{role}_id"), format!("there is no {role} {id} in this network"))
 }
 
 /// The SHA-256 of a secret in hexadecimal digits. A secret is long and random, so that a slow hash or a salt would

@@ -20,6 +20,7 @@ use self::file::NetworkFile;
 use self::plan::Plan;
 pub use self::reader::Problem;
 use self::reader::Problems;
+pub(crate) use self::reader::{email, text};
 use crate::error::{Error, Result};
 use crate::networks::{self, Network, NewNetwork};
 use crate::settings::Settings;

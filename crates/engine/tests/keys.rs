@@ -123,7 +123,7 @@ both_databases! {
         let kind = |key: NewKey| engine.create_key(call, &key, &secret(1)).map_err(|error| error.kind());
         for role in [Role::Affiliate, Role::Advertiser, Role::Manager] {
             assert_eq!(kind(new(role, None)), Err(ErrorKind::Invalid), "{role}");
-            assert_eq!(kind(new(role, Some(77))), Err(ErrorKind::NotFound), "{role}");
+            assert_eq!(kind(new(role, Some(77))), Err(ErrorKind::Invalid), "{role}");
         }
         for role in [Role::Admin, Role::Finance, Role::Viewer, Role::Tracker] {
             assert_eq!(kind(new(role, Some(1))), Err(ErrorKind::Invalid), "{role}");

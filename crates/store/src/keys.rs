@@ -1,23 +1,28 @@
 //! Access keys. Only their hashes are here.
 
-use quittance_domain::ids::{KeyId, NetworkId};
+use quittance_domain::ids::{KeyId, NetworkId, UserId};
 use quittance_domain::time::Timestamp;
 
 use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Row, Tx};
 
+macro_rules! key_columns {
+    () => {
+        "SELECT network_id, key_id, name, role, party_id, created_at, revoked_at, expires_at, allowed, last_used_at, user_id, \
+         suspended_at FROM api_keys "
+    };
+}
+
 statements! {
-    INSERT = "INSERT INTO api_keys (network_id, key_id, name, role, party_id, hash, created_at, expires_at, allowed) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    LIST = "SELECT network_id, key_id, name, role, party_id, created_at, revoked_at, expires_at, \
-        allowed, last_used_at FROM api_keys \
-        WHERE network_id = $1 ORDER BY key_id";
-    BY_ID = "SELECT network_id, key_id, name, role, party_id, created_at, revoked_at, expires_at, \
-        allowed, last_used_at FROM api_keys \
-        WHERE network_id = $1 AND key_id = $2";
-    BY_HASH = "SELECT network_id, key_id, name, role, party_id, created_at, revoked_at, expires_at, \
-        allowed, last_used_at FROM api_keys WHERE hash = $1";
+    INSERT = "INSERT INTO api_keys (network_id, key_id, name, role, party_id, hash, created_at, expires_at, allowed, user_id, \
+        suspended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    LIST = concat!(key_columns!(), "WHERE network_id = $1 ORDER BY key_id");
+    BY_ID = concat!(key_columns!(), "WHERE network_id = $1 AND key_id = $2");
+    BY_HASH = concat!(key_columns!(), "WHERE hash = $1");
+    FOLLOW_USER = "UPDATE api_keys SET role = $3, party_id = $4, suspended_at = CASE WHEN CAST($5 AS BIGINT) IS NULL \
+        THEN NULL ELSE COALESCE(suspended_at, $5) END WHERE network_id = $1 AND user_id = $2";
+    ERASE_OF_USER = "UPDATE api_keys SET name = $3, revoked_at = COALESCE(revoked_at, $4) WHERE network_id = $1 AND user_id = $2";
     REVOKE = "UPDATE api_keys SET revoked_at = $3 WHERE network_id = $1 AND key_id = $2 AND revoked_at IS NULL";
     // Several processes may have seen the same key at work: what one of them has noted of the last minute is enough.
     USE = "UPDATE api_keys SET last_used_at = $3 WHERE network_id = $1 AND key_id = $2 \
@@ -47,6 +52,10 @@ pub struct ApiKey {
     pub allowed: Option<String>,
     /// When it was last used, as far as that was noted.
     pub last_used_at: Option<Timestamp>,
+    /// The user whose key it is, and whose role and party it has.
+    pub user_id: Option<UserId>,
+    /// Since when its user is disabled.
+    pub suspended_at: Option<Timestamp>,
 }
 
 fn key(row: &Row) -> Result<ApiKey> {
@@ -61,6 +70,8 @@ fn key(row: &Row) -> Result<ApiKey> {
         expires_at: row.opt_int(7)?.map(Timestamp::from_micros),
         allowed: row.opt_string(8)?,
         last_used_at: row.opt_int(9)?.map(Timestamp::from_micros),
+        user_id: row.opt_int(10)?.map(UserId::new),
+        suspended_at: row.opt_int(11)?.map(Timestamp::from_micros),
     })
 }
 
@@ -79,6 +90,8 @@ pub fn insert(tx: &mut dyn Tx, key: &ApiKey, hash: &str) -> Result<()> {
         key.created_at.micros().into(),
         key.expires_at.map(Timestamp::micros).into(),
         key.allowed.as_ref().into(),
+        key.user_id.map(UserId::get).into(),
+        key.suspended_at.map(Timestamp::micros).into(),
     ];
     tx.execute(INSERT, &params)?;
     Ok(())
@@ -123,5 +136,31 @@ pub fn revoke(tx: &mut dyn Tx, network: NetworkId, id: KeyId, now: Timestamp) ->
 pub fn note_use(tx: &mut dyn Tx, network: NetworkId, id: KeyId, used_at: Timestamp, before: Timestamp) -> Result<()> {
     let params = [network.get().into(), id.get().into(), used_at.micros().into(), before.micros().into()];
     tx.execute(USE, &params)?;
+    Ok(())
+}
+
+/// Gives the keys of a user its role and party, and says since when it is disabled.
+///
+/// # Errors
+/// What the database says.
+pub fn follow_user(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    user: UserId,
+    (role, party_id): (&str, Option<i64>),
+    suspended_at: Option<Timestamp>,
+) -> Result<()> {
+    let suspended = suspended_at.map(Timestamp::micros);
+    let params = [network.get().into(), user.get().into(), role.into(), party_id.into(), suspended.into()];
+    tx.execute(FOLLOW_USER, &params)?;
+    Ok(())
+}
+
+/// Revokes the keys of a user, and gives all of them a name that says nothing of a person.
+///
+/// # Errors
+/// What the database says.
+pub fn erase_of_user(tx: &mut dyn Tx, network: NetworkId, user: UserId, name: &str, now: Timestamp) -> Result<()> {
+    tx.execute(ERASE_OF_USER, &[network.get().into(), user.get().into(), name.into(), now.micros().into()])?;
     Ok(())
 }

@@ -16,7 +16,7 @@ statements! {
     OF_INVOICE_AFTER = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at \
         FROM (SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, invoice_id \
         FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND (entry_id, posting_no) > ($4, $5) \
-        ORDER BY entry_id, posting_no LIMIT $6) p WHERE invoice_id = $7 ORDER BY entry_id, posting_no LIMIT $8";
+        ORDER BY entry_id, posting_no LIMIT $6) looked_at WHERE invoice_id = $7 ORDER BY entry_id, posting_no LIMIT $8";
     OF_INVOICE_LOOKED_AT = "SELECT entry_id, posting_no FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
         AND (entry_id, posting_no) > ($4, $5) ORDER BY entry_id, posting_no LIMIT 1 OFFSET 9999";
     LISTED = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, kind, \

@@ -33,6 +33,7 @@ mod sqlite;
 mod statements;
 pub mod takes;
 mod tx;
+pub mod users;
 pub mod webhooks;
 pub mod write_offs;
 

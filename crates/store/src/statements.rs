@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::{
     accruals, audit, changes, conversions, events, extras, idempotency, invoices, keys, ledger, networks, parties,
-    pulls, rates, reports, runs, takes, webhooks, write_offs,
+    pulls, rates, reports, runs, takes, users, webhooks, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -72,6 +72,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         reports::STATEMENTS,
         runs::STATEMENTS,
         takes::STATEMENTS,
+        users::STATEMENTS,
         webhooks::STATEMENTS,
         webhooks::deliveries::STATEMENTS,
         write_offs::STATEMENTS,

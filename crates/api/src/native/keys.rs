@@ -5,9 +5,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use quittance_domain::ids::KeyId;
+use quittance_domain::ids::{KeyId, UserId};
 use quittance_engine::addresses::AddressRanges;
-use quittance_engine::keys::{Actor, KeyLimits, NewKey, Role};
+use quittance_engine::keys::{Actor, KeyLimits, NewKey};
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once_without};
 use quittance_http::{AppState, Problem};
@@ -15,8 +15,8 @@ use utoipa::IntoParams;
 
 use super::describe::Listed;
 use super::list::{Asked, List, Window};
-use super::params::{Body, Param};
-use super::wire;
+use super::params::{Body, Form, Param, param};
+use super::{users, wire};
 
 /// The member of an answer that is not kept for repeats.
 pub(super) const SECRET: &str = "secret";
@@ -36,14 +36,16 @@ fn key_id(text: &str) -> Result<KeyId, Problem> {
 }
 
 /// The keys of the network.
-pub(super) struct Keys;
+pub(super) struct Keys {
+    user: Option<i64>,
+}
 
 impl List for Keys {
     type Row = wire::Key;
     type Key = i64;
     const NAME: &'static str = "keys";
     const SORTS: &'static [&'static str] = &["id"];
-    const FILTERS: &'static [Param] = &[];
+    const FILTERS: &'static [Param] = &[param("user_id", Form::Int, "Only those of this user.")];
 
     fn page(
         &self,
@@ -51,7 +53,8 @@ impl List for Keys {
         call: &Call,
         window: &Window<i64>,
     ) -> quittance_engine::Result<Vec<(i64, wire::Key)>> {
-        let keys = engine.keys(call)?;
+        let mut keys = engine.keys(call)?;
+        keys.retain(|key| self.user.is_none_or(|user| key.user == Some(UserId::new(user))));
         Ok(window.of_whole(keys.iter().map(|key| (key.id.get(), wire::key(key))).collect()))
     }
 }
@@ -61,38 +64,53 @@ impl List for Keys {
     responses((status = 200, description = "A page of keys.", body = wire::KeyPage)))]
 pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
     let query = asked.query::<Keys>()?;
-    asked.answer(&query, Keys).await
+    let user = query.int("user_id")?;
+    asked.answer(&query, Keys { user }).await
 }
 
-/// What is to be made.
-fn request(members: &Body) -> Result<(NewKey, KeyLimits), Problem> {
-    let word = Body::required("role", members.text("role")?)?;
-    let role = Role::parse(&word).ok_or_else(|| {
-        let known = Role::ALL.map(Role::as_str).join(", ");
-        Problem::bad_request("/role", format!("role: {word:?} is none of {known}"))
-    })?;
-    let named = [Role::Affiliate, Role::Advertiser, Role::Manager].map(|of| (of, format!("{of}_id")));
-    let mut party = None;
-    for (of, member) in &named {
-        let Some(id) = members.int(member)? else { continue };
-        if *of != role {
-            let detail = format!("{member}: it goes with the role {of}, not with {role}");
-            return Err(Problem::bad_request(&format!("/{member}"), detail));
+/// Who is to hold a key.
+enum Holder {
+    /// Whoever has it, with a role of its own.
+    Anybody(NewKey),
+    /// A user.
+    User(UserId, String),
+}
+
+impl Holder {
+    fn read(members: &Body) -> Result<Holder, Problem> {
+        let name = members.text("name")?.unwrap_or_default();
+        let (role, party) = (users::role(members)?, users::party(members)?);
+        let Some(user) = members.int("user_id")? else {
+            let role = Body::required("role", role)?;
+            return Ok(Holder::Anybody(NewKey { role, party: users::party_of(role, members)?, name }));
+        };
+        let given = role.map(|_| "role".to_owned()).or(party.map(|(of, _)| format!("{of}_id")));
+        match given {
+            None => Ok(Holder::User(UserId::new(user), name)),
+            Some(member) => {
+                let detail = format!("{member}: a key of a user has what the user has; leave it out");
+                Err(Problem::bad_request(&format!("/{member}"), detail))
+            }
         }
-        party = Some(id);
     }
+
+    fn make(&self, engine: &Engine, call: &Call, limits: &KeyLimits, secret: &str) -> quittance_engine::Result<KeyId> {
+        match self {
+            Holder::Anybody(new) => engine.create_limited_key(call, new, limits, secret),
+            Holder::User(user, name) => engine.create_user_key(call, *user, name, limits, secret),
+        }
+    }
+}
+
+fn limits(members: &Body) -> Result<KeyLimits, Problem> {
     let addresses = members.texts("allowed_addresses")?;
     let allowed = AddressRanges::parse("/allowed_addresses", addresses.iter().map(String::as_str));
-    let limits = KeyLimits {
-        expires_at: members.instant("expires_at")?,
-        allowed: allowed.map_err(|error| Problem::of(&error))?,
-    };
-    Ok((NewKey { role, party, name: members.text("name")?.unwrap_or_default() }, limits))
+    Ok(KeyLimits { expires_at: members.instant("expires_at")?, allowed: allowed.map_err(|error| Problem::of(&error))? })
 }
 
 /// Makes an access key.
 ///
-/// The answer shows its secret, this once: only a hash of it is kept. A repeat with the same `Idempotency-Key` is answered
+/// Of a user it has the user's role, now and whenever that changes. The answer shows its secret, this once: only a hash of it is kept. A repeat with the same `Idempotency-Key` is answered
 /// without it; revoke the key then, and make another.
 #[utoipa::path(post, path = "/keys", tag = "Keys", request_body = wire::KeyRequest,
     responses((status = 201, description = "The key with its secret.", body = wire::NewKey)))]
@@ -103,17 +121,18 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<Answer, Problem> {
     let members = Body::of::<wire::KeyRequest>(&body)?;
-    let (new, limits) = request(&members)?;
+    let (holder, limits) = (Holder::read(&members)?, limits(&members)?);
     let call = actor.call((state.clock)());
     once_without(&state, &actor, "POST keys", SECRET, &headers, &body, |claimed| async {
         let call = Call { claimed, ..call };
         let secret = state.secret()?;
         let made = secret.clone();
         let key = state.run(move |engine| {
-            let id = engine.create_limited_key(&call, &new, &limits, &made)?;
+            let id = holder.make(engine, &call, &limits, &made)?;
             engine.key(&call, id)
         });
-        Answer::of(StatusCode::CREATED, &wire::NewKey { key: wire::key(&key.await?), secret: Some(secret) })
+        let key = key.await.map_err(Problem::in_body)?;
+        Answer::of(StatusCode::CREATED, &wire::NewKey { key: wire::key(&key), secret: Some(secret) })
     })
     .await
 }

@@ -21,6 +21,7 @@ mod rates;
 mod reports;
 mod runs;
 mod tags;
+mod users;
 mod webhooks;
 pub mod wire;
 
@@ -128,6 +129,11 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/keys", roles: GOVERN },
     Rule { method: "GET", route: "/billing/v1/keys/{id}", roles: GOVERN },
     Rule { method: "DELETE", route: "/billing/v1/keys/{id}", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/users", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/users", roles: GOVERN },
+    Rule { method: "GET", route: "/billing/v1/users/{id}", roles: GOVERN },
+    Rule { method: "PATCH", route: "/billing/v1/users/{id}", roles: GOVERN },
+    Rule { method: "POST", route: "/billing/v1/users/{id}/erase", roles: GOVERN },
     Rule { method: "GET", route: "/billing/v1/events", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/history", roles: LOOK },
     Rule { method: "GET", route: "/billing/v1/webhooks", roles: GOVERN },
@@ -172,6 +178,9 @@ fn key_and_event_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::one, keys::revoke))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::one, users::edit))
+        .routes(routes!(users::erase))
         .routes(routes!(events::list))
         .routes(routes!(events::history))
         .routes(routes!(webhooks::list, webhooks::create))

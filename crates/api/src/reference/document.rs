@@ -33,7 +33,7 @@ const TAGS: [(&str, &str); 10] = [
     ("Rates", "Rates of exchange."),
     ("Reports", "Figures of the books."),
     ("Events", "What has happened, and who is told of it."),
-    ("Keys", "Who may use the interfaces."),
+    ("Keys", "Who may use the interfaces: people and keys."),
     ("Network", "The network itself, its history and its ledger."),
 ];
 

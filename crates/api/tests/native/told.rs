@@ -140,6 +140,84 @@ both_databases! {
         }
     }
 
+    fn a_users_keys_stop_and_go_on_with_the_user(database) {
+        let server = server(database);
+        let body = json!({ "email": "Bea@example.com", "name": "Bea", "role": "finance" });
+        let [(first, made), (again, repeated)] = twice(&server, "/users", &body);
+        assert_eq!((first, again, &made), (StatusCode::CREATED, StatusCode::CREATED, &repeated));
+        assert_eq!(made, json!({ "id": 1, "email": "bea@example.com", "name": "Bea", "role": "finance", "status": "active",
+            "created_at": "2026-02-01T12:00:00Z", "updated_at": "2026-02-01T12:00:00Z" }));
+        let (status, key) = server.call(Role::Admin, "POST", "/keys", r#"{"user_id": 1}"#);
+        assert_eq!((status, &key["key"]["role"], &key["key"]["user_id"]), (StatusCode::CREATED, &json!("finance"), &json!(1)));
+        let secret = format!("qk_{}", "07".repeat(32));
+        let as_user = |method: &str, path: &str, body: &str| {
+            let request = axum::http::Request::builder().method(method).uri(format!("/billing/v1{path}"));
+            let request = request.header("authorization", format!("Bearer {secret}"));
+            server.send(request.body(axum::body::Body::from(body.to_owned())).unwrap())
+        };
+        assert_eq!(as_user("POST", "/invoices/1/approve", "").status, StatusCode::OK);
+        let history = server.call(Role::Viewer, "GET", "/invoices/1/history?fields=by", "").1;
+        let by = format!("key {} (user 1) of user 1", key["key"]["id"]);
+        assert_eq!(history["history"][1]["by"], json!(by));
+        assert_eq!(as_user("GET", "/users", "").status, StatusCode::FORBIDDEN);
+        // As another role, at once.
+        let shown = server.with(Role::Admin, "GET", "/users/1", &[], "");
+        let tag = shown.headers["etag"].to_str().unwrap().to_owned();
+        let patch = |tag: &str, body: &str| server.with(Role::Admin, "PATCH", "/users/1", &[("if-match", tag)], body);
+        assert_eq!(patch(&tag, r#"{"role": "viewer"}"#).json()["role"], "viewer");
+        assert_eq!(as_user("POST", "/invoices/1/unapprove", "").status, StatusCode::FORBIDDEN);
+        assert_eq!(patch(&tag, r#"{"role": "admin"}"#).status, StatusCode::PRECONDITION_FAILED);
+        // Disabled, and enabled again.
+        assert_eq!(patch("*", r#"{"status": "disabled"}"#).json()["status"], "disabled");
+        let refused = as_user("GET", "/invoices", "");
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        assert!(refused.text().contains("is disabled since 2026-02-01T12:00:00Z"), "{}", refused.text());
+        let keys = server.call(Role::Admin, "GET", "/keys?user_id=1", "").1;
+        assert_eq!((keys["keys"].as_array().unwrap().len(), &keys["keys"][0]["suspended_at"]), (1, &json!("2026-02-01T12:00:00Z")));
+        assert_eq!(server.call(Role::Admin, "GET", "/users?status=disabled&role=viewer", "").1["users"][0]["id"], 1);
+        assert_eq!(server.call(Role::Admin, "GET", "/users?email=nobody%40example.com", "").1["users"], json!([]));
+        assert_eq!(server.call(Role::Admin, "PATCH", "/users/1", r#"{"status": "active"}"#).0, StatusCode::OK);
+        assert_eq!(as_user("GET", "/invoices", "").status, StatusCode::OK);
+        assert_eq!(server.call(Role::Admin, "POST", "/users/1/erase", "").1["email"], Value::Null);
+        assert_eq!(as_user("GET", "/invoices", "").status, StatusCode::UNAUTHORIZED);
+    }
+
+    fn what_is_wrong_with_a_user_is_told_by_its_member(database) {
+        let server = server(database);
+        let user = json!({ "email": "bea@example.com", "name": "Bea", "role": "viewer" });
+        assert_eq!(server.call(Role::Admin, "POST", "/users", &user.to_string()).0, StatusCode::CREATED);
+        let with = |member: &str, value: Value| {
+            let mut changed = user.clone();
+            changed["email"] = json!("new@example.com");
+            changed[member] = value;
+            changed
+        };
+        for (method, path, body, pointer) in [
+            ("POST", "/users", json!({}), "/role"),
+            ("POST", "/users", json!({ "role": "viewer" }), "/email"),
+            ("POST", "/users", with("email", json!("nobody")), "/email"),
+            ("POST", "/users", with("name", json!("")), "/name"),
+            ("POST", "/users", with("role", json!("king")), "/role"),
+            ("POST", "/users", with("role", json!("affiliate")), "/affiliate_id"),
+            ("POST", "/users", with("affiliate_id", json!(1)), "/affiliate_id"),
+            ("PATCH", "/users/1", json!({ "advertiser_id": 1 }), "/advertiser_id"),
+            ("PATCH", "/users/1", json!({ "affiliate_id": 1, "manager_id": 1 }), "/manager_id"),
+            ("PATCH", "/users/1", json!({ "status": "asleep" }), "/status"),
+            ("PATCH", "/users/1", json!({ "password": "x" }), "/password"),
+            ("POST", "/users", json!({ "email": "new@example.com", "name": "N", "role": "affiliate", "affiliate_id": 77 }), "/affiliate_id"),
+            ("PATCH", "/users/1", json!({ "role": "manager", "manager_id": 77 }), "/manager_id"),
+            ("POST", "/keys", json!({ "role": "advertiser", "advertiser_id": 77 }), "/advertiser_id"),
+            ("POST", "/keys", json!({ "user_id": 7 }), "/user_id"),
+            ("POST", "/keys", json!({ "user_id": 1, "role": "admin" }), "/role"),
+            ("POST", "/keys", json!({ "user_id": 1, "affiliate_id": 1 }), "/affiliate_id"),
+        ] {
+            let (status, at) = at_fault(&server, method, path, &body);
+            assert!(status.is_client_error(), "{path} {body}: {status}");
+            assert_eq!(at, pointer, "{path} {body}");
+        }
+        assert_eq!(server.call(Role::Admin, "POST", "/users", &user.to_string()).0, StatusCode::CONFLICT);
+    }
+
     fn a_webhook_is_changed_only_as_it_was_read(database) {
         let server = server(database);
         let new = json!({ "url": "https://hooks.example/a" }).to_string();

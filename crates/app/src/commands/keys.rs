@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use quittance_domain::ids::KeyId;
+use quittance_domain::ids::{KeyId, UserId};
 use quittance_domain::time::{Timestamp, Zone, parse_instant};
 use quittance_engine::addresses::AddressRanges;
 use quittance_engine::keys::{Key, KeyLimits, NewKey, Role};
@@ -32,8 +32,11 @@ pub(crate) struct Create {
     ///
     /// admin: everything. finance: all billing, no keys. manager: the parties that this manager looks after. viewer:
     /// reads. affiliate, advertiser: own visible documents only. tracker: sends conversions only.
-    #[arg(long, value_name = "ROLE", value_parser = roles())]
-    role: Role,
+    #[arg(long, value_name = "ROLE", value_parser = roles(), required_unless_present = "user")]
+    role: Option<Role>,
+    /// The user whose key it is: it has the role of that, and stands for the same affiliate, advertiser or manager.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["role", "affiliate", "advertiser", "manager"])]
+    user: Option<i64>,
     /// The affiliate that the key is for; with the role affiliate.
     #[arg(long, value_name = "ID", conflicts_with_all = ["advertiser", "manager"])]
     affiliate: Option<i64>,
@@ -61,7 +64,7 @@ pub(crate) struct Revoke {
     id: i64,
 }
 
-fn roles() -> impl TypedValueParser<Value = Role> {
+pub(super) fn roles() -> impl TypedValueParser<Value = Role> {
     PossibleValuesParser::new(Role::ALL.map(Role::as_str))
         .try_map(|text| Role::parse(&text).ok_or_else(|| format!("{text} is no role")))
 }
@@ -82,22 +85,16 @@ impl KeysCommand {
 }
 
 impl Create {
-    /// The id that goes with the role, and no other.
-    fn party(&self) -> Result<Option<i64>, Usage> {
-        let given =
-            [(Role::Affiliate, self.affiliate), (Role::Advertiser, self.advertiser), (Role::Manager, self.manager)];
-        for (role, id) in given {
-            match id {
-                Some(_) if role != self.role => {
-                    return Err(Usage(format!("--{role} goes with --role {role}, not with --role {}", self.role)));
-                }
-                None if role == self.role => {
-                    return Err(Usage(format!("--role {role} needs --{role} ID")));
-                }
-                _ => {}
+    /// Who is to hold it.
+    fn holder(&self) -> Result<Holder, Usage> {
+        match (self.role, self.user) {
+            (Some(role), _) => {
+                let party = party_of(role, [self.affiliate, self.advertiser, self.manager])?;
+                Ok(Holder::Anybody(NewKey { role, party, name: self.name.clone() }))
             }
+            (None, Some(user)) => Ok(Holder::User(UserId::new(user))),
+            (None, None) => Err(Usage("--role or --user is needed".to_owned())),
         }
-        Ok(given.into_iter().find_map(|(_, id)| id))
     }
 
     fn limits(&self, zone: &Zone) -> anyhow::Result<KeyLimits> {
@@ -108,22 +105,51 @@ impl Create {
     }
 }
 
+/// Who holds a key.
+enum Holder {
+    /// Whoever has it, with a role of its own.
+    Anybody(NewKey),
+    /// A user.
+    User(UserId),
+}
+
+/// The id that goes with a role, and no other, of an affiliate, an advertiser and a manager.
+pub(super) fn party_of(role: Role, [affiliate, advertiser, manager]: [Option<i64>; 3]) -> Result<Option<i64>, Usage> {
+    let given = [(Role::Affiliate, affiliate), (Role::Advertiser, advertiser), (Role::Manager, manager)];
+    for (of, id) in given {
+        match id {
+            Some(_) if of != role => {
+                return Err(Usage(format!("--{of} goes with --role {of}, not with --role {role}")));
+            }
+            None if of == role => {
+                return Err(Usage(format!("--role {role} needs --{role} ID")));
+            }
+            _ => {}
+        }
+    }
+    Ok(given.into_iter().find_map(|(_, id)| id))
+}
+
 fn create(context: &Context, command: &Create) -> anyhow::Result<()> {
-    let party = command.party()?;
+    let holder = command.holder()?;
     let engine = context.engine()?;
     let call = context.call(&engine)?;
     let secret = clock::secret()?;
-    let new = NewKey { role: command.role, party, name: command.name.clone() };
     let limits = command.limits(&engine.zone_of(&call)?)?;
-    let id = engine.create_limited_key(&call, &new, &limits, &secret)?;
+    let id = match holder {
+        Holder::Anybody(new) => engine.create_limited_key(&call, &new, &limits, &secret)?,
+        Holder::User(user) => engine.create_user_key(&call, user, &command.name, &limits, &secret)?,
+    };
+    let key = engine.key(&call, id)?;
     if context.json {
-        let mut answer = json!({ "id": id.get(), "key": secret, "role": command.role.as_str() });
-        add_limits(&mut answer, &limits);
-        add_party(&mut answer, command.role, party);
+        let mut answer = json!({ "id": id.get(), "key": secret, "role": key.role.as_str() });
+        add_user(&mut answer, &key);
+        add_limits(&mut answer, &key.limits);
+        add_party(&mut answer, key.role, key.party_id);
         return output::json(&answer);
     }
     output::line(&secret)?;
-    crate::failure::note(&format!("key {id} with the role {}; keep it, it is not shown again", command.role));
+    crate::failure::note(&format!("key {id} with the role {}; keep it, it is not shown again", key.role));
     Ok(())
 }
 
@@ -138,10 +164,12 @@ fn list(context: &Context) -> anyhow::Result<()> {
         ("id", Side::Right),
         ("role", Side::Left),
         ("of", Side::Right),
+        ("user", Side::Right),
         ("name", Side::Left),
         ("created", Side::Left),
         ("last used", Side::Left),
         ("expires", Side::Left),
+        ("suspended", Side::Left),
         ("revoked", Side::Left),
         ("from", Side::Left),
     ];
@@ -152,10 +180,12 @@ fn list(context: &Context) -> anyhow::Result<()> {
             key.id.to_string(),
             key.role.to_string(),
             key.party_id.map_or_else(String::new, |id| id.to_string()),
+            key.user.map_or_else(String::new, |user| user.to_string()),
             key.name,
             seconds(key.created_at),
             key.last_used_at.map_or_else(String::new, seconds),
             key.limits.expires_at.map_or_else(String::new, seconds),
+            key.suspended_at.map_or_else(String::new, seconds),
             key.revoked_at.map_or_else(String::new, seconds),
             key.limits.allowed.texts().collect::<Vec<_>>().join(" "),
         ]);
@@ -181,9 +211,18 @@ fn to_json(key: &Key) -> Value {
         "revoked_at": key.revoked_at.map(|at| at.to_string()),
         "last_used_at": key.last_used_at.map(|at| at.to_string()),
     });
+    add_user(&mut answer, key);
     add_limits(&mut answer, &key.limits);
     add_party(&mut answer, key.role, key.party_id);
     answer
+}
+
+/// Whose key it is, and since when that user is disabled.
+fn add_user(answer: &mut Value, key: &Key) {
+    if let Some(user) = key.user {
+        answer["user_id"] = user.get().into();
+        answer["suspended_at"] = key.suspended_at.map(|at| at.to_string()).into();
+    }
 }
 
 fn add_limits(answer: &mut Value, limits: &KeyLimits) {
@@ -192,7 +231,7 @@ fn add_limits(answer: &mut Value, limits: &KeyLimits) {
 }
 
 /// Whom a key stands for: `affiliate_id`, `advertiser_id` or `manager_id`.
-fn add_party(answer: &mut Value, role: Role, party: Option<i64>) {
+pub(super) fn add_party(answer: &mut Value, role: Role, party: Option<i64>) {
     if let (Some(id), Value::Object(answer)) = (party, answer) {
         answer.insert(format!("{role}_id"), id.into());
     }

@@ -21,6 +21,7 @@ pub(crate) mod pull;
 pub(crate) mod rates;
 pub(crate) mod report;
 pub(crate) mod serve;
+pub(crate) mod users;
 pub(crate) mod verify;
 
 use anyhow::Context as _;

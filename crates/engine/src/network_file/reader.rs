@@ -216,7 +216,7 @@ fn string(value: &Value) -> Result<&str, String> {
 }
 
 /// A text of one line, not empty.
-pub(super) fn text(value: &Value) -> Result<String, String> {
+pub(crate) fn text(value: &Value) -> Result<String, String> {
     let text = string(value)?;
     let chars = text.chars().count();
     if !(1..=TEXT_CHARS_MAX).contains(&chars) || text.chars().any(char::is_control) {
@@ -237,7 +237,7 @@ pub(super) fn one_of(words: &'static [&'static str]) -> impl FnOnce(&Value) -> R
 }
 
 /// An e-mail address.
-pub(super) fn email(value: &Value) -> Result<String, String> {
+pub(crate) fn email(value: &Value) -> Result<String, String> {
     let text = text(value)?;
     let parts = text.split_once('@');
     if text.contains(char::is_whitespace) || parts.is_none_or(|(name, host)| name.is_empty() || host.is_empty()) {

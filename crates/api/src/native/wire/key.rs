@@ -28,6 +28,10 @@ pub struct Key {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub manager_id: Option<i64>,
+    /// The user whose key it is, and whose role it has, now and whenever that changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub user_id: Option<i64>,
     /// When it was made.
     pub created_at: Instant,
     /// From when on it opens nothing.
@@ -36,6 +40,10 @@ pub struct Key {
     pub allowed_addresses: Vec<String>,
     /// When it was last used: to the minute.
     pub last_used_at: Option<Instant>,
+    /// Since when its user is disabled: it opens nothing meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub suspended_at: Option<Instant>,
     /// When it was revoked.
     pub revoked_at: Option<Instant>,
 }
@@ -69,10 +77,12 @@ pub fn key(key: &Known) -> Key {
         affiliate_id: of(Role::Affiliate),
         advertiser_id: of(Role::Advertiser),
         manager_id: of(Role::Manager),
+        user_id: key.user.map(|user| user.get()),
         created_at: key.created_at.into(),
         expires_at: key.limits.expires_at.map(Into::into),
         allowed_addresses: key.limits.allowed.texts().collect(),
         last_used_at: key.last_used_at.map(Into::into),
+        suspended_at: key.suspended_at.map(Into::into),
         revoked_at: key.revoked_at.map(Into::into),
     }
 }

@@ -17,6 +17,7 @@ mod rates;
 mod reports;
 mod requests;
 mod run;
+mod user;
 mod values;
 mod webhook;
 
@@ -53,6 +54,7 @@ pub use requests::{
     VoidRequest, WebhookEditRequest, WebhookRequest,
 };
 pub use run::{DueRuns, ListedRun, Run, RunPage, RunSkip, RunWriteOff, listed_run, run, schedule};
+pub use user::{User, UserEditRequest, UserPage, UserRequest, user};
 pub use values::{Amount, AmountGiven, Code, Date, Instant, Period, amount};
 pub use webhook::{Delivery, DeliveryPage, NewWebhook, Replay, Webhook, WebhookPage, delivery, webhook};
 

@@ -209,8 +209,11 @@ pub struct ConversionRecord {
 /// A key that is to be made.
 #[derive(Debug, Clone, ToSchema)]
 pub struct KeyRequest {
-    /// `admin`, `finance`, `manager`, `viewer`, `affiliate`, `advertiser` or `tracker`.
-    pub role: String,
+    /// `admin`, `finance`, `manager`, `viewer`, `affiliate`, `advertiser` or `tracker`; left out where the key is a user's.
+    #[schema(example = "finance")]
+    pub role: Option<String>,
+    /// The user whose key it is: it has the role of that, and stands for the same affiliate, advertiser or manager.
+    pub user_id: Option<i64>,
     /// What it is for; shown in lists and in the history.
     pub name: Option<String>,
     /// The affiliate it stands for, with that role.
