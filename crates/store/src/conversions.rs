@@ -2,6 +2,7 @@
 
 pub(crate) mod list;
 mod received;
+pub(crate) mod sums;
 
 use quittance_domain::accrual::Bucket;
 use quittance_domain::conversion::{
@@ -13,6 +14,7 @@ use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::list::{ConversionFilter, ConversionPlace, count_listed, listed, listed_after, starting};
+pub use self::sums::{ConversionSum, each_sum};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};

@@ -1,4 +1,4 @@
-//! Conversions as this vendor's clients read them, and changes of their status, amounts and notes.
+//! Conversions as this vendor's clients read them: listed, summed up, and one by one.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,13 @@ use axum::http::{StatusCode, Uri};
 use quittance_domain::conversion::{COMMENT, Conversion, ConversionStatus, TEXT_NAMES};
 use quittance_domain::ids::PartyKind;
 use quittance_domain::time::{Timestamp, Zone, parse_instant};
-use quittance_engine::ingest::{ConversionEdit, ConversionFilter, State as Stored};
+use quittance_engine::ingest::{ConversionFilter, ConversionSums, State as Stored};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::Answer;
 use quittance_http::{AppState, Problem};
 use serde_json::{Number, Value, json};
 
-use super::error::bad;
 use super::from_wire::{Fields, Page, query};
 use super::quirks::IDS_MAX;
 use super::wire::{amount, paging, seconds};
@@ -61,13 +60,16 @@ impl Names {
     }
 }
 
+/// A descriptive text of a conversion by its name; empty where it has none.
+pub(super) fn text_of<'a>(conversion: &'a Conversion, name: &str) -> &'a str {
+    let place = TEXT_NAMES.iter().position(|known| *known == name);
+    place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or_default()
+}
+
 fn shown(state: &Stored, names: &Names) -> Value {
     let conversion = &state.known.conversion;
     let earlier = names.earlier.get(&*conversion.conversion_id).map_or(&[][..], Vec::as_slice);
-    let text = |name: &str| {
-        let place = TEXT_NAMES.iter().position(|known| *known == name);
-        place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or_default()
-    };
+    let text = |name: &str| text_of(conversion, name);
     let named = |key: &str, id: i64, names: &HashMap<i64, String>| json!({ key: id, "name": names.get(&id).cloned().unwrap_or_default() });
     let sale = serde_json::from_str::<Number>(text("sale_amount")).map_or(json!(0), Value::Number);
     let mut fields = json!({
@@ -187,11 +189,7 @@ pub(super) async fn list(
     let body = Fields::of_body(&body)?;
     let page = Page::read(&query(&uri)?, &body)?;
     let call = actor.call((state.clock)());
-    let own = {
-        let call = call.clone();
-        state.run(move |engine| engine.zone_of(&call)).await?
-    };
-    let filter = filter(&body, &own)?;
+    let filter = filter(&body, &own_zone(&state, &call).await?)?;
     let found = state.run(move |engine| {
         let found = engine.conversions(&call, &filter, (page.offset(), page.size))?;
         let names = Names::of(engine, &call, &found.conversions)?;
@@ -199,6 +197,47 @@ pub(super) async fn list(
         Ok(json!({ "conversions": rows, "paging": paging(page, found.total) }))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))
+}
+
+/// The zone of the network's days.
+async fn own_zone(state: &AppState, call: &Call) -> Result<Zone, Problem> {
+    let call = call.clone();
+    state.run(move |engine| engine.zone_of(&call)).await
+}
+
+/// What the vendor's table of conversions has below it. Amounts are those of the approved ones.
+fn summary(sums: &ConversionSums) -> Value {
+    let of = |status: ConversionStatus| sums.counts.get(&status).copied().unwrap_or(0);
+    let pending = of(ConversionStatus::Pending) + of(ConversionStatus::Hold);
+    let (approved, rejected) = (of(ConversionStatus::Approved), of(ConversionStatus::Rejected));
+    json!({
+        "total": approved + pending + rejected,
+        "approved": approved,
+        "pending": pending,
+        "invalid": 0,
+        "rejected_manual": rejected,
+        "rejected_scrub": 0,
+        "payout": amount(sums.payout),
+        "revenue": amount(sums.revenue),
+        "gross_sales": amount(sums.sales),
+        "has_multi_currencies": sums.converted,
+    })
+}
+
+pub(super) async fn sums(
+    State(state): State<AppState>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Answer, Problem> {
+    let body = Fields::of_body(&body)?;
+    let call = actor.call((state.clock)());
+    let filter = filter(&body, &own_zone(&state, &call).await?)?;
+    let into = match body.text(&["currency_id"])?.as_deref() {
+        None | Some("") => None,
+        Some(_) => body.currency(&["currency_id"])?,
+    };
+    let sums = state.run(move |engine| engine.sum_conversions(&call, &filter, into)).await?;
+    Ok(Answer::json(StatusCode::OK, &summary(&sums)))
 }
 
 pub(super) async fn one(
@@ -216,87 +255,7 @@ pub(super) async fn one(
     Ok(Answer::json(StatusCode::OK, &found.await?))
 }
 
-fn absent(id: &str) -> Error {
+/// That there is no conversion of an id.
+pub(super) fn absent(id: &str) -> Error {
     Error::NotFound(format!("there is no conversion {id:?}"))
-}
-
-/// Changes conversions, all of them or none.
-async fn edit(state: &AppState, actor: &Actor, edits: Vec<(String, ConversionEdit)>) -> Result<Answer, Problem> {
-    let call = actor.call((state.clock)());
-    let done = state.run(move |engine| {
-        let ids: Vec<&str> = edits.iter().map(|(id, _)| id.as_str()).collect();
-        let known = engine.conversions_by_ids(&call, &ids)?;
-        let is_known = |id: &str| known.iter().any(|state| &*state.known.conversion.conversion_id == id);
-        if let Some(unknown) = ids.iter().find(|id| !is_known(id)) {
-            return Err(absent(unknown));
-        }
-        engine.edit_conversions(&call, &edits)
-    });
-    done.await?;
-    Ok(Answer::json(StatusCode::OK, &json!({ "result": true })))
-}
-
-pub(super) async fn set_status(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    body: Bytes,
-) -> Result<Answer, Problem> {
-    let body = Fields::of_body(&body)?;
-    let mut ids = body.texts("conversion_ids")?;
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() {
-        return Err(bad("conversion_ids", "conversion_ids is required"));
-    }
-    let word = body.text(&["conversion_status"])?;
-    let word = body.required("conversion_status", word)?;
-    let status = match word.as_str() {
-        "approved" => ConversionStatus::Approved,
-        "rejected" => ConversionStatus::Rejected,
-        "pending" => ConversionStatus::Pending,
-        other => {
-            return Err(body.invalid("conversion_status", &format!("{other:?} is none of approved, rejected, pending")));
-        }
-    };
-    let to = ConversionEdit { status: Some(status), ..ConversionEdit::default() };
-    edit(&state, &actor, ids.into_iter().map(|id| (id, to.clone())).collect()).await
-}
-
-/// The conversion of the path, which a body may name too.
-fn named(id: &str, body: &Fields) -> Result<(), Problem> {
-    match body.text(&["conversion_id"])? {
-        Some(other) if other != id => {
-            Err(body.invalid("conversion_id", &format!("{other:?} is not {id:?}, as in the address")))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(super) async fn set_amounts(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Answer, Problem> {
-    let body = Fields::of_body(&body)?;
-    named(&id, &body)?;
-    let (payout, revenue) = (body.amount(&["payout"])?, body.amount(&["revenue"])?);
-    if payout.is_none() && revenue.is_none() {
-        return Err(bad("payout", "payout or revenue is required"));
-    }
-    let to = ConversionEdit { payout, revenue, ..ConversionEdit::default() };
-    edit(&state, &actor, vec![(id, to)]).await
-}
-
-pub(super) async fn set_notes(
-    State(state): State<AppState>,
-    Extension(actor): Extension<Actor>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Answer, Problem> {
-    let body = Fields::of_body(&body)?;
-    named(&id, &body)?;
-    let notes = body.text(&["notes"])?;
-    let to = ConversionEdit { comment: Some(body.required("notes", notes)?), ..ConversionEdit::default() };
-    edit(&state, &actor, vec![(id, to)]).await
 }

@@ -3,6 +3,7 @@
 //! What is served and each quirk is in `docs/everflow.md`; what its documents leave open is decided in `quirks`.
 
 mod advertisers;
+mod conversion_changes;
 mod conversions;
 mod error;
 mod from_wire;
@@ -63,7 +64,10 @@ pub const RULES: &[Rule] = &[
     Rule { method: "PATCH", route: "/v1/networks/reporting/conversions", roles: ACT },
     Rule { method: "GET", route: "/v1/networks/reporting/conversions/{id}", roles: LOOK_AT_ALL },
     Rule { method: "PUT", route: "/v1/networks/reporting/conversions/{id}/payoutrevenue", roles: ACT },
+    Rule { method: "PUT", route: "/v1/networks/reporting/conversions/{id}/saleamount", roles: ACT },
     Rule { method: "PUT", route: "/v1/networks/reporting/conversions/{id}/notes", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/reporting/conversions/bulkpayoutadjustment", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/reporting/conversions/summary", roles: LOOK_AT_ALL },
     Rule { method: "GET", route: "/v1/networks/offers", roles: LOOK_AT_ALL },
     Rule { method: "GET", route: "/v1/networks/offers/{id}", roles: LOOK_AT_ALL },
 ];
@@ -84,10 +88,13 @@ pub fn routes(state: &AppState) -> Router {
         .route("/networks/affiliates", get(partners::list).post(partners::create))
         .route("/networks/affiliates/{id}", get(partners::one).put(partners::update))
         .route("/networks/advertisers", get(advertisers::list))
-        .route("/networks/reporting/conversions", post(conversions::list).merge(patch(conversions::set_status)))
+        .route("/networks/reporting/conversions", post(conversions::list).merge(patch(conversion_changes::set_status)))
         .route("/networks/reporting/conversions/{id}", get(conversions::one))
-        .route("/networks/reporting/conversions/{id}/payoutrevenue", put(conversions::set_amounts))
-        .route("/networks/reporting/conversions/{id}/notes", put(conversions::set_notes))
+        .route("/networks/reporting/conversions/{id}/payoutrevenue", put(conversion_changes::set_amounts))
+        .route("/networks/reporting/conversions/{id}/saleamount", put(conversion_changes::set_sale_amount))
+        .route("/networks/reporting/conversions/{id}/notes", put(conversion_changes::set_notes))
+        .route("/networks/reporting/conversions/bulkpayoutadjustment", post(conversion_changes::adjust))
+        .route("/networks/reporting/conversions/summary", post(conversions::sums))
         .route("/networks/offers", get(offers::list))
         .route("/networks/offers/{id}", get(offers::one))
         .route_layer(middleware::from_fn_with_state(state.limits, whole_body))

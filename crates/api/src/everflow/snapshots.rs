@@ -1,10 +1,9 @@
 //! The history of a conversion in the vendor's form: a snapshot of what it was after each change that an invoice may follow.
 
-use quittance_domain::conversion::{Conversion, TEXT_NAMES};
 use quittance_engine::ingest::State;
 use serde_json::{Value, json};
 
-use super::conversions::status;
+use super::conversions::{status, text_of};
 use super::wire::{amount, seconds};
 
 /// The snapshots of a conversion that had some states before the present one, the oldest first.
@@ -17,7 +16,7 @@ pub(super) fn of(earlier: &[State], present: &State) -> Vec<Value> {
 fn between(before: &State, after: &State) -> Vec<Value> {
     let (old, new) = (&before.known.conversion, &after.known.conversion);
     let amounts = (old.payout, old.revenue) != (new.payout, new.revenue);
-    let sale = sale_amount(old) != sale_amount(new);
+    let sale = text_of(old, "sale_amount") != text_of(new, "sale_amount");
     let of_amounts = match (amounts, sale) {
         (true, true) => Some("payout_revenue_and_sale_amount"),
         (true, false) => Some("payout_revenue"),
@@ -27,11 +26,6 @@ fn between(before: &State, after: &State) -> Vec<Value> {
     let of_status = (status(old.status) != status(new.status)).then_some("status");
     let kinds = [of_status, of_amounts].into_iter().flatten();
     kinds.map(|kind| snapshot(kind, after)).collect()
-}
-
-fn sale_amount(conversion: &Conversion) -> Option<&str> {
-    let place = TEXT_NAMES.iter().position(|name| *name == "sale_amount")?;
-    conversion.texts[place].as_deref()
 }
 
 fn snapshot(kind: &str, after: &State) -> Value {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use quittance_domain::conversion::{ConversionRecord, ConversionStatus};
 use quittance_domain::time::{Timestamp, Zone, parse_instant};
 use quittance_engine::keys::{NewKey, Role};
 use quittance_engine::{Call, Engine};
@@ -70,23 +71,27 @@ impl Server {
 
     /// Approves conversions: `id affiliate offer day payout revenue`, one a line.
     pub(crate) fn approve(&self, lines: &str) {
-        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let zone = self.engine.zone_of(&self.call).unwrap();
-            let record = quittance_domain::conversion::ConversionRecord {
-                conversion_id: words[0].into(),
-                affiliate_id: Some(quittance_domain::ids::AffiliateId::new(words[1].parse().unwrap())),
-                offer_id: Some(quittance_domain::ids::OfferId::new(words[2].parse().unwrap())),
-                status: quittance_domain::conversion::ConversionStatus::parse("approved"),
-                occurred_at: Some(parse_instant(&format!("{} 12:00:00", words[3]), &zone).unwrap()),
-                payout: Some(words[4].into()),
-                revenue: words.get(5).map(|revenue| (*revenue).into()),
-                ..Default::default()
-            };
-            let record = quittance_engine::ingest::Positioned { position: 1, record };
-            let report = self.engine.ingest(&self.call, &[record], None).unwrap();
-            assert_eq!(report.counts.rejected, 0, "{:?}", report.rejections);
-        }
+        lines.lines().filter(|line| !line.trim().is_empty()).for_each(|line| self.receive("approved", line, |_| {}));
+    }
+
+    /// Receives a conversion in a status, with what else the tracker says of it.
+    pub(crate) fn receive(&self, status: &str, line: &str, more: impl FnOnce(&mut ConversionRecord)) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let zone = self.engine.zone_of(&self.call).unwrap();
+        let mut record = ConversionRecord {
+            conversion_id: words[0].into(),
+            affiliate_id: Some(quittance_domain::ids::AffiliateId::new(words[1].parse().unwrap())),
+            offer_id: Some(quittance_domain::ids::OfferId::new(words[2].parse().unwrap())),
+            status: ConversionStatus::parse(status),
+            occurred_at: Some(parse_instant(&format!("{} 12:00:00", words[3]), &zone).unwrap()),
+            payout: Some(words[4].into()),
+            revenue: words.get(5).map(|revenue| (*revenue).into()),
+            ..Default::default()
+        };
+        more(&mut record);
+        let record = quittance_engine::ingest::Positioned { position: 1, record };
+        let report = self.engine.ingest(&self.call, &[record], None).unwrap();
+        assert_eq!(report.counts.rejected, 0, "{:?}", report.rejections);
     }
 
     pub(crate) fn send(&self, request: Request<Body>) -> (StatusCode, Value, HeaderMap) {

@@ -66,11 +66,7 @@ impl Engine {
         filter: &ConversionFilter,
         (offset, limit): (i64, i64),
     ) -> Result<Vec<State>> {
-        let ConversionFilter { from, through, .. } = filter;
-        if through.number() - from.number() >= DAYS_MAX {
-            let detail = format!("from: {from} is more than a year before {through}; ask for less at a time");
-            return Err(Error::invalid("from", detail));
-        }
+        check_days(filter)?;
         let page = (offset.max(0), limit.clamp(0, PAGE_MAX));
         self.store.read(|tx| Ok(conversions::listed(tx, call.network, filter, page.0, page.1)?))
     }
@@ -180,6 +176,16 @@ impl Engine {
             Ok(report)
         })
     }
+}
+
+/// Refuses a range of days that is longer than a year.
+pub(super) fn check_days(filter: &ConversionFilter) -> Result<()> {
+    let ConversionFilter { from, through, .. } = filter;
+    if through.number() - from.number() >= DAYS_MAX {
+        let detail = format!("from: {from} is more than a year before {through}; ask for less at a time");
+        return Err(Error::invalid("from", detail));
+    }
+    Ok(())
 }
 
 fn bounded(count: usize) -> Result<()> {

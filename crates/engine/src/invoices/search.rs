@@ -7,10 +7,11 @@ use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::{Money, MoneyError, sum_units};
 use quittance_store::invoices::{self, FoundUnits, InvoiceQuery};
 pub use quittance_store::invoices::{BalanceBound, Either, InvoiceSearch, InvoiceSums, Standing};
-use quittance_store::{Tx, parties, rates};
+use quittance_store::{Tx, parties};
 
 use super::list::{ListedInvoice, with_settings};
 use crate::error::{Error, Result};
+use crate::rates::Converter;
 use crate::{Call, Engine};
 
 /// The most invoices of one page.
@@ -109,25 +110,11 @@ fn alike(currency: Currency, total: i64, billed: i128, balance: i128) -> Result<
 
 /// Billed and balance in one currency.
 fn converted(tx: &mut dyn Tx, call: &Call, sums: &[InvoiceSums], into: Currency) -> Result<(Money, Money)> {
-    let settings = crate::networks::settings(tx, call.network)?;
-    let age = settings.rate_max_age_days;
-    let foreign = || sums.iter().filter(|sums| sums.currency != into).map(|sums| sums.period_end);
-    let table = match (foreign().min(), foreign().max()) {
-        (Some(first), Some(last)) => rates::table(tx, call.network, first.plus_days(-age), last)?,
-        _ => quittance_domain::rates::RateTable::default(),
-    };
+    let days = sums.iter().map(|sums| (sums.currency, sums.period_end));
+    let converter = Converter::read(tx, call, into, days)?;
     let (mut billed, mut balance) = (Vec::new(), Vec::new());
     for InvoiceSums { currency, period_end, billed_units, balance_units, .. } in sums {
-        let rate = table.rate(*currency, into, *period_end, age, settings.currency).ok_or_else(|| {
-            let detail = format!(
-                "there is no rate of {currency} to {into} for {period_end} or the {age} days before; import rates first"
-            );
-            Error::Conflict(detail)
-        })?;
-        let one = |units: i64| match *currency == into {
-            true => Ok(units),
-            false => rate.convert(Money::new(units, *currency), into).map(Money::units),
-        };
+        let one = |units: i64| converter.units(Money::new(units, *currency), *period_end);
         billed.push(one(*billed_units)?);
         balance.push(one(*balance_units)?);
     }

@@ -1,5 +1,6 @@
 //! Rates of exchange: imported from files, listed, and looked up for a run.
 
+mod convert;
 mod ecb;
 mod read;
 
@@ -14,6 +15,7 @@ pub use quittance_store::rates::{DayQuote, RatePlace};
 use quittance_store::{Tx, networks, rates as table};
 use serde_json::json;
 
+pub(crate) use self::convert::Converter;
 use self::read::FileQuote;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};

@@ -27,6 +27,7 @@ macro_rules! filtered {
          AND received_at >= $32 AND received_at < $33 AND occurred_at >= $34 AND occurred_at < $35 "
     };
 }
+pub(super) use filtered;
 
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
@@ -123,7 +124,11 @@ impl ConversionFilter {
         }
     }
 
-    fn with_params<T>(&self, network: NetworkId, ask: impl FnOnce(Vec<Param<'_>>) -> Result<T>) -> Result<T> {
+    pub(super) fn with_params<T>(
+        &self,
+        network: NetworkId,
+        ask: impl FnOnce(Vec<Param<'_>>) -> Result<T>,
+    ) -> Result<T> {
         let lists = Lists {
             statuses: self.statuses.iter().map(|status| status.as_str()).collect(),
             countries: self.countries.iter().map(|country| country.to_lowercase()).collect(),

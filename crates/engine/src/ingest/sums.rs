@@ -1,0 +1,123 @@
+//! What the conversions that a filter finds add up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quittance_domain::conversion::{AMOUNT_WHOLE_MAX, ConversionStatus};
+use quittance_domain::currency::Currency;
+use quittance_domain::money::{Money, MoneyError, sum_units};
+use quittance_domain::time::Day;
+use quittance_store::conversions::{self, ConversionFilter, ConversionSum};
+
+use super::edit::check_days;
+use crate::error::{Error, Result};
+use crate::rates::Converter;
+use crate::{Call, Engine};
+
+/// What conversions add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversionSums {
+    /// How many there are in each status.
+    pub counts: BTreeMap<ConversionStatus, i64>,
+    /// The payouts of the approved ones.
+    pub payout: Money,
+    /// Their revenues.
+    pub revenue: Money,
+    /// Their sale amounts, which are in the currencies of their payouts; what a tracker sends that is no amount is left out.
+    pub sales: Money,
+    /// The sums are of amounts in several currencies, converted by the rates of their days in the books.
+    pub converted: bool,
+}
+
+/// An amount in billing units by currency and day in the books. What is nothing is left out.
+#[derive(Default)]
+struct ByDay(BTreeMap<(Currency, Day), i128>);
+
+impl ByDay {
+    fn add(&mut self, currency: Currency, day: Day, units: i128) {
+        if units != 0 {
+            *self.0.entry((currency, day)).or_default() += units;
+        }
+    }
+
+    fn currencies(&self) -> impl Iterator<Item = Currency> {
+        self.0.keys().map(|(currency, _)| *currency)
+    }
+
+    fn sum(&self, converter: &Converter, into: Currency) -> Result<Money> {
+        let one = |((currency, day), units): (&(Currency, Day), &i128)| {
+            let units = i64::try_from(*units).map_err(|_| Error::from(MoneyError::Overflow))?;
+            converter.units(Money::new(units, *currency), *day)
+        };
+        let units = self.0.iter().map(one).collect::<Result<Vec<i64>>>()?;
+        Ok(Money::new(sum_units(units)?, into))
+    }
+}
+
+/// The sums while they are read.
+#[derive(Default)]
+struct Sums {
+    counts: BTreeMap<ConversionStatus, i64>,
+    payout: ByDay,
+    revenue: ByDay,
+    sales: ByDay,
+}
+
+/// A sale amount in billing units. Trackers may send any text, and none beyond the amount of a conversion counts.
+fn sale_units(text: &str, currency: Currency) -> Option<i128> {
+    let units = i128::from(Money::parse(text, currency).ok()?.units());
+    let most = i128::from(AMOUNT_WHOLE_MAX) * 10_i128.pow(currency.billing_digits());
+    (units.abs() <= most).then_some(units)
+}
+
+impl Sums {
+    fn add(&mut self, sum: &ConversionSum) {
+        *self.counts.entry(sum.status).or_default() += sum.conversions;
+        if sum.status != ConversionStatus::Approved {
+            return;
+        }
+        let day = sum.posting_day;
+        self.payout.add(sum.payout.0, day, sum.payout.1);
+        self.revenue.add(sum.revenue.0, day, sum.revenue.1);
+        if let Some(units) = sum.sale_amount.as_deref().and_then(|text| sale_units(text, sum.payout.0)) {
+            self.sales.add(sum.payout.0, day, units * i128::from(sum.conversions));
+        }
+    }
+}
+
+impl Engine {
+    /// What the conversions that a filter finds add up to: in a currency where one is named, else in theirs where they have
+    /// one, else in the network's. It reads the conversions of the filter's days and no others.
+    ///
+    /// # Errors
+    /// The range is longer than a year, a sum does not fit, or a rate is missing.
+    pub fn sum_conversions(
+        &self,
+        call: &Call,
+        filter: &ConversionFilter,
+        into: Option<Currency>,
+    ) -> Result<ConversionSums> {
+        check_days(filter)?;
+        self.store.read(|tx| {
+            let mut sums = Sums::default();
+            conversions::each_sum(tx, call.network, filter, &mut |sum| {
+                sums.add(&sum);
+                Ok(())
+            })?;
+            let all = [&sums.payout, &sums.revenue, &sums.sales];
+            let currencies: BTreeSet<Currency> = all.iter().flat_map(|amounts| amounts.currencies()).collect();
+            let into = match (into, currencies.first().copied()) {
+                (Some(into), _) => into,
+                (None, Some(only)) if currencies.len() == 1 => only,
+                _ => crate::networks::network(tx, call.network)?.currency,
+            };
+            let converter = Converter::read(tx, call, into, all.iter().flat_map(|amounts| amounts.0.keys().copied()))?;
+            Ok(ConversionSums {
+                payout: sums.payout.sum(&converter, into)?,
+                revenue: sums.revenue.sum(&converter, into)?,
+                sales: sums.sales.sum(&converter, into)?,
+                converted: currencies.len() > 1,
+                counts: sums.counts,
+            })
+        })
+    }
+}
