@@ -17,7 +17,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The text of one token, of the eleven there are.
+    /// The text of one token, of the twelve there are.
     ///
     /// `{int}` and `{text}` are column types; `{clustered}` ends the definition of a table, which lives in its primary
     /// key where the database can do that (`{clustered:n}`: fills its pages to n percent at first, so that a row that is
@@ -25,6 +25,7 @@ impl Dialect {
     /// `{turn:shared}` and `{turn:alone}` wait for one's turn at the network in `$1`; `{in:n}` compares with the list in
     /// `$n`; `{within:column|n}` says beside it that the column is from the least to the greatest of `$n`, since PostgreSQL
     /// without statistics reads all of a table for a list, and only a part for bounds; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
+    /// `{json:column|key.key}` is a value within a JSON object that a column holds, as text, and NULL where there is none;
     /// `{amount:units|currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
         let sqlite = self == Dialect::Sqlite;
@@ -46,6 +47,7 @@ impl Dialect {
                 Some(("clustered", _)) if sqlite => self.token("clustered"),
                 Some(("clustered", percent)) => format!("WITH (fillfactor = {percent})").into(),
                 Some(("by", index)) if sqlite => format!("INDEXED BY {index}").into(),
+                Some(("json", of)) => self.json(of).into(),
                 Some(("amount", of)) => self.amount(of).into(),
                 Some(("day", number)) if sqlite => format!("date(({number}) * 86400, 'unixepoch')").into(),
                 Some(("day", number)) => format!("DATE '1970-01-01' + CAST({number} AS INTEGER)").into(),
@@ -67,6 +69,18 @@ impl Dialect {
         let (column, n) = of.split_once('|').unwrap_or((of, "1"));
         let bound = |which| format!("(SELECT {which}(id) FROM unnest(CAST(${n} AS BIGINT[])) id)");
         format!("{column} >= {} AND {column} <= {}", bound("MIN"), bound("MAX"))
+    }
+
+    /// The path is to a text or a number.
+    fn json(self, of: &str) -> String {
+        let (column, path) = of.split_once('|').unwrap_or((of, ""));
+        match self {
+            Dialect::Sqlite => format!("CAST(json_extract({column}, '$.{path}') AS TEXT)"),
+            // A path in braces would be taken for a token.
+            Dialect::Postgres => {
+                format!("json_extract_path_text(CAST({column} AS JSON), '{}')", path.replace('.', "', '"))
+            }
+        }
     }
 
     /// Billing units as a decimal: of 8 digits for the crypto-currencies, of 6 for all others.

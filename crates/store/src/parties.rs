@@ -10,7 +10,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
-pub use self::balances::{Amounts, Standing, held, open_billed, standings};
+pub use self::balances::{Amounts, Standing, held, left_to_pay, open_billed, standings};
 pub use self::list::{PartyFilter, PartySort, count_listed, cycles, last_id, listed, made_at, matching};
 pub use self::methods::{PaymentMethod, methods_of, paid_through, replace_methods, with_details};
 pub use self::offers::{

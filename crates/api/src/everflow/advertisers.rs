@@ -4,19 +4,24 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use quittance_domain::ids::PartyKind;
-use quittance_engine::Call;
-use quittance_engine::keys::{Actor, Role};
+use quittance_engine::keys::Actor;
 use quittance_engine::parties::PartyRow;
+use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::Answer;
 use quittance_http::{AppState, Problem};
 use serde_json::{Value, json};
 
 use super::from_wire::{Fields, Page, query};
-use super::partners::filter;
 use super::wire::{paging, seconds};
-use super::zones;
+use super::{party_filter, zones};
 
-fn shown(call: &Call, zone_id: i64, row: &PartyRow) -> Value {
+/// Advertisers as they are shown in lists.
+pub(super) fn shown(engine: &Engine, call: &Call, rows: &[PartyRow]) -> quittance_engine::Result<Vec<Value>> {
+    let zone_id = zones::id_of(&engine.network(call.network)?.time_zone);
+    Ok(rows.iter().map(|row| one(call, zone_id, row)).collect())
+}
+
+fn one(call: &Call, zone_id: i64, row: &PartyRow) -> Value {
     let party = &row.party;
     json!({
         "network_advertiser_id": party.party_id,
@@ -35,7 +40,7 @@ fn shown(call: &Call, zone_id: i64, row: &PartyRow) -> Value {
         "reporting_timezone_id": zone_id,
         "accounting_contact_email": party.email.clone().unwrap_or_default(),
         "time_created": seconds(row.created_at),
-        "time_saved": seconds(row.created_at),
+        "time_saved": seconds(row.updated_at),
         "relationship": { "labels": { "total": 0, "entries": [] } },
     })
 }
@@ -47,15 +52,11 @@ pub(super) async fn list(
 ) -> Result<Answer, Problem> {
     let pairs = query(&uri)?;
     let page = Page::read(&pairs, &Fields::of_body(b"")?)?;
-    let mut filter = filter(&pairs)?;
-    if actor.role == Role::Manager {
-        filter.manager_id = Some(actor.party_id.unwrap_or(0));
-    }
+    let filter = party_filter::of_query(&actor, &pairs)?;
     let call = actor.call((state.clock)());
     let found = state.run(move |engine| {
-        let zone_id = zones::id_of(&engine.network(call.network)?.time_zone);
         let found = engine.parties(&call, PartyKind::Advertiser, &filter, (page.offset(), page.size))?;
-        let rows: Vec<Value> = found.parties.iter().map(|row| shown(&call, zone_id, row)).collect();
+        let rows = shown(engine, &call, &found.parties)?;
         Ok(json!({ "advertisers": rows, "paging": paging(page, found.total) }))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))

@@ -81,6 +81,18 @@ impl Fields {
         self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether a filter of this name asks for something: the values of absence do not.
+    pub(super) fn asks(&self, name: &str) -> bool {
+        match self.members.get(name) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Number(number)) => number.as_i64() != Some(0),
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(Value::Object(members)) => !members.is_empty(),
+            Some(Value::Bool(true)) => true,
+        }
+    }
+
     /// The names of its members.
     pub(super) fn keys(&self) -> Vec<String> {
         self.members.keys().cloned().collect()
@@ -300,7 +312,7 @@ pub(super) fn plain_filters(filters: &Fields, side: Side, status: &[&str]) -> Re
 }
 
 /// The values of the search terms that are not empty.
-fn words(body: &Fields) -> Result<Vec<String>, Problem> {
+pub(super) fn words(body: &Fields) -> Result<Vec<String>, Problem> {
     let terms = body.objects("search_terms")?;
     if terms.len() > TERMS_MAX {
         return Err(body.invalid("search_terms", &format!("at most {TERMS_MAX} are taken")));

@@ -13,9 +13,11 @@ mod offers;
 mod own;
 mod partner_billing;
 mod partners;
+mod party_filter;
 pub(crate) mod pull;
 mod quirks;
 mod snapshots;
+mod tables;
 mod to_wire;
 mod wire;
 mod zones;
@@ -55,10 +57,12 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/v1/affiliates/billings/affiliates/summary", roles: OWN },
     Rule { method: "GET", route: "/v1/affiliates/billings/affiliates/invoices/{id}", roles: OWN },
     Rule { method: "GET", route: "/v1/affiliates/billing", roles: OWN },
+    Rule { method: "POST", route: "/v1/networks/affiliatestable", roles: LOOK },
     Rule { method: "GET", route: "/v1/networks/affiliates", roles: LOOK },
     Rule { method: "POST", route: "/v1/networks/affiliates", roles: ACT },
     Rule { method: "GET", route: "/v1/networks/affiliates/{id}", roles: LOOK },
     Rule { method: "PUT", route: "/v1/networks/affiliates/{id}", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/advertiserstable", roles: LOOK },
     Rule { method: "GET", route: "/v1/networks/advertisers", roles: LOOK },
     Rule { method: "POST", route: "/v1/networks/reporting/conversions", roles: LOOK_AT_ALL },
     Rule { method: "PATCH", route: "/v1/networks/reporting/conversions", roles: ACT },
@@ -85,8 +89,10 @@ pub fn routes(state: &AppState) -> Router {
         .route("/affiliates/billings/affiliates/summary", post(own::sums))
         .route("/affiliates/billings/affiliates/invoices/{id}", get(own::one))
         .route("/affiliates/billing", get(own::billing))
+        .route("/networks/affiliatestable", post(tables::of_partners))
         .route("/networks/affiliates", get(partners::list).post(partners::create))
         .route("/networks/affiliates/{id}", get(partners::one).put(partners::update))
+        .route("/networks/advertiserstable", post(tables::of_advertisers))
         .route("/networks/advertisers", get(advertisers::list))
         .route("/networks/reporting/conversions", post(conversions::list).merge(patch(conversion_changes::set_status)))
         .route("/networks/reporting/conversions/{id}", get(conversions::one))

@@ -22,6 +22,19 @@ const FREQUENCIES: [(&str, BillingCycle); 6] = [
     ("manual", BillingCycle::Manual),
 ];
 
+/// The cycles that a frequency stands for: `other` for those that have none of their own.
+pub(super) fn cycles_of(body: &Fields, word: &str) -> Result<Vec<BillingCycle>, Problem> {
+    if word == "other" {
+        let own = |cycle: &BillingCycle| FREQUENCIES.iter().any(|(_, known)| known == cycle);
+        return Ok(BillingCycle::ALL.into_iter().filter(|cycle| !own(cycle)).collect());
+    }
+    let found = FREQUENCIES.iter().find(|(known, _)| *known == word);
+    let known = FREQUENCIES.map(|(word, _)| word).join(", ");
+    let (_, cycle) =
+        found.ok_or_else(|| body.invalid("billing_frequency", &format!("{word:?} is none of {known} and other")))?;
+    Ok(vec![*cycle])
+}
+
 /// The keys of `details` for a frequency: those of the days, and whether there is a month.
 fn day_keys(frequency: &str) -> (&'static [&'static str], bool) {
     match frequency {
@@ -156,11 +169,9 @@ fn frequency(
         }
         return Ok(());
     }
-    let found = FREQUENCIES.iter().find(|(known, _)| *known == word);
-    let known = FREQUENCIES.map(|(word, _)| word).join(", ");
-    let (_, cycle) =
-        found.ok_or_else(|| body.invalid("billing_frequency", &format!("{word:?} is none of {known} and other")))?;
-    set("billing_cycle", cycle.title().into());
+    for cycle in cycles_of(body, &word)? {
+        set("billing_cycle", cycle.title().into());
+    }
     let details = body.object("details")?;
     let (keys, month) = day_keys(&word);
     let mut days = Vec::new();

@@ -5,49 +5,42 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use quittance_domain::ids::PartyKind;
-use quittance_engine::keys::{Actor, Role};
-use quittance_engine::parties::{Party, PartyFilter, PartyRow};
+use quittance_engine::keys::Actor;
+use quittance_engine::parties::{Party, PartyRow};
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::scope::check_manager;
 use quittance_http::{AppState, Problem};
 use serde_json::{Map, Value, json};
 
-use super::error::{absent, bad};
+use super::error::absent;
 use super::from_wire::{Fields, Page, query, relationships};
-use super::partner_billing;
 use super::wire::{amount, paging, seconds};
+use super::{partner_billing, party_filter};
 
 const KIND: PartyKind = PartyKind::Affiliate;
 
 /// What is asked for beside a partner's own keys.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+pub(super) struct Asked {
     billing: bool,
     balance: bool,
 }
 
 impl Asked {
-    fn read(pairs: &[(String, String)]) -> Asked {
+    pub(super) fn read(pairs: &[(String, String)]) -> Asked {
         let names = relationships(pairs);
         let asks = |name: &str| names.iter().any(|asked| *asked == name || *asked == "all");
         Asked { billing: asks("billing"), balance: asks("affiliate_payment_balance") }
     }
 }
 
-/// The status that `filter=account_status=active` asks for; other fields are not served.
-pub(super) fn filter(pairs: &[(String, String)]) -> Result<PartyFilter, Problem> {
-    let mut filter = PartyFilter { after: i64::MIN, ..PartyFilter::default() };
-    for (_, text) in pairs.iter().filter(|(name, _)| name == "filter") {
-        match text.split_once('=') {
-            Some(("account_status", status)) => filter.status = Some(status.to_owned()),
-            _ => return Err(bad("filter", format!("filter: {text:?} is not served; account_status=… is"))),
-        }
-    }
-    Ok(filter)
-}
-
-fn shown(engine: &Engine, call: &Call, rows: &[PartyRow], asked: Asked) -> quittance_engine::Result<Vec<Value>> {
+pub(super) fn shown(
+    engine: &Engine,
+    call: &Call,
+    rows: &[PartyRow],
+    asked: Asked,
+) -> quittance_engine::Result<Vec<Value>> {
     let ids: Vec<i64> = rows.iter().map(|row| row.party.party_id).collect();
     let methods = if asked.billing { engine.party_methods(call, KIND, &ids)? } else { Default::default() };
     let outstanding = if asked.balance { engine.outstanding(call, KIND, &ids)? } else { Default::default() };
@@ -91,7 +84,7 @@ fn partner(call: &Call, row: &PartyRow, relationship: Value) -> Value {
         "enable_media_cost_tracking_links": false,
         "referrer_id": referrer.unwrap_or(0),
         "time_created": seconds(row.created_at),
-        "time_saved": seconds(row.created_at),
+        "time_saved": seconds(row.updated_at),
         "relationship": relationship,
     })
 }
@@ -103,10 +96,7 @@ pub(super) async fn list(
 ) -> Result<Answer, Problem> {
     let pairs = query(&uri)?;
     let page = Page::read(&pairs, &Fields::of_body(b"")?)?;
-    let (asked, mut filter) = (Asked::read(&pairs), filter(&pairs)?);
-    if actor.role == Role::Manager {
-        filter.manager_id = Some(actor.party_id.unwrap_or(0));
-    }
+    let (asked, filter) = (Asked::read(&pairs), party_filter::of_query(&actor, &pairs)?);
     let call = actor.call((state.clock)());
     let found = state.run(move |engine| {
         let found = engine.parties(&call, KIND, &filter, (page.offset(), page.size))?;

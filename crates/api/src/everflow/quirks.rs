@@ -34,3 +34,17 @@ pub(super) const PAYMENT_TYPES: [(&str, &str); 7] = [
     ("prepaid", "gift_card"),
     ("other", "gift_card"),
 ];
+
+/// The statuses of partners and advertisers (network API, "Affiliates").
+pub(super) const ACCOUNT_STATUSES: [&str; 4] = ["active", "inactive", "pending", "suspended"];
+/// Filters of the tables of partners and advertisers by what Quittance does not know. They are refused, since whoever asks for
+/// a few would take all for those few.
+pub(super) const UNKNOWN_FILTERS: [&str; 7] = [
+    "network_account_executives_ids",
+    "sales_manager_ids",
+    "labels",
+    "tags",
+    "ran_traffic_in_last_hours",
+    "network_tracking_domain_ids",
+    "region_codes",
+];

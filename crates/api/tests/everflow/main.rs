@@ -8,4 +8,5 @@ mod invoices;
 mod partners;
 mod samples;
 mod server;
+mod tables;
 mod vectors;

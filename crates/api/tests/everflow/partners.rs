@@ -101,13 +101,44 @@ both_databases! {
         assert_eq!(ids(PARTNERS), (vec![1, 2, 3], json!({ "page": 1, "page_size": 50, "total_count": 3 })));
         assert_eq!(ids(&format!("{PARTNERS}?page=2&page_size=2&relationship=billing")).0, [3]);
         assert_eq!(ids(&format!("{PARTNERS}?filter=account_status%3Dpending")).0, Vec::<i64>::new());
-        server.refused("GET", &format!("{PARTNERS}?filter=time_created%3E5"), "", 400, "account_status");
+        for wrong in ["labels%3Da", "account_status%3Eactive", "time_created", "time_created%3Eyesterday", "time_saved%3D"] {
+            server.refused("GET", &format!("{PARTNERS}?filter={wrong}"), "", 400, "filter: ");
+        }
         let manager = secret(Role::Manager, 4);
         assert_eq!(server.ask(&manager, "GET", PARTNERS, "").1["affiliates"].as_array().unwrap().len(), 1);
         assert_eq!(server.ask(&manager, "GET", &format!("{PARTNERS}/1"), "").0, StatusCode::FORBIDDEN);
         assert_eq!(server.ask(&secret(Role::Affiliate, 1), "GET", PARTNERS, "").0, StatusCode::FORBIDDEN);
         server.refused("GET", &format!("{PARTNERS}/99"), "", 404, "99");
         server.refused("GET", &format!("{PARTNERS}/x"), "", 404, "x");
+    }
+
+    fn partners_are_filtered_by_when_they_were_made_and_changed(database) {
+        let mut server = server(database);
+        let seconds = |instant: &str| quittance_domain::time::parse_instant(instant, &quittance_domain::time::Zone::utc()).unwrap().micros() / 1_000_000;
+        let made = seconds("2026-02-11T00:00:05Z");
+        server.at("2026-02-11T00:00:05Z");
+        let new = server.ok("POST", PARTNERS, r#"{"name":"New"}"#);
+        assert_eq!((&new["time_created"], &new["time_saved"]), (&json!(made), &json!(made)));
+        server.at("2026-02-12T00:00:00Z");
+        let saved = seconds("2026-02-12T00:00:00Z");
+        server.ok("PUT", &format!("{PARTNERS}/2"), r#"{"name":"Google Inc"}"#);
+        let row = server.ok("GET", &format!("{PARTNERS}/2"), "");
+        assert_eq!((&row["time_created"], &row["time_saved"]), (&json!(0), &json!(saved)));
+        let ids = |filters: &[String]| {
+            let query: Vec<String> = filters.iter().map(|filter| format!("filter={}", filter.replace('=', "%3D").replace('<', "%3C").replace('>', "%3E"))).collect();
+            let found = server.ok("GET", &format!("{PARTNERS}?{}", query.join("&")), "");
+            let rows: Vec<i64> = found["affiliates"].as_array().unwrap().iter().map(|row| row["network_affiliate_id"].as_i64().unwrap()).collect();
+            assert_eq!(found["paging"]["total_count"], json!(rows.len()));
+            rows
+        };
+        assert_eq!(ids(&[format!("time_created={made}")]), [4]);
+        assert_eq!(ids(&[format!("time_created>{made}")]), Vec::<i64>::new());
+        assert_eq!(ids(&[format!("time_created>{}", made - 1)]), [4]);
+        assert_eq!(ids(&[format!("time_created<{made}")]), [1, 2, 3]);
+        assert_eq!(ids(&[format!("time_saved>{made}")]), [2]);
+        assert_eq!(ids(&[format!("time_saved>{}", made - 1), format!("time_saved<{saved}")]), [4]);
+        assert_eq!(ids(&["time_created<1".to_owned(), "account_status=active".to_owned(), format!("time_saved={saved}")]), [2]);
+        assert_eq!(ids(&["time_created>9223372036854775807".to_owned()]), Vec::<i64>::new());
     }
 
     fn advertisers_are_listed_with_the_keys_of_the_vendors_sample(database) {

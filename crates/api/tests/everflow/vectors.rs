@@ -127,7 +127,7 @@ both_databases! {
         assert_eq!((status, &body["Error"]), (StatusCode::UNAUTHORIZED, &json!("No Authentication Method Found")));
         // Whatever is wrong with a request, its envelope is the same.
         for (method, path) in [("DELETE", "/v1/networks/billings/affiliates/invoices/1"), ("GET", TABLE), ("POST", "/v1/networks/patch/affiliates/apply"),
-            ("POST", "/v1/networks/affiliatestable"), ("PUT", "/v1/networks/reporting/conversions/a/saleamount2"), ("GET", "/v1/networks/reporting/conversions/bulkpayoutadjustment"), ("POST", "/v1/networks/reporting/entity"),
+            ("GET", "/v1/networks/affiliatestable"), ("PUT", "/v1/networks/reporting/conversions/a/saleamount2"), ("GET", "/v1/networks/reporting/conversions/bulkpayoutadjustment"), ("POST", "/v1/networks/reporting/entity"),
             ("GET", "/v1/networks/billings/account/invoices"), ("POST", "/v1/partners/payments"), ("POST", "/v1/advertisers/billings/advertisers/invoicestable")] {
             assert_eq!(server.network(method, path, "").0, StatusCode::NOT_FOUND, "{method} {path}");
         }

@@ -170,18 +170,32 @@ impl Engine {
         self.store.read(|tx| methods(tx, call, kind, ids))
     }
 
-    /// What is left to pay of the invoices of some parties, by party and currency.
+    /// What is left to pay of the invoices of some parties, by party and currency; where nothing is there is nothing.
     ///
     /// # Errors
     /// What the store says.
     pub fn outstanding(&self, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<BTreeMap<i64, Vec<Money>>> {
-        let standings = self.store.read(|tx| parties::standings(tx, call.network, kind.invoice_kind(), ids))?;
+        let left = self.store.read(|tx| parties::left_to_pay(tx, call.network, kind.invoice_kind(), ids))?;
         let mut outstanding: BTreeMap<i64, Vec<Money>> = BTreeMap::new();
-        for ((party, currency), standing) in standings {
-            let units = sum_units([standing.billed_units, -standing.paid_units])?;
+        for ((party, currency), units) in left {
             outstanding.entry(party).or_default().push(Money::new(units, currency));
         }
         Ok(outstanding)
+    }
+
+    /// The ids of the parties of one kind whose name holds one of some words, in order.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn parties_named(&self, call: &Call, kind: PartyKind, words: &[String]) -> Result<Vec<i64>> {
+        let mut found = BTreeSet::new();
+        self.store.read(|tx| {
+            for word in words {
+                found.extend(parties::matching(tx, call.network, kind, None, word)?);
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(found.into_iter().collect())
     }
 
     /// How parties stand, by party and currency: at most `limit` parties after an id. One without any movement stands at

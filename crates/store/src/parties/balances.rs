@@ -18,6 +18,9 @@ statements! {
         ON l.network_id = i.network_id AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id \
         WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id {in:3} AND i.status IN ('pending', 'approved', 'partly_paid') \
         GROUP BY 1, 2 ORDER BY 1, 2";
+    /// Where nothing is left to pay nothing is added: those invoices are not looked at, nor are the rows of the others.
+    LEFT_OF = "SELECT party_id, currency, CAST(SUM(balance_units) AS BIGINT) FROM invoices {by:invoices_by_party} \
+        WHERE network_id = $1 AND kind = $2 AND party_id {in:3} AND standing = 0 GROUP BY 1, 2 ORDER BY 1, 2";
     HELD_OF = "SELECT affiliate_id, payout_currency, CAST(SUM(payout_units) AS BIGINT) \
         FROM conversions {by:conversions_held} WHERE network_id = $1 AND status = 'hold' AND affiliate_id {in:2} \
         GROUP BY 1, 2 ORDER BY 1, 2";
@@ -77,6 +80,14 @@ fn amounts(tx: &mut dyn Tx, sql: &'static str, params: &[Param<'_>]) -> Result<A
 /// What the database says.
 pub fn open_billed(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: &[i64]) -> Result<Amounts> {
     amounts(tx, OPEN_OF, &[network.get().into(), kind.as_str().into(), Param::Ints(parties)])
+}
+
+/// What is left to pay of the invoices of parties.
+///
+/// # Errors
+/// What the database says.
+pub fn left_to_pay(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: &[i64]) -> Result<Amounts> {
+    amounts(tx, LEFT_OF, &[network.get().into(), kind.as_str().into(), Param::Ints(parties)])
 }
 
 /// The payouts of affiliates' conversions on hold.

@@ -12,6 +12,13 @@ use crate::tx::{Param, Row, Tx};
 const CREATED_AT: usize = 15;
 const UPDATED_AT: usize = 16;
 
+/// The payment system of a party's main method, the first where none is; 0 where it has no method.
+macro_rules! main_system {
+    () => {
+        "COALESCE((SELECT m.system_id FROM payment_methods m WHERE m.network_id = parties.network_id \
+         AND m.kind = parties.kind AND m.party_id = parties.party_id ORDER BY m.main DESC, m.method_no LIMIT 1), 0)"
+    };
+}
 macro_rules! filtered {
     () => {
         filtered!("")
@@ -19,7 +26,10 @@ macro_rules! filtered {
     ($index:literal) => {
         concat!(" FROM parties ", $index, " WHERE network_id = $1 AND kind = $2 AND party_id > $3 AND ($4 = 0 OR party_id = $4) \
          AND ($5 = '' OR LOWER(name) LIKE $5 ESCAPE '!' OR ($14 = 1 AND LOWER(COALESCE(email, '')) LIKE $5 ESCAPE '!')) AND ($6 = '' OR status = $6) AND ($7 = 0 OR manager_id = $7) \
-         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11}) AND updated_at >= $15 AND party_id < $16")
+         AND ($8 = 0 OR party_id {in:9}) AND ($10 = 0 OR manager_id {in:11}) AND updated_at >= $15 AND party_id < $16 \
+         AND updated_at < $17 AND created_at >= $18 AND created_at < $19 \
+         AND ($20 = 0 OR COALESCE(billing_cycle, 'manual') {in:21}) AND ($22 = 0 OR ", main_system!(), " {in:23}) \
+         AND ($24 = 0 OR LOWER({json:rules|country}) {in:25})")
     };
 }
 macro_rules! page {
@@ -93,38 +103,61 @@ pub struct PartyFilter {
     pub backwards: bool,
     /// Those with an id below this one.
     pub before: Option<i64>,
+    /// Those that were changed before this instant.
+    pub updated_before: Option<Timestamp>,
+    /// Those that were made at this instant or later.
+    pub created_from: Option<Timestamp>,
+    /// Those that were made before this instant.
+    pub created_before: Option<Timestamp>,
+    /// Those with one of these billing cycles, by their titles; who has none is billed by hand.
+    pub cycles: Option<Vec<&'static str>>,
+    /// Those whose main payment method is for one of these payment systems; 0 stands for no method.
+    pub main_systems: Option<Vec<i64>>,
+    /// Those in one of these countries, as they were given, in any case; none: in any.
+    pub countries: Vec<String>,
 }
 
 impl PartyFilter {
-    fn pattern(&self) -> String {
-        pattern(self.name_part.as_deref().unwrap_or_default())
-    }
-
-    fn params<'a>(
-        &'a self,
+    fn with_params<T>(
+        &self,
         network: NetworkId,
         kind: PartyKind,
-        pattern: &'a str,
         (offset, limit): (i64, i64),
-    ) -> Vec<Param<'a>> {
-        vec![
+        ask: impl FnOnce(&[Param<'_>]) -> Result<T>,
+    ) -> Result<T> {
+        let pattern = pattern(self.name_part.as_deref().unwrap_or_default());
+        let countries: Vec<String> = self.countries.iter().map(|country| country.to_lowercase()).collect();
+        let countries: Vec<&str> = countries.iter().map(String::as_str).collect();
+        let given = |list: &Option<Vec<i64>>| Param::Int(i64::from(list.is_some()));
+        let from = |at: Option<Timestamp>| Param::Int(at.map_or(i64::MIN, Timestamp::micros));
+        let before = |at: Option<Timestamp>| Param::Int(at.map_or(i64::MAX, Timestamp::micros));
+        ask(&[
             network.get().into(),
             kind.as_str().into(),
             self.after.into(),
             self.id.unwrap_or(0).into(),
-            pattern.into(),
+            Param::Text(&pattern),
             self.status.as_deref().unwrap_or("").into(),
             self.manager_id.unwrap_or(0).into(),
-            self.ids.is_some().into(),
-            Param::Ints(self.ids.as_deref().unwrap_or(&[])),
-            self.managers.is_some().into(),
-            Param::Ints(self.managers.as_deref().unwrap_or(&[])),
+            given(&self.ids),
+            Param::Ints(self.ids.as_deref().unwrap_or_default()),
+            given(&self.managers),
+            Param::Ints(self.managers.as_deref().unwrap_or_default()),
             limit.into(),
             offset.into(),
             self.name_or_email.into(),
-            self.updated_from.map_or(i64::MIN, Timestamp::micros).into(),
+            from(self.updated_from),
             self.before.unwrap_or(i64::MAX).into(),
-        ]
+            before(self.updated_before),
+            from(self.created_from),
+            before(self.created_before),
+            self.cycles.is_some().into(),
+            Param::Texts(self.cycles.as_deref().unwrap_or_default()),
+            given(&self.main_systems),
+            Param::Ints(self.main_systems.as_deref().unwrap_or_default()),
+            Param::Int(countries.len() as i64),
+            Param::Texts(&countries),
+        ])
     }
 }
 
@@ -179,7 +212,6 @@ pub fn listed(
     filter: &PartyFilter,
     page: (i64, i64),
 ) -> Result<Vec<(Party, Timestamp, Timestamp)>> {
-    let pattern = filter.pattern();
     let sql = match (filter.sort, filter.backwards) {
         (PartySort::Id, false) => LISTED,
         (PartySort::Id, true) => LISTED_BACKWARDS,
@@ -189,7 +221,7 @@ pub fn listed(
         (PartySort::Updated, true) => BY_UPDATE_BACKWARDS,
     };
     let at = |row: &Row, column| Ok::<_, crate::error::Error>(Timestamp::from_micros(row.int(column)?));
-    let rows = tx.query(sql, &filter.params(network, kind, &pattern, page))?;
+    let rows = filter.with_params(network, kind, page, |params| tx.query(sql, params))?;
     rows.iter().map(|row| Ok((party(row)?, at(row, CREATED_AT)?, at(row, UPDATED_AT)?))).collect()
 }
 
@@ -207,8 +239,8 @@ pub fn made_at(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, ids: &[i64]
 /// # Errors
 /// What the database says.
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, filter: &PartyFilter) -> Result<i64> {
-    let pattern = filter.pattern();
-    tx.query_one(COUNT_LISTED, &filter.params(network, kind, &pattern, (0, 1)))?.map_or(Ok(0), |row| row.int(0))
+    let count = filter.with_params(network, kind, (0, 1), |params| tx.query_one(COUNT_LISTED, params))?;
+    count.map_or(Ok(0), |row| row.int(0))
 }
 
 /// The titles of the billing cycles that parties have.
