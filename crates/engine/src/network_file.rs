@@ -88,19 +88,82 @@ impl Engine {
     }
 }
 
-/// Makes or changes one entry of a list of the file, which has an id or a code. The network is locked.
-pub(crate) fn put_entry(tx: &mut dyn Tx, call: &Call, list: &str, entry: Map<String, Value>) -> Result<()> {
+/// What is wrong with one of some entries of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EntryProblem {
+    /// Which entry, counted from 0.
+    pub(crate) entry: usize,
+    /// The key at fault; empty where it is the entry as a whole.
+    pub(crate) field: String,
+    /// What is wrong, with the value.
+    pub(crate) detail: String,
+}
+
+impl EntryProblem {
+    fn of(problem: Problem, list: &str) -> EntryProblem {
+        let Problem { place, detail } = problem;
+        let place = place.strip_prefix(list).and_then(|rest| rest.strip_prefix('[')?.split_once(']'));
+        let (entry, field) = place.unwrap_or(("0", ""));
+        let field = field.strip_prefix('.').unwrap_or(field).to_owned();
+        EntryProblem { entry: entry.parse().unwrap_or(0), field, detail }
+    }
+
+    /// What is wrong, behind the key at fault.
+    pub(crate) fn named(&self) -> String {
+        if self.field.is_empty() { self.detail.clone() } else { format!("{}: {}", self.field, self.detail) }
+    }
+}
+
+/// Entries of a list of the file, laid over what there is.
+fn planned(
+    tx: &mut dyn Tx,
+    call: &Call,
+    list: &str,
+    entries: Vec<Map<String, Value>>,
+) -> Result<std::result::Result<Plan, Vec<EntryProblem>>> {
     let mut problems = Problems::default();
-    let file = NetworkFile::read(&json!({ list: [entry] }), &mut problems);
+    let file = NetworkFile::read(&json!({ list: entries }), &mut problems);
     let network = networks::network(tx, call.network)?;
     let plan = plan::plan(tx, Some(&network), network.currency, &file, &mut problems)?;
-    if let Some(Problem { place, detail }) = problems.0.into_iter().next() {
-        let field = place.strip_prefix(&format!("{list}[0].")).unwrap_or_default().to_owned();
-        let named = if field.is_empty() { detail } else { format!("{field}: {detail}") };
-        return Err(Error::invalid(field, named));
+    if problems.0.is_empty() {
+        return Ok(Ok(plan));
     }
-    plan.write(tx, call)?;
-    Ok(())
+    Ok(Err(problems.0.into_iter().map(|problem| EntryProblem::of(problem, list)).collect()))
+}
+
+/// What would be wrong with entries of a list of the file, each with an id or a code. Nothing is written.
+pub(crate) fn check_entries(
+    tx: &mut dyn Tx,
+    call: &Call,
+    list: &str,
+    entries: Vec<Map<String, Value>>,
+) -> Result<Vec<EntryProblem>> {
+    Ok(planned(tx, call, list, entries)?.err().unwrap_or_default())
+}
+
+/// Makes or changes entries of a list of the file, each with an id or a code. The network is locked. Where something is wrong
+/// with one of them none is written.
+pub(crate) fn put_entries(
+    tx: &mut dyn Tx,
+    call: &Call,
+    list: &str,
+    entries: Vec<Map<String, Value>>,
+) -> Result<Vec<EntryProblem>> {
+    match planned(tx, call, list, entries)? {
+        Ok(plan) => plan.write(tx, call).map(|_| Vec::new()),
+        Err(problems) => Ok(problems),
+    }
+}
+
+/// Makes or changes one entry of a list of the file.
+///
+/// # Errors
+/// A value is wrong: the field is the entry's key.
+pub(crate) fn put_entry(tx: &mut dyn Tx, call: &Call, list: &str, entry: Map<String, Value>) -> Result<()> {
+    match put_entries(tx, call, list, vec![entry])?.into_iter().next() {
+        None => Ok(()),
+        Some(problem) => Err(Error::invalid(problem.field.clone(), problem.named())),
+    }
 }
 
 /// Who sets what a network file says, in the history.

@@ -53,6 +53,12 @@ impl Fields {
         }
     }
 
+    /// A value that this interface has made itself, read as a body is; anything but an object is an empty one.
+    pub(super) fn of_value(value: Value) -> Fields {
+        let members = if let Value::Object(members) = value { members } else { Map::new() };
+        Fields { members, place: String::new() }
+    }
+
     fn named(&self, name: &str) -> String {
         if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) }
     }
@@ -75,6 +81,11 @@ impl Fields {
     ) -> Result<Option<T>, Problem> {
         let Some((name, value)) = self.first(names) else { return Ok(None) };
         read(value).map(Some).ok_or_else(|| self.wrong(name, value, form))
+    }
+
+    /// A member as it was sent; null where it is not there.
+    pub(super) fn value(&self, name: &str) -> Value {
+        self.members.get(name).cloned().unwrap_or_default()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

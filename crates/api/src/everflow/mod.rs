@@ -3,6 +3,7 @@
 //! What is served and each quirk is in `docs/everflow.md`; what its documents leave open is decided in `quirks`.
 
 mod advertisers;
+mod bulk;
 mod conversion_changes;
 mod conversions;
 mod error;
@@ -14,6 +15,7 @@ mod own;
 mod partner_billing;
 mod partners;
 mod party_filter;
+mod patchable;
 pub(crate) mod pull;
 mod quirks;
 mod snapshots;
@@ -64,6 +66,10 @@ pub const RULES: &[Rule] = &[
     Rule { method: "PUT", route: "/v1/networks/affiliates/{id}", roles: ACT },
     Rule { method: "POST", route: "/v1/networks/advertiserstable", roles: LOOK },
     Rule { method: "GET", route: "/v1/networks/advertisers", roles: LOOK },
+    Rule { method: "PATCH", route: "/v1/networks/patch/affiliates/apply", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/patch/affiliates/submit", roles: ACT },
+    Rule { method: "PATCH", route: "/v1/networks/patch/advertiser/apply", roles: ACT },
+    Rule { method: "POST", route: "/v1/networks/patch/advertiser/submit", roles: ACT },
     Rule { method: "POST", route: "/v1/networks/reporting/conversions", roles: LOOK_AT_ALL },
     Rule { method: "PATCH", route: "/v1/networks/reporting/conversions", roles: ACT },
     Rule { method: "GET", route: "/v1/networks/reporting/conversions/{id}", roles: LOOK_AT_ALL },
@@ -94,6 +100,10 @@ pub fn routes(state: &AppState) -> Router {
         .route("/networks/affiliates/{id}", get(partners::one).put(partners::update))
         .route("/networks/advertiserstable", post(tables::of_advertisers))
         .route("/networks/advertisers", get(advertisers::list))
+        .route("/networks/patch/affiliates/apply", patch(bulk::apply_to_partners))
+        .route("/networks/patch/affiliates/submit", post(bulk::preview_of_partners))
+        .route("/networks/patch/advertiser/apply", patch(bulk::apply_to_advertisers))
+        .route("/networks/patch/advertiser/submit", post(bulk::preview_of_advertisers))
         .route("/networks/reporting/conversions", post(conversions::list).merge(patch(conversion_changes::set_status)))
         .route("/networks/reporting/conversions/{id}", get(conversions::one))
         .route("/networks/reporting/conversions/{id}/payoutrevenue", put(conversion_changes::set_amounts))

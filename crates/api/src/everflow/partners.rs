@@ -130,9 +130,8 @@ fn only(mut shown: Vec<Value>) -> quittance_engine::Result<Value> {
     shown.pop().ok_or_else(|| quittance_engine::Error::NotFound("there is no such affiliate".to_owned()))
 }
 
-/// The entry that a network file would have for what was sent; `before` is the party where there is one.
-fn entry(engine: &Engine, call: &Call, body: &Fields, before: Option<&Party>) -> Result<Map<String, Value>, Problem> {
-    let of_engine = |error: quittance_engine::Error| Problem::of(&error);
+/// What a body says of a party besides its billing, as its entry in a network file.
+pub(super) fn plain_entry(body: &Fields) -> Result<Map<String, Value>, Problem> {
     let mut entry = Map::new();
     let name = body.text(&["name"])?;
     entry.insert("name".to_owned(), body.required("name", name)?.into());
@@ -144,6 +143,13 @@ fn entry(engine: &Engine, call: &Call, body: &Fields, before: Option<&Party>) ->
     if let Some(currency) = body.currency(&["default_currency_id"])? {
         entry.insert("currency".to_owned(), currency.code().into());
     }
+    Ok(entry)
+}
+
+/// The entry that a network file would have for what was sent; `before` is the party where there is one.
+fn entry(engine: &Engine, call: &Call, body: &Fields, before: Option<&Party>) -> Result<Map<String, Value>, Problem> {
+    let of_engine = |error: quittance_engine::Error| Problem::of(&error);
+    let mut entry = plain_entry(body)?;
     // A partner that is read without its billing and sent back keeps it.
     let billing = match body.has("billing") {
         true => Some(body.object("billing")?),

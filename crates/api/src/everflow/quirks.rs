@@ -48,3 +48,5 @@ pub(super) const UNKNOWN_FILTERS: [&str; 7] = [
     "network_tracking_domain_ids",
     "region_codes",
 ];
+/// The most partners or advertisers of one bulk edit: they are changed in one transaction.
+pub(super) const PATCHED_MAX: usize = 1_000;

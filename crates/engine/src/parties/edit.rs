@@ -1,5 +1,7 @@
 //! Making and changing one party: the entry that a network file would have for it, checked as the file is.
 
+use std::collections::BTreeMap;
+
 use quittance_domain::ids::PartyKind;
 use quittance_domain::money::Money;
 use quittance_store::changes::{self, NewChange};
@@ -9,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Party, PartyView, view};
 use crate::error::{Error, Result};
-use crate::network_file::put_entry;
+use crate::network_file::{EntryProblem, put_entries};
 use crate::{Call, Engine};
 
 /// What the history names without its values: it must not keep what is personal.
@@ -59,35 +61,67 @@ impl Engine {
 }
 
 fn put(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64, entry: &Map<String, Value>) -> Result<PartyView> {
-    let before = facts(tx, call, kind, id)?;
-    let mut entry = entry.clone();
-    entry.insert("id".to_owned(), id.into());
-    let new_methods = entry.contains_key("payment_methods");
-    put_entry(tx, call, &format!("{kind}s"), entry)?;
-    if new_methods {
-        // Open invoices follow the party's methods, also where somebody had written an account on one.
-        invoices::forget_accounts(tx, call.network, kind.invoice_kind(), id)?;
-    }
-    let after = facts(tx, call, kind, id)?.unwrap_or_default();
-    let details = changed(before.as_ref(), &after);
-    if !details.is_empty() {
-        let row = NewChange {
-            subject: kind.as_str(),
-            subject_id: id.to_string(),
-            action: if before.is_some() { "updated" } else { "created" },
-            details: Value::Object(details).to_string(),
-        };
-        changes::add(tx, call.network, &call.actor, call.now, &[row])?;
+    if let Some(problem) = put_all(tx, call, kind, &[(id, entry.clone())])?.into_iter().next() {
+        return Err(Error::invalid(problem.field.clone(), problem.named()));
     }
     crate::idempotency::mark_done(tx, call)?;
     view(tx, call, kind, id)
 }
 
-/// What is known of a party, by the names of the network file.
-fn facts(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<Option<Map<String, Value>>> {
-    let Some(party) = parties::by_ids(tx, call.network, kind, &[id])?.pop() else { return Ok(None) };
-    let methods = parties::methods_of(tx, call.network, kind, &[id])?;
-    Ok(Some(named(&party, &methods)))
+/// Writes parties of different ids with their history; none where something is wrong with one of them.
+pub(super) fn put_all(
+    tx: &mut dyn Tx,
+    call: &Call,
+    kind: PartyKind,
+    entries: &[(i64, Map<String, Value>)],
+) -> Result<Vec<EntryProblem>> {
+    let ids: Vec<i64> = entries.iter().map(|(id, _)| *id).collect();
+    let mut before = facts(tx, call, kind, &ids)?;
+    let problems = put_entries(tx, call, &format!("{kind}s"), with_ids(entries))?;
+    if !problems.is_empty() {
+        return Ok(problems);
+    }
+    for (id, _) in entries.iter().filter(|(_, entry)| entry.contains_key("payment_methods")) {
+        // Open invoices follow the party's methods, also where somebody had written an account on one.
+        invoices::forget_accounts(tx, call.network, kind.invoice_kind(), *id)?;
+    }
+    let mut rows = Vec::new();
+    for (id, after) in facts(tx, call, kind, &ids)? {
+        let before = before.remove(&id);
+        let details = changed(before.as_ref(), &after);
+        if !details.is_empty() {
+            rows.push(NewChange {
+                subject: kind.as_str(),
+                subject_id: id.to_string(),
+                action: if before.is_some() { "updated" } else { "created" },
+                details: Value::Object(details).to_string(),
+            });
+        }
+    }
+    changes::add(tx, call.network, &call.actor, call.now, &rows)?;
+    Ok(Vec::new())
+}
+
+pub(super) fn with_ids(entries: &[(i64, Map<String, Value>)]) -> Vec<Map<String, Value>> {
+    let with_id = |(id, entry): &(i64, Map<String, Value>)| {
+        let mut entry = entry.clone();
+        entry.insert("id".to_owned(), (*id).into());
+        entry
+    };
+    entries.iter().map(with_id).collect()
+}
+
+/// What is known of parties, by the names of the network file.
+fn facts(tx: &mut dyn Tx, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<BTreeMap<i64, Map<String, Value>>> {
+    let mut methods: BTreeMap<i64, Vec<PaymentMethod>> = BTreeMap::new();
+    for method in parties::methods_of(tx, call.network, kind, ids)? {
+        methods.entry(method.party_id).or_default().push(method);
+    }
+    let facts = |party: Party| {
+        let methods = methods.get(&party.party_id).map_or(&[][..], Vec::as_slice);
+        (party.party_id, named(&party, methods))
+    };
+    Ok(parties::by_ids(tx, call.network, kind, ids)?.into_iter().map(facts).collect())
 }
 
 fn named(party: &Party, methods: &[PaymentMethod]) -> Map<String, Value> {

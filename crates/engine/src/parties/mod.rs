@@ -1,10 +1,12 @@
 //! Affiliates and advertisers one by one: listed, shown with how they stand, made and changed.
 
+mod bulk;
 mod edit;
 mod funds;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub use self::bulk::{EntryOf, PartyProblem};
 pub use self::funds::{Funds, FundsByAffiliate};
 use quittance_domain::accrual::Tally;
 use quittance_domain::currency::Currency;
