@@ -317,7 +317,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<std::result::Result<Actor, KeyRefusal>> {
         let hash = hash(secret);
-        let Some(found) = self.store.read(|tx| table::by_hash(tx, &hash))? else {
+        let Some(found) = self.store.look_up(|tx| table::by_hash(tx, &hash))? else {
             return Ok(Err(KeyRefusal::Unknown));
         };
         let network = found.network_id;

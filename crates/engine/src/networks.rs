@@ -39,7 +39,7 @@ impl Engine {
     /// # Errors
     /// There is none.
     pub fn network(&self, id: NetworkId) -> Result<Network> {
-        self.store.read(|tx| network(tx, id))
+        self.store.look_up(|tx| network(tx, id))
     }
 
     /// The network of a name; without a name, the only one there is.

@@ -132,6 +132,21 @@ impl Store {
         }
     }
 
+    /// Runs a closure that asks one thing and changes nothing. No transaction holds several statements together, which saves
+    /// a server two of three turns.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub fn look_up<T, E: From<Error>>(
+        &self,
+        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(closure),
+            Backend::Postgres(postgres) => postgres.look_up(closure),
+        }
+    }
+
     /// Tells PostgreSQL what a large import has changed, and clears away the states that accruals had on the way, so that
     /// the next run is planned well and reads little: its own collector comes by a minute later. SQLite needs neither.
     ///

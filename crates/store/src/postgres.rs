@@ -193,6 +193,17 @@ impl Postgres {
         })
     }
 
+    /// Runs a closure whose one statement is a transaction of its own.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn look_up<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.with(|connection| closure(&mut PostgresTx { connection, outbox: Outbox::new(), again: false }))
+    }
+
     /// Runs statements one after another, as one transaction of the server's own.
     ///
     /// # Errors
