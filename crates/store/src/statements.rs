@@ -51,6 +51,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         invoices::list::STATEMENTS,
         invoices::newest::STATEMENTS,
         invoices::overdue::STATEMENTS,
+        invoices::parts::STATEMENTS,
         invoices::payments::STATEMENTS,
         invoices::search::alone::STATEMENTS,
         invoices::search::together::STATEMENTS,

@@ -21,7 +21,7 @@ use quittance_http::{AppState, Problem};
 use utoipa::IntoParams;
 
 use super::describe::{IfMatch, Listed};
-use super::list::{Asked, List, Window};
+use super::list::{Asked, List, Part, Window};
 use super::params::{Body, Form, Param, Query, if_match, param};
 use super::wire;
 
@@ -204,14 +204,9 @@ impl List for Conversions {
         param("received_before", Form::Instant, "The present state was received before this instant."),
     ];
 
-    fn page(
-        &self,
-        engine: &Engine,
-        call: &Call,
-        window: &Window<Place>,
-    ) -> Result<Vec<(Place, wire::Conversion)>, Error> {
+    fn part(&self, engine: &Engine, call: &Call, window: &Window<Place>) -> Result<Part<Conversions>, Error> {
         let after = window.after.as_ref().map(|Place(place)| place);
-        let states = engine.conversions_after(call, &self.0, after, window.limit)?;
+        let found = engine.conversions_after(call, &self.0, after, window.limit)?;
         let place = |state: &Known| {
             let conversion = &state.known.conversion;
             Place(ConversionPlace {
@@ -221,7 +216,8 @@ impl List for Conversions {
                 conversion_id: conversion.conversion_id.to_string(),
             })
         };
-        Ok(states.iter().map(|state| (place(state), wire::conversion_state(state))).collect())
+        let rows = found.rows.iter().map(|state| (place(state), wire::conversion_state(state)));
+        Ok((rows.collect(), found.next.map(Place)))
     }
 }
 

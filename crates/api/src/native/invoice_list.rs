@@ -5,14 +5,14 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::money::Money;
-use quittance_engine::invoices::{BalanceBound, InvoiceFilter, PartiesAsked};
+use quittance_engine::invoices::{BalanceBound, Invoice, InvoiceFilter, PartiesAsked};
 use quittance_engine::keys::{Actor, Role};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::scope::{check_manager, own_kind};
 
 use super::invoices::shown;
-use super::list::{List, Window};
+use super::list::{List, Part, Window};
 use super::params::{Form, Param, Query, param};
 use super::wire;
 
@@ -42,6 +42,7 @@ impl InvoiceList {
             kind: of_party.or(kind),
             party_id: affiliate.or(advertiser),
             parties: query.ints("parties")?,
+            number: query.int("number")?,
             statuses: query.words("status", &STATUSES, InvoiceStatus::parse)?.unwrap_or_default(),
             currency: query.currency("currency")?,
             run_id: query.int("run_id")?.map(RunId::new),
@@ -110,6 +111,7 @@ impl List for InvoiceList {
         param("kind", Form::Word(&["payable", "receivable"]), "Only payable, or only receivable ones."),
         param("affiliate_id", Form::Int, "Only this affiliate's."),
         param("advertiser_id", Form::Int, "Only this advertiser's."),
+        param("number", Form::Int, "Only the one with this number; of no kind there may be one of each."),
         param("parties", Form::Ints, "Only those of these parties of the kind; of no kind: affiliates."),
         param("party_name", Form::Text, "Only those of parties of the kind whose name holds this."),
         param("managers", Form::Ints, "Only those of parties of the kind whom one of these managers looks after."),
@@ -131,7 +133,7 @@ impl List for InvoiceList {
         param("balance_below", Form::Decimal, "Less is left to pay than this, in whatever currency."),
     ];
 
-    fn page(&self, engine: &Engine, call: &Call, window: &Window<i64>) -> Result<Vec<(i64, wire::Invoice)>, Error> {
+    fn part(&self, engine: &Engine, call: &Call, window: &Window<i64>) -> Result<Part<InvoiceList>, Error> {
         if let (Some(kind), Some(party)) = (self.filter.kind, self.filter.party_id) {
             check_manager(engine, &self.actor, call, kind.party_kind(), party)?;
         }
@@ -144,11 +146,13 @@ impl List for InvoiceList {
                 filter.statuses = OPEN.to_vec();
             }
             if filter.statuses.is_empty() {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), None));
             }
         }
-        let page = engine.invoices_of(call, (&filter, &self.parties), window.after.unwrap_or(0), window.limit)?;
-        Ok(page.iter().map(|invoice| (invoice.invoice_id.get(), shown(&self.actor, invoice))).collect())
+        let after = window.after.unwrap_or(0);
+        let found = engine.invoices_part(call, (&filter, &self.parties), after, window.limit)?;
+        let row = |invoice: &Invoice| (invoice.invoice_id.get(), shown(&self.actor, invoice));
+        Ok((found.rows.iter().map(row).collect(), found.next))
     }
 
     fn end(&self, engine: &Engine, call: &Call) -> Result<Option<i64>, Error> {

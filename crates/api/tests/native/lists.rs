@@ -95,7 +95,10 @@ both_databases! {
         assert_eq!(server.call(Role::Finance, "PATCH", "/invoices/2", r#"{"hidden": true, "payment_terms": 15}"#).0, StatusCode::OK);
         assert_eq!(paid(), StatusCode::CREATED);
         for (asked, found) in [
-            ("status=paid", &[2][..]),
+            ("number=2", &[2][..]),
+            ("number=2&kind=receivable", &[]),
+            ("number=3", &[]),
+            ("status=paid", &[2]),
             ("status=paid,pending", &[1, 2]),
             ("overdue=true", &[1]),
             ("hidden=true", &[2]),

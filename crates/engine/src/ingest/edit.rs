@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::BATCH_RECORDS_MAX;
 use super::batch::{self, Context, Override};
 use crate::error::{Error, Result};
+use crate::history::Found;
 use crate::{Call, Engine};
 
 /// The most conversions of one page.
@@ -71,7 +72,8 @@ impl Engine {
         self.store.read(|tx| Ok(conversions::listed(tx, call.network, filter, page.0, page.1)?))
     }
 
-    /// A page of conversions by day in the books, offer, affiliate and id, after a place: at most `limit`, or 10,000.
+    /// A page of conversions by day in the books, offer, affiliate and id, after a place: at most `limit`, or 10,000. What is
+    /// asked for may be rare: the page ends after a bounded search, and says how far that has come.
     ///
     /// # Errors
     /// What the store says.
@@ -81,9 +83,10 @@ impl Engine {
         filter: &ConversionFilter,
         after: Option<&ConversionPlace>,
         limit: i64,
-    ) -> Result<Vec<State>> {
+    ) -> Result<Found<State, ConversionPlace>> {
         let limit = limit.clamp(0, PAGE_MAX);
-        self.store.read(|tx| Ok(conversions::listed_after(tx, call.network, filter, after, limit)?))
+        let (rows, next) = self.store.read(|tx| conversions::listed_after(tx, call.network, filter, after, limit))?;
+        Ok(Found { rows, next })
     }
 
     /// Changes one conversion where it still has the revision that the caller has read; see

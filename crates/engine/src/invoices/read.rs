@@ -8,6 +8,7 @@ use quittance_store::{Tx, accruals, parties};
 use super::change::no_invoice;
 use super::{AccrualFilter, DayAccrual};
 use crate::error::Result;
+use crate::history::Found;
 use crate::{Call, Engine};
 
 /// The most rows of one page, and one more: it tells whether there is another page.
@@ -39,27 +40,31 @@ impl Engine {
         self.store.read(|tx| Ok(invoices::list(tx, call.network, filter, after, limit.min(PAGE_MAX))?))
     }
 
-    /// The same, only of parties that somebody looks after, or whose name holds a part.
+    /// The same, also of parties that somebody looks after or whose name holds a part. What is asked for may be rare: the page
+    /// ends after a bounded search, and says how far that has come.
     ///
     /// # Errors
     /// What the store says.
-    pub fn invoices_of(
+    pub fn invoices_part(
         &self,
         call: &Call,
         (filter, parties): (&InvoiceFilter, &PartiesAsked),
         after: i64,
         limit: i64,
-    ) -> Result<Vec<Invoice>> {
-        if *parties == PartiesAsked::default() {
-            return self.invoices(call, filter, after, limit);
-        }
-        self.store.read(|tx| {
+    ) -> Result<Found<Invoice, i64>> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let found = self.store.read(|tx| {
+            if *parties == PartiesAsked::default() {
+                return invoices::list_part(tx, call.network, filter, after, limit);
+            }
             let kind = filter.kind.unwrap_or(InvoiceKind::Payable);
             let part = parties.name_part.as_deref().unwrap_or("");
             let matching = parties::matching(tx, call.network, kind.party_kind(), parties.managers.as_deref(), part)?;
             let filter = InvoiceFilter { kind: Some(kind), parties: Some(matching), ..filter.clone() };
-            Ok(invoices::list(tx, call.network, &filter, after, limit.min(PAGE_MAX))?)
-        })
+            invoices::list_part(tx, call.network, &filter, after, limit)
+        });
+        let (rows, next) = found?;
+        Ok(Found { rows, next })
     }
 
     /// The highest id of an invoice; 0 where there is none.

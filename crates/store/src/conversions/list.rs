@@ -5,10 +5,10 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::NetworkId;
 use quittance_domain::time::{Day, Timestamp};
 
-use super::{State, day_number, state};
+use super::{State, day, day_number, state};
 use crate::error::Result;
 use crate::statements::statements;
-use crate::tx::{Param, Tx};
+use crate::tx::{Param, Row, Tx};
 
 /// What a filter asks of a row, besides its days.
 macro_rules! filtered {
@@ -35,6 +35,15 @@ statements! {
     LISTED_AFTER = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
         " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) \
         ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
+    LISTED_WITHIN = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
+        " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) \
+        AND (posting_day, offer_id, affiliate_id, conversion_id) <= ($41, $42, $43, $44) \
+        ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
+    /// The last of as many as a part of a list looks at.
+    PART_LOOKED_AT = "SELECT posting_day, offer_id, affiliate_id, conversion_id FROM conversions {by:conversions_by_place} \
+        WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
+        AND (posting_day, offer_id, affiliate_id, conversion_id) > ($4, $5, $6, $7) \
+        ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT 1 OFFSET 9999";
     STARTING = concat!("SELECT ", super::state_columns!(), " FROM conversions c WHERE network_id = $1 \
         AND conversion_id >= $2 AND conversion_id < $3 ORDER BY conversion_id LIMIT $4");
     COUNT_LISTED = concat!("SELECT COUNT(*) ", filtered!());
@@ -217,7 +226,21 @@ pub struct ConversionPlace {
     pub conversion_id: String,
 }
 
-/// Conversions by day, offer, affiliate and id, after a place: at most `limit`.
+impl ConversionPlace {
+    /// Before any conversion.
+    fn start() -> ConversionPlace {
+        let (offer_id, affiliate_id) = (i64::MIN, i64::MIN);
+        ConversionPlace { posting_day: Day::MIN, offer_id, affiliate_id, conversion_id: String::new() }
+    }
+
+    fn params(&self) -> [Param<'_>; 4] {
+        let day = day_number(self.posting_day);
+        [day.into(), self.offer_id.into(), self.affiliate_id.into(), Param::Text(&self.conversion_id)]
+    }
+}
+
+/// Conversions by day, offer, affiliate and id, after a place: at most `limit`. What is asked for may be rare: the search ends
+/// after a bounded number of rows, and says how far it has come.
 ///
 /// # Errors
 /// What the database says.
@@ -227,22 +250,45 @@ pub fn listed_after(
     filter: &ConversionFilter,
     after: Option<&ConversionPlace>,
     limit: i64,
-) -> Result<Vec<State>> {
-    let numbers = after.map_or([day_number(Day::MIN), i64::MIN, i64::MIN], |place| {
-        [day_number(place.posting_day), place.offer_id, place.affiliate_id]
-    });
-    let id = after.map(|place| place.conversion_id.clone()).unwrap_or_default();
+) -> Result<(Vec<State>, Option<ConversionPlace>)> {
+    let start = ConversionPlace::start();
+    let after = after.unwrap_or(&start);
+    // All of some days are not rare.
+    let last = match *filter == ConversionFilter::of_days(filter.from, filter.through) {
+        true => None,
+        false => last_looked_at(tx, network, filter, after)?,
+    };
     let mut states = Vec::new();
     filter.with_params(network, |params| {
         let mut params: Vec<Param<'_>> = params;
-        params.extend(numbers.map(Param::Int));
-        params.extend([Param::Text(&id), Param::Int(limit)]);
-        tx.query_each(LISTED_AFTER, &params, &mut |row| {
+        params.extend(after.params());
+        params.push(Param::Int(limit));
+        params.extend(last.iter().flat_map(ConversionPlace::params));
+        let sql = if last.is_some() { LISTED_WITHIN } else { LISTED_AFTER };
+        tx.query_each(sql, &params, &mut |row| {
             states.push(state(&row)?);
             Ok(())
         })
     })?;
-    Ok(states)
+    let full = i64::try_from(states.len()).is_ok_and(|count| count == limit);
+    Ok((states, last.filter(|_| !full)))
+}
+
+/// The last of as many conversions of the filter's days as a part looks at; `None` where there are not so many.
+fn last_looked_at(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    filter: &ConversionFilter,
+    after: &ConversionPlace,
+) -> Result<Option<ConversionPlace>> {
+    let mut params = vec![network.get().into(), day_number(filter.from).into(), day_number(filter.through).into()];
+    params.extend(after.params());
+    let place = |row: Row| {
+        let (posting_day, offer_id) = (day(row.int(0)?)?, row.int(1)?);
+        let (affiliate_id, conversion_id) = (row.int(2)?, row.string(3)?);
+        Ok(ConversionPlace { posting_day, offer_id, affiliate_id, conversion_id })
+    };
+    tx.query_one(PART_LOOKED_AT, &params)?.map(place).transpose()
 }
 
 /// How many conversions a filter finds.

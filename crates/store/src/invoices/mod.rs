@@ -9,6 +9,7 @@ pub(crate) mod lines;
 pub(crate) mod list;
 pub(crate) mod newest;
 pub(crate) mod overdue;
+pub(crate) mod parts;
 pub(crate) mod payments;
 pub(crate) mod search;
 pub(crate) mod sorted;
@@ -42,6 +43,7 @@ pub use self::list::{
 };
 pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::overdue::{any_overdue, last_row, lock_overdue, set_overdue};
+pub use self::parts::list_part;
 pub use self::payments::{
     Foreign, Payment, add_payment, credit, credit_notes, credit_notes_after, left_of_payment, payment_of, payments,
     payments_after, payments_of_parties,
