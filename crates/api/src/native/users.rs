@@ -118,7 +118,9 @@ pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
     asked.answer(&query, Users(filter)).await
 }
 
-/// Makes a user. It does nothing until it has a key: `POST /keys` with its `user_id`.
+/// Makes a user.
+///
+/// It does nothing until it has a key: `POST /keys` with its `user_id` makes one.
 #[utoipa::path(post, path = "/users", tag = "Keys", request_body = wire::UserRequest,
     responses((status = 201, description = "The user.", body = wire::User)))]
 pub(super) async fn create(

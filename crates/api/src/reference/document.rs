@@ -9,7 +9,7 @@ use crate::{native, postback};
 /// The statuses of problems, each with what it means.
 const PROBLEMS: [(&str, &str); 13] = [
     ("400", "The request cannot be read: a parameter, header or member is unknown, or its value has the wrong form."),
-    ("401", "There is no key, or it is unknown, expired or revoked."),
+    ("401", "There is no key, or it is unknown, expired, revoked or of a disabled user."),
     ("403", "The key's role may not do this, or not with this object."),
     ("404", "There is no such object."),
     ("408", "The request did not arrive in time."),

@@ -14,13 +14,18 @@ function make(tag, attributes, ...inside) {
   return element;
 }
 
-/** A text with `code` and **bold** in it. */
-function prose(text) {
-  return (text || "").split("\n\n").map((paragraph) => make("p", {}, paragraph.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
+/** A line with `code` and **bold** in it. */
+function line(text) {
+  return (text || "").split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
     if (part.startsWith("`")) return make("code", {}, part.slice(1, -1));
     if (part.startsWith("**")) return make("b", {}, part.slice(2, -2));
     return part;
-  })));
+  });
+}
+
+/** The paragraphs of a text. */
+function prose(text) {
+  return (text || "").split("\n\n").map((paragraph) => make("p", {}, line(paragraph)));
 }
 
 function resolve(schema) {
@@ -58,7 +63,7 @@ function members(schema, depth) {
     const more = members(member, depth + 1);
     return make("tr", {},
       make("td", {}, make("code", {}, name), required.includes(name) ? " *" : ""),
-      make("td", {}, typeOf(member)),
+      make("td", { class: "type" }, typeOf(member)),
       make("td", {}, prose(told), more && make("details", {}, make("summary", {}, "members"), more)));
   });
   return make("table", {}, rows);
@@ -117,9 +122,9 @@ function choice(name, values) {
 function shown(path, method, operation) {
   const rows = (operation.parameters || []).map((parameter) => make("tr", {},
     make("td", {}, make("code", {}, parameter.name), parameter.required ? " *" : "", make("br"), make("small", {}, parameter.in)),
-    make("td", {}, typeOf(parameter.schema)),
+    make("td", { class: "type" }, typeOf(parameter.schema)),
     make("td", {}, prose(parameter.description)),
-    make("td", {}, make("input", { name: `${parameter.in} ${parameter.name}` }))));
+    make("td", { class: "value" }, make("input", { name: `${parameter.in} ${parameter.name}`, "aria-label": parameter.name }))));
   const form = make("form", {}, rows.length ? make("table", {}, rows) : null);
   const bodies = operation.requestBody ? operation.requestBody.content : {};
   const first = Object.keys(bodies)[0];
@@ -146,7 +151,7 @@ function shown(path, method, operation) {
 function entry(path, method, operation) {
   const details = make("details", { class: "operation", id: operation.operationId },
     make("summary", {}, make("span", { class: `method ${method}` }, method), make("span", { class: "path" }, path),
-      make("span", { class: "told" }, operation.summary || "")));
+      make("span", { class: "told" }, line(operation.summary))));
   details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(shown(path, method, operation)); });
   details.dataset.words = `${method} ${path} ${operation.summary || ""}`.toLowerCase();
   return details;
@@ -163,13 +168,32 @@ function show() {
       groups.get(tag).push(entry(path, method, item[method]));
     }
   }
-  document.getElementById("operations").replaceChildren(...[...groups.values()].map((group) => make("div", {}, group)));
+  document.getElementById("operations").replaceChildren(...[...groups.values()].map((group) => make("div", { class: "group" }, group)));
+  find();
+  openLinked();
 }
 
-document.getElementById("find").addEventListener("input", (event) => {
-  const wanted = event.target.value.toLowerCase();
-  for (const operation of document.querySelectorAll("details.operation")) operation.hidden = !operation.dataset.words.includes(wanted);
-});
+/** Opens the operation that the address names: `#getInvoices`. */
+function openLinked() {
+  const linked = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (linked instanceof HTMLDetailsElement) {
+    linked.open = true;
+    linked.scrollIntoView();
+  }
+}
+
+/** Shows only the operations that have the words that are looked for, and the groups of these. */
+function find() {
+  const words = document.getElementById("find").value.toLowerCase().split(/\s+/);
+  for (const group of document.querySelectorAll(".group")) {
+    const operations = [...group.querySelectorAll("details.operation")];
+    for (const operation of operations) operation.hidden = !words.every((word) => operation.dataset.words.includes(word));
+    group.hidden = operations.every((operation) => operation.hidden);
+  }
+}
+
+document.getElementById("find").addEventListener("input", find);
+window.addEventListener("hashchange", openLinked);
 
 fetch("/billing/v1/openapi.json").then((answer) => answer.json()).then((document_) => { api = document_; show(); })
   .catch((error) => document.getElementById("operations").replaceChildren(make("p", { class: "bad" }, String(error))));
