@@ -71,6 +71,29 @@ both_databases! {
         assert_eq!(affise.get("/3.0/admin/partner/6")["partner"]["ref"], "0");
     }
 
+    fn referrals_come_in_pages(database) {
+        let network = network(database);
+        let affise = Affise::serve(database, &network);
+        let page = |path: &str| {
+            let found = affise.get(&format!("/3.0/admin/partner/{path}"));
+            let ids: Vec<i64> = found["referrals"].as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect();
+            (ids, found["pagination"].clone())
+        };
+        let none = json!({ "per_page": 50, "total_count": 0, "page": 1 });
+        assert_eq!(page("1/referrals"), (vec![], none.clone()));
+        for id in [2, 3, 5] {
+            affise.post(&format!("/3.0/admin/partner/{id}"), "ref=1&ref_percent=5");
+        }
+        // 1 is not 12, nor is whom 4 has referred.
+        affise.post("/3.0/admin/partner/1", "ref=4&ref_percent=5");
+        assert_eq!(page("1/referrals?limit=2"), (vec![2, 3], json!({ "per_page": 2, "total_count": 3, "page": 1, "next_page": 2 })));
+        assert_eq!(page("1/referrals?limit=2&page=2"), (vec![5], json!({ "per_page": 2, "total_count": 3, "page": 2 })));
+        assert_eq!(page("1/referrals?page=9").0, [0; 0]);
+        affise.post("/3.0/admin/partner/3", "ref=4");
+        affise.post("/3.0/admin/partner/5", "ref=0");
+        assert_eq!((page("1/referrals").0, page("4/referrals").0, page("5/referrals").1), (vec![2], vec![1, 3], none));
+    }
+
     fn partners_are_listed(database) {
         let network = network(database);
         let affise = Affise::serve(database, &network);

@@ -63,6 +63,24 @@ fn balances(network: &Network) -> Vec<String> {
 }
 
 both_databases! {
+    fn whom_an_affiliate_has_referred_is_known_by_its_manager_too(database) {
+        let network = network(database, r#"{"affiliate":5,"percent":"10"}"#);
+        let file = serde_json::json!({
+            "managers": [{ "id": 3, "name": "Dana" }],
+            "affiliates": [
+                { "id": 2, "name": "Two", "manager": 3, "referrer": { "affiliate": 5, "basis": "flat", "fee": "1" } },
+                { "id": 55, "name": "55", "referrer": { "affiliate": 2, "percent": "1" }, "notes": "\"referrer\":{\"affiliate\":5}" },
+            ],
+            "advertisers": [{ "id": 7, "name": "Seven" }],
+        });
+        network.engine.import_network(network.call.now, Some("test"), &file).unwrap().unwrap();
+        let by = |referrer: i64, manager: Option<i64>, page: (i64, i64)| network.engine.referred_by(&network.call, referrer, manager, page).unwrap();
+        assert_eq!(by(5, None, (0, 10)), (vec![1, 2], 2));
+        assert_eq!((by(5, Some(3), (0, 10)), by(5, Some(4), (0, 10))), ((vec![2], 1), (vec![], 0)));
+        assert_eq!((by(5, None, (1, 10)), by(5, None, (-1, 1))), ((vec![2], 2), (vec![1], 2)));
+        assert_eq!((by(2, None, (0, 10)), by(55, None, (0, 10))), ((vec![55], 1), (vec![], 0)));
+    }
+
     /// 10 % of the 20.00 that two conversions bring; of 8.00 when one of them is corrected to 7.00 and the other is
     /// taken off and billed again later.
     fn a_share_of_revenue_follows_what_is_on_the_invoice(database) {

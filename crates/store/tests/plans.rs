@@ -1,7 +1,7 @@
 //! How searches for invoices are carried out on both databases: by the index of what is asked, whatever else there is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use quittance_store::{Store, catalogue, dialect::Dialect};
+use quittance_store::{Param, Store, catalogue, dialect::Dialect};
 use quittance_testkit::{TestDatabase, both_databases};
 
 /// Enough for a plan to matter, in many ways different.
@@ -12,6 +12,13 @@ const INVOICES: &str = "INSERT INTO invoices (network_id, kind, party_id, invoic
     SELECT 1, 'payable', i % 1000 + 1, i, i, 'USD', 'pending', 20000 + i % 900, 20010 + i % 900, 20040, i % 97, \
     CASE WHEN i % 100 = 0 THEN 1 ELSE 0 END, '', '', 'somebody with a name', 1, 1, 1, i * 1000000, 'test', 0, i * 10000, \
     i * 10000, CASE WHEN i % 50 = 0 THEN 1 ELSE 0 END FROM n";
+
+/// A tenth of them were referred, by one of a hundred.
+const PARTIES: &str = "INSERT INTO parties (network_id, kind, party_id, name, status, currency, on_hold, hidden_default, \
+    auto_invoice, rules, created_at) \
+    WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+    SELECT 1, 'affiliate', i, 'somebody with a name', 'active', 'USD', 0, 0, 0, CASE WHEN i % 10 = 0 \
+    THEN CAST($1 AS TEXT) || (i / 10 % 100) || CAST($2 AS TEXT) ELSE CAST($3 AS TEXT) END, 0 FROM n";
 
 /// The values of the places 1 to 20 that ask for nothing.
 const NOTHING: [&str; 20] = [
@@ -169,6 +176,25 @@ both_databases! {
                 assert_found_by(&store, &name, &plan, &[index, other]);
             }
         }
+    }
+
+    fn whom_somebody_has_referred_is_found_by_an_index(database) {
+        let store = filled(database);
+        let rules = [r#"{"referrer":{"affiliate":"#, r#","percent":"5"}}"#, "{}"].map(Param::Text);
+        store.write(|tx| tx.execute(PARTIES, &rules)).unwrap();
+        if store.dialect() == Dialect::Postgres {
+            store.run_sql("VACUUM ANALYZE parties").unwrap();
+        }
+        let statements = catalogue(store.dialect());
+        for (name, more) in [("REFERRED", &["50", "0"][..]), ("COUNT_REFERRED", &[])] {
+            let (_, sql) = statements.iter().find(|(known, _)| *known == name).unwrap();
+            let values: Vec<String> = ["1", "'7'", "0"].iter().chain(more).map(|value| (*value).to_owned()).collect();
+            let plan = plan(&store, name, sql, &values);
+            assert!(plan.contains("parties_by_referrer"), "{plan}");
+        }
+        let network = quittance_domain::ids::NetworkId::new(1);
+        let found = store.read(|tx| quittance_store::parties::referred_by(tx, network, 7, None, (0, 3))).unwrap();
+        assert_eq!(found, (vec![70, 1070, 2070], 20));
     }
 
     fn the_first_page_and_the_sums_of_all_read_no_more_than_they_show(database) {

@@ -18,8 +18,6 @@ use super::sent::Asked;
 use super::to_wire::{self, local_time};
 use super::wire::{self, Named};
 
-/// How many affiliates are looked at a time for those that one has referred.
-const LOOK: i64 = 1000;
 /// The names of a partner's fields, and of what the engine keeps of them.
 const NAMES: &[(&str, &str)] = &[
     ("name", "login"),
@@ -210,18 +208,7 @@ pub(super) async fn referrals(asked: Asked, Path(text): Path<String>) -> Result<
     let found = asked.read(move |engine, call| {
         engine.party(call, PartyKind::Affiliate, id)?;
         scope.check(engine, call, PartyKind::Affiliate, id)?;
-        let (mut ids, mut after) = (Vec::new(), 0);
-        loop {
-            let filter = scope.within(PartyFilter { after, ..PartyFilter::default() });
-            let rows = engine.parties(call, PartyKind::Affiliate, &filter, (0, LOOK))?.parties;
-            let Some(last) = rows.last() else { break };
-            after = last.party.party_id;
-            let by_it = |row: &&PartyRow| row.profile.referrer.as_ref().is_some_and(|by| by.affiliate == id);
-            ids.extend(rows.iter().filter(by_it).map(|row| row.party.party_id));
-        }
-        let total = ids.len() as i64;
-        let rows = ids.into_iter().skip(usize::try_from(page.offset).unwrap_or(usize::MAX));
-        let ids: Vec<i64> = rows.take(usize::try_from(page.limit).unwrap_or(0)).collect();
+        let (ids, total) = engine.referred_by(call, id, scope.manager(), (page.offset, page.limit))?;
         to_wire::list("referrals", views(engine, call, &ids)?, page, total)
     });
     found.await

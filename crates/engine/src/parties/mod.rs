@@ -251,6 +251,22 @@ impl Engine {
         self.store.read(|tx| Ok(parties::matching(tx, call.network, kind, Some(managers), "")?))
     }
 
+    /// The ids of the affiliates whom one has referred, and whom a manager looks after if one is named, in order: at most
+    /// `limit`, or 10,000, after the first `offset`; and how many there are in all.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn referred_by(
+        &self,
+        call: &Call,
+        referrer: i64,
+        manager: Option<i64>,
+        (offset, limit): (i64, i64),
+    ) -> Result<(Vec<i64>, i64)> {
+        let page = (offset.max(0), limit.clamp(0, PAGE_MAX));
+        self.store.read(|tx| Ok(parties::referred_by(tx, call.network, referrer, manager, page)?))
+    }
+
     /// Those of some ids that parties of one kind have, in order.
     ///
     /// # Errors

@@ -32,6 +32,14 @@ macro_rules! filtered {
          AND ($24 = 0 OR LOWER({json:rules|country}) {in:25})")
     };
 }
+/// Those whom `$2` has referred, of the manager `$3` where one is named.
+macro_rules! referred {
+    () => {
+        " FROM parties {by:parties_by_referrer} WHERE network_id = $1 AND kind = 'affiliate' \
+         AND {json:rules|referrer.affiliate} = $2 AND {json:rules|referrer.affiliate} IS NOT NULL \
+         AND ($3 = 0 OR manager_id = $3)"
+    };
+}
 macro_rules! page {
     ($index:literal, $order:literal) => {
         concat!(
@@ -60,6 +68,8 @@ statements! {
         AND ($4 = 0 OR manager_id {in:5}) AND ($6 = '' OR LOWER(name) LIKE $6 ESCAPE '!') ORDER BY party_id";
     MADE_AT = "SELECT party_id, created_at FROM parties WHERE network_id = $1 AND kind = $2 AND party_id {in:3} \
         ORDER BY party_id";
+    REFERRED = concat!("SELECT party_id", referred!(), " ORDER BY party_id LIMIT $4 OFFSET $5");
+    COUNT_REFERRED = concat!("SELECT COUNT(*)", referred!());
     LAST_ID = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > 0 \
         ORDER BY party_id DESC LIMIT 1";
 }
@@ -241,6 +251,26 @@ pub fn made_at(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, ids: &[i64]
 pub fn count_listed(tx: &mut dyn Tx, network: NetworkId, kind: PartyKind, filter: &PartyFilter) -> Result<i64> {
     let count = filter.with_params(network, kind, (0, 1), |params| tx.query_one(COUNT_LISTED, params))?;
     count.map_or(Ok(0), |row| row.int(0))
+}
+
+/// The ids of the affiliates whom one has referred, and whom a manager looks after if one is named, in order: at most `limit`
+/// after the first `offset`, and how many there are in all.
+///
+/// # Errors
+/// What the database says.
+pub fn referred_by(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    referrer: i64,
+    manager: Option<i64>,
+    (offset, limit): (i64, i64),
+) -> Result<(Vec<i64>, i64)> {
+    let (referrer, manager) = (referrer.to_string(), manager.unwrap_or(0));
+    let mut params = vec![network.get().into(), Param::Text(&referrer), manager.into()];
+    let total = tx.query_one(COUNT_REFERRED, &params)?.map_or(Ok(0), |row| row.int(0))?;
+    params.extend([Param::Int(limit), Param::Int(offset)]);
+    let ids = tx.query(REFERRED, &params)?.iter().map(|row| row.int(0)).collect::<Result<_>>()?;
+    Ok((ids, total))
 }
 
 /// The titles of the billing cycles that parties have.
