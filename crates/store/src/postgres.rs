@@ -442,6 +442,11 @@ impl Tx for PostgresTx<'_> {
             .map_err(|e| self.fail(&e))
     }
 
+    fn join_whole_sets(&mut self, on: bool) -> Result<()> {
+        let set = if on { "SET LOCAL enable_nestloop = off" } else { "SET LOCAL enable_nestloop = on" };
+        self.connection.client.batch_execute(set).map_err(|e| self.fail(&e))
+    }
+
     fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
     }

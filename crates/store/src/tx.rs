@@ -200,6 +200,14 @@ pub trait Tx {
     /// What the database says.
     fn read_by_indexes(&mut self) -> Result<()>;
 
+    /// Lets the queries that follow join sets with each other as a whole, until it is called with `false`. PostgreSQL expects
+    /// few rows of a set that it knows nothing of, and would go over all of it for each row of the other one; SQLite makes an
+    /// index of such a set anyway.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn join_whole_sets(&mut self, on: bool) -> Result<()>;
+
     /// Runs a query and answers all its rows: for answers that are small by construction.
     ///
     /// # Errors

@@ -12,31 +12,108 @@ use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Param, Row, Tx};
 
-/// The payment system that an invoice is paid through: the one that it keeps once it is paid, else that of its party's method:
-/// one in its currency before one that names none, the main one before the others.
-macro_rules! system {
-    () => {
-        "COALESCE((SELECT d.system_id FROM invoice_destinations d WHERE d.network_id = i.network_id AND d.kind = i.kind \
-           AND d.party_id = i.party_id AND d.invoice_id = i.invoice_id), \
-         (SELECT m.system_id FROM payment_methods m JOIN payment_systems s ON s.network_id = m.network_id \
-           AND s.system_id = m.system_id WHERE m.network_id = i.network_id AND m.kind = $14 AND m.party_id = i.party_id \
-           AND COALESCE(m.currency, s.currency, i.currency) = i.currency \
-           ORDER BY CASE WHEN COALESCE(m.currency, s.currency) IS NULL THEN 1 ELSE 0 END, m.main DESC, m.method_no \
-           LIMIT 1))"
+/// The payment system of the method that a party has for a currency: one in the currency before one that names none, the main
+/// one before the others.
+macro_rules! method {
+    ($of:literal) => {
+        concat!(
+            "(SELECT m.system_id FROM (SELECT o.system_id, o.main, o.method_no, COALESCE(o.currency, \
+               (SELECT s.currency FROM payment_systems s WHERE s.network_id = o.network_id AND s.system_id = o.system_id)) \
+               AS currency FROM payment_methods o WHERE o.network_id = ",
+            $of,
+            ".network_id AND o.kind = $14 AND o.party_id = ",
+            $of,
+            ".party_id) m WHERE COALESCE(m.currency, ",
+            $of,
+            ".currency) = ",
+            $of,
+            ".currency ORDER BY CASE WHEN m.currency IS NULL THEN 1 ELSE 0 END, m.main DESC, m.method_no LIMIT 1)"
+        )
     };
 }
-/// What is asked of a row. Those that were deleted are in no such list.
+/// The payment system that an invoice is paid through: the one that it keeps once it is paid, else that of its party's method.
+macro_rules! system {
+    () => {
+        concat!(
+            "COALESCE((SELECT d.system_id FROM invoice_destinations d WHERE d.network_id = i.network_id AND d.kind = i.kind \
+               AND d.party_id = i.party_id AND d.invoice_id = i.invoice_id), ",
+            method!("i"),
+            ")"
+        )
+    };
+}
+/// What is asked of a row besides the payment system. Those that were deleted are in no such list.
+macro_rules! plainly_asked {
+    () => {
+        "i.network_id = $1 AND i.kind = $2 AND i.created_at >= $3 AND i.created_at < $4 \
+         AND i.listed {in:5} AND ($6 = 0 OR i.invoice_id {in:7}) AND ($8 = 0 OR i.party_id {in:9}) \
+         AND i.updated_at >= $10 AND i.updated_at < $11 "
+    };
+}
 macro_rules! asked {
     ($index:literal) => {
         concat!(
             "FROM invoices i {by:",
             $index,
-            "} WHERE i.network_id = $1 AND i.kind = $2 AND i.created_at >= $3 AND i.created_at < $4 \
-             AND i.listed {in:5} AND ($6 = 0 OR i.invoice_id {in:7}) AND ($8 = 0 OR i.party_id {in:9}) \
-             AND i.updated_at >= $10 AND i.updated_at < $11 AND ($12 = 0 OR ",
+            "} WHERE ",
+            plainly_asked!(),
+            "AND ($12 = 0 OR ",
             system!(),
             " {in:13}) "
         )
+    };
+}
+/// The books whose invoices go through one of the systems while they are not paid: each method is looked at once for all of
+/// them. CROSS JOIN makes SQLite begin with whoever has such a method.
+macro_rules! with_through {
+    ($select:expr) => {
+        concat!(
+            "WITH through AS MATERIALIZED (SELECT b.party_id, b.currency FROM \
+             (SELECT DISTINCT m.party_id FROM payment_methods m {by:payment_methods_by_system} \
+             WHERE m.network_id = $1 AND m.kind = $14 AND m.system_id {in:13}) found \
+             CROSS JOIN books b WHERE b.network_id = $1 AND b.kind = $2 AND b.party_id = found.party_id AND ",
+            method!("b"),
+            " {in:13}) ",
+            $select
+        )
+    };
+}
+/// Those that were paid through one of the systems.
+macro_rules! kept {
+    () => {
+        concat!(
+            "FROM invoice_destinations d {by:invoice_destinations_by_system} CROSS JOIN invoices i {by:invoices_by_id} \
+             WHERE d.network_id = $1 AND d.kind = $2 AND d.system_id {in:13} AND d.system_id IS NOT NULL \
+             AND i.invoice_id = d.invoice_id AND ",
+            plainly_asked!()
+        )
+    };
+}
+/// Those that keep no system and go through one of these, whoever they are of.
+macro_rules! following {
+    () => {
+        concat!(
+            "FROM invoices i {by:invoices_by_created} WHERE ",
+            plainly_asked!(),
+            "AND $12 = 1 AND (i.party_id, i.currency) IN (SELECT found.party_id, found.currency FROM through found) \
+             AND NOT EXISTS (SELECT 1 FROM invoice_destinations d WHERE d.network_id = i.network_id AND d.kind = i.kind \
+             AND d.party_id = i.party_id AND d.invoice_id = i.invoice_id AND d.system_id IS NOT NULL) "
+        )
+    };
+}
+macro_rules! through {
+    ($order:literal) => {
+        with_through!(concat!(
+            "SELECT invoice_id, party_id, currency FROM (SELECT i.invoice_id, i.party_id, i.currency, i.created_at ",
+            kept!(),
+            "UNION ALL SELECT i.invoice_id, i.party_id, i.currency, i.created_at ",
+            following!(),
+            ") found ORDER BY created_at",
+            $order,
+            ", invoice_id",
+            $order,
+            " LIMIT $15 OFFSET $16"
+        ))
     };
 }
 /// Those of some ids: each is looked up.
@@ -67,6 +144,9 @@ macro_rules! page {
 
 statements! {
     COUNT_NEWEST = concat!("SELECT COUNT(*) ", asked!("invoices_by_created"));
+    COUNT_THROUGH = with_through!(concat!("SELECT (SELECT COUNT(*) ", kept!(), ") + (SELECT COUNT(*) ", following!(), ")"));
+    THROUGH_FROM_NEW_END = through!(" DESC");
+    THROUGH_FROM_OLD_END = through!("");
     COUNT_OF_IDS = concat!("SELECT COUNT(*) ", of_ids!());
     COUNT_OF_PARTIES = concat!("SELECT COUNT(*) ", of_parties!());
     FROM_NEW_END = page!(asked!("invoices_by_created"), " DESC");
@@ -77,10 +157,15 @@ statements! {
     OF_PARTIES_FROM_OLD_END = page!(of_parties!(), "");
 }
 
+/// A page by payment systems is read from the index by issue alone where this many times as many invoices are found as it
+/// goes past: it is soon full. Else the books of the systems are looked up first, which costs the same wherever it is.
+const SOON_FULL: i64 = 50;
+
 /// How what is asked for is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Created,
+    Through,
     Ids,
     Parties,
 }
@@ -133,10 +218,11 @@ impl NewestQuery {
     }
 
     fn way(&self) -> Way {
-        match (&self.ids, &self.parties) {
-            (Some(_), _) => Way::Ids,
-            (None, Some(_)) => Way::Parties,
-            (None, None) => Way::Created,
+        match (&self.ids, &self.parties, &self.systems) {
+            (Some(_), _, _) => Way::Ids,
+            (None, Some(_), _) => Way::Parties,
+            (None, None, Some(_)) => Way::Through,
+            (None, None, None) => Way::Created,
         }
     }
 
@@ -171,11 +257,25 @@ impl NewestQuery {
         let words = Listed::words(&self.listed());
         let sql = match self.way() {
             Way::Created => COUNT_NEWEST,
+            Way::Through => COUNT_THROUGH,
             Way::Ids => COUNT_OF_IDS,
             Way::Parties => COUNT_OF_PARTIES,
         };
-        tx.query_one(sql, &self.params(network, &words))?.map_or(Ok(0), |row| row.int(0))
+        let params = self.params(network, &words);
+        let count = match self.way() {
+            Way::Through => joined(tx, |tx| tx.query_one(sql, &params))?,
+            _ => tx.query_one(sql, &params)?,
+        };
+        count.map_or(Ok(0), |row| row.int(0))
     }
+}
+
+/// Asks for something that joins large sets with each other.
+fn joined<T>(tx: &mut dyn Tx, ask: impl FnOnce(&mut dyn Tx) -> Result<T>) -> Result<T> {
+    tx.join_whole_sets(true)?;
+    let answer = ask(tx)?;
+    tx.join_whole_sets(false)?;
+    Ok(answer)
 }
 
 /// How many invoices a query finds. What asks for nothing but instants of issue and statuses is known from the counts that are
@@ -186,7 +286,7 @@ impl NewestQuery {
 pub fn count_newest(tx: &mut dyn Tx, network: NetworkId, query: &NewestQuery) -> Result<i64> {
     let (first, end) = query.quarters();
     let updated = query.updated_from.is_some() || query.updated_before.is_some();
-    let bare = query.way() == Way::Created && !updated && query.systems.is_none();
+    let bare = query.way() == Way::Created && !updated;
     if !bare || first >= end {
         return query.count(tx, network);
     }
@@ -217,9 +317,15 @@ pub fn newest(
     let from_end = total.saturating_sub(offset).saturating_sub(left);
     let backwards = offset > from_end;
     let skip = if backwards { from_end } else { offset };
-    let sql = match (query.way(), backwards) {
+    let way = match query.way() {
+        Way::Through if skip.saturating_add(left).saturating_mul(SOON_FULL) <= total => Way::Created,
+        way => way,
+    };
+    let sql = match (way, backwards) {
         (Way::Created, false) => FROM_NEW_END,
         (Way::Created, true) => FROM_OLD_END,
+        (Way::Through, false) => THROUGH_FROM_NEW_END,
+        (Way::Through, true) => THROUGH_FROM_OLD_END,
         (Way::Ids, false) => OF_IDS_FROM_NEW_END,
         (Way::Ids, true) => OF_IDS_FROM_OLD_END,
         (Way::Parties, false) => OF_PARTIES_FROM_NEW_END,
@@ -228,7 +334,11 @@ pub fn newest(
     let words = Listed::words(&query.listed());
     let mut params = query.params(network, &words);
     params.extend([Param::Int(left), Param::Int(skip)]);
-    let mut found = tx.query(sql, &params)?.iter().map(spotted).collect::<Result<Vec<Spotted>>>()?;
+    let rows = match way {
+        Way::Through => joined(tx, |tx| tx.query(sql, &params))?,
+        _ => tx.query(sql, &params)?,
+    };
+    let mut found = rows.iter().map(spotted).collect::<Result<Vec<Spotted>>>()?;
     if backwards {
         found.reverse();
     }

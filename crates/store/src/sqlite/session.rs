@@ -160,6 +160,11 @@ impl Tx for SqliteTx<'_> {
         Ok(changed as u64)
     }
 
+    fn join_whole_sets(&mut self, _on: bool) -> Result<()> {
+        // It makes an index of a set that it joins with.
+        Ok(())
+    }
+
     fn read_by_indexes(&mut self) -> Result<()> {
         // Its statements name the indexes that they are read by.
         Ok(())
