@@ -71,6 +71,38 @@ both_databases! {
         assert_eq!(affise.get("/3.0/admin/partner/6")["partner"]["ref"], "0");
     }
 
+    fn custom_fields_are_kept_by_their_ids(database) {
+        let network = network(database);
+        let affise = Affise::serve(database, &network);
+        let made = affise.post("/3.0/admin/partner", "email=new@example.com&password=x&country=DE&custom_fields[12]=Berlin&custom_fields[3]=%2B49+30");
+        let field = |id: i64, value: &str| json!({ "name": "", "value": value, "label": value, "id": id });
+        assert_eq!((&made["id"], &made["partner"]["customFields"]), (&json!(6), &json!([field(3, "+49 30"), field(12, "Berlin")])));
+        let fields = |path: &str| affise.get(path)["partner"]["customFields"].clone();
+        // What is not sent stays, what is empty goes; an edit of something else changes none.
+        affise.post("/3.0/admin/partner/6", "custom_fields[3]=&custom_fields[4]=x");
+        affise.post("/3.0/admin/partner/6", "notes=hello");
+        assert_eq!(fields("/3.0/admin/partner/6"), json!([field(4, "x"), field(12, "Berlin")]));
+        assert_eq!(affise.get("/3.0/admin/partners?id=6")["partners"][0]["customFields"], json!([field(4, "x"), field(12, "Berlin")]));
+        assert_eq!(fields("/3.0/admin/partner/1"), json!([]));
+        affise.post("/3.0/admin/partner/6", "custom_fields[4]=&custom_fields[12]=");
+        assert_eq!(fields("/3.0/admin/partner/6"), json!([]));
+        let wrong = |form: &str, says: &str| {
+            let text = affise.refused("/3.0/admin/partner/6", form);
+            assert!(text.starts_with("custom_fields: ") && text.contains(says), "{form}: {text}");
+        };
+        wrong("custom_fields=x", "");
+        wrong("custom_fields[city]=x", "city");
+        wrong("custom_fields[0]=x", "\"0\" is no id");
+        wrong(&format!("custom_fields[7]={}", "x".repeat(300)), "7: ");
+        wrong(&(1..=101).map(|id| format!("custom_fields[{id}]=x&")).collect::<String>(), "at most 100");
+        // They are personal: the history does not hold them, and erasing takes them away.
+        affise.post("/3.0/admin/partner/6", "custom_fields[5]=personal-secret");
+        let history = network.engine.find_changes(&network.call, &Default::default(), 0, 100).unwrap().rows;
+        assert!(history.iter().any(|row| row.details.contains("custom_fields")) && !history.iter().any(|row| row.details.contains("personal-secret")));
+        network.engine.erase_party(&network.call, quittance_domain::ids::PartyKind::Affiliate, 6).unwrap();
+        assert_eq!(fields("/3.0/admin/partner/6"), json!([]));
+    }
+
     fn referrals_come_in_pages(database) {
         let network = network(database);
         let affise = Affise::serve(database, &network);

@@ -13,8 +13,8 @@ use crate::{Call, Engine, events, users};
 
 impl Engine {
     /// Erases what is personal of a party: its name and address, also on its invoices, the details of its payment methods,
-    /// its tax id, site, telephone number, country and notes, its users, and its keys, which are revoked. Amounts, lines, payments
-    /// and the ledger stay as they are.
+    /// its tax id, site, telephone number, country, notes and custom fields, its users, and its keys, which are revoked. Amounts,
+    /// lines, payments and the ledger stay as they are.
     ///
     /// # Errors
     /// There is no such party, or an invoice of it is neither paid nor void: it has to be settled first.
@@ -59,7 +59,7 @@ fn without_personal(rules: &str) -> String {
         tax.remove("id");
     }
     if let Some(rules) = rules.as_object_mut() {
-        rules.retain(|key, _| !["website", "phone", "country", "notes"].contains(&key.as_str()));
+        rules.retain(|key, _| !["website", "phone", "country", "notes", "custom_fields"].contains(&key.as_str()));
     }
     rules.to_string()
 }

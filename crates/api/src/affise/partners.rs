@@ -89,7 +89,7 @@ impl Showing {
             status: quirks::partner_status(&party.status).to_owned(),
             manager: manager.map(|manager| self.manager(manager)),
             payment_systems: systems.collect(),
-            custom_fields: [],
+            custom_fields: profile.custom_fields.iter().map(custom_field).collect(),
             balance: self.balance(party.party_id),
             offers_count: self.offers,
             api_key: "",
@@ -128,6 +128,10 @@ impl Showing {
         };
         Named(self.currencies.iter().map(of).collect())
     }
+}
+
+fn custom_field((id, value): (&i64, &String)) -> wire::CustomField {
+    wire::CustomField { name: "", value: value.clone(), label: value.clone(), id: *id }
 }
 
 fn shown(engine: &Engine, call: &Call, name: &str, view: &PartyView) -> quittance_engine::Result<Answer> {
@@ -274,6 +278,28 @@ fn refer(entry: &mut Map<String, Value>, params: (Option<i64>, Option<String>), 
     entry.insert("referrer".to_owned(), referrer);
 }
 
+/// The custom fields that a client sends, as texts by id; an empty one takes a field away.
+fn custom_fields(params: &Params) -> Result<Vec<(String, String)>, Problem> {
+    let Some(given) = params.branch("custom_fields") else {
+        return match params.text("custom_fields")? {
+            None => Ok(Vec::new()),
+            Some(text) => Err(not("custom_fields", text, "values by the ids of fields")),
+        };
+    };
+    given.nodes().map(|(id, _)| Ok((id.to_owned(), given.given(id)?.unwrap_or("").to_owned()))).collect()
+}
+
+/// Lays custom fields over those that a partner has.
+fn customize(entry: &mut Map<String, Value>, given: Vec<(String, String)>, before: Option<&PartyView>) {
+    if given.is_empty() {
+        return;
+    }
+    let known = before.into_iter().flat_map(|view| &view.row.profile.custom_fields);
+    let mut fields: Map<String, Value> = known.map(|(id, value)| (id.to_string(), value.clone().into())).collect();
+    fields.extend(given.into_iter().map(|(id, value)| (id, value.into())));
+    entry.insert("custom_fields".to_owned(), fields.into());
+}
+
 /// What the engine says of an entry, in the names of this interface.
 fn in_own_names(error: Error) -> Error {
     let own = |text: &str| text.replace("payment_methods", "payment_systems").replace(".system:", ".system_id:");
@@ -287,6 +313,7 @@ async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Ans
     let params = &asked.params;
     let mut entry = entry(params)?;
     let referred = (params.int("ref")?, params.text("ref_percent")?.map(str::to_owned));
+    let custom = custom_fields(params)?;
     if id.is_none() {
         for name in ["email", "password", "country"] {
             required(name, params.text(name)?)?;
@@ -311,6 +338,7 @@ async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Ans
         }
         let before = id.map(|id| engine.party(call, kind, id)).transpose()?;
         refer(&mut entry, referred, before.as_ref());
+        customize(&mut entry, custom, before.as_ref());
         let written = match id {
             Some(id) => engine.update_party(call, kind, id, &entry),
             None => engine.create_party(call, kind, &entry),

@@ -112,6 +112,15 @@ pub(super) struct AdditionalPayment {
     pub(super) comment: String,
 }
 
+/// A custom field of a partner. What its name is stands in the vendor's account alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct CustomField {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) id: i64,
+}
+
 /// An affiliate.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Partner {
@@ -139,7 +148,7 @@ pub(super) struct Partner {
     pub(super) manager: Option<Manager>,
     pub(super) payment_systems: Vec<PartnerSystem>,
     #[serde(rename = "customFields")]
-    pub(super) custom_fields: [String; 0],
+    pub(super) custom_fields: Vec<CustomField>,
     pub(super) balance: Named<Balance>,
     #[serde(rename = "offersCount")]
     pub(super) offers_count: i64,

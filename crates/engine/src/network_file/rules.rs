@@ -16,6 +16,9 @@ const DELAY_DAYS_MAX: i64 = 365;
 /// The longest notes about a party, in characters.
 const NOTES_CHARS_MAX: usize = 10_000;
 
+/// The most custom fields of a party.
+const CUSTOM_FIELDS_MAX: usize = 100;
+
 /// What the file says about the rules: by key, null where one is taken away.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RuleChanges {
@@ -42,6 +45,7 @@ impl RuleChanges {
         }
         rules.take(table, problems, "notes", |v| notes(v).map(Value::from));
         if kind == PartyKind::Affiliate {
+            rules.take(table, problems, "custom_fields", custom_fields);
             rules.nested(table, problems, "referrer", read_referrer);
             let referrer = rules.changes.get("referrer");
             rules.referrer = referrer.and_then(|referrer| referrer.get("affiliate")?.as_i64());
@@ -130,6 +134,23 @@ fn notes(value: &Value) -> Result<String, String> {
         return Err(format!("the text has {chars} characters, or a NUL: at most {NOTES_CHARS_MAX} are allowed"));
     }
     Ok(text.to_owned())
+}
+
+/// Texts by the ids that they have in a vendor's account. An empty one is left out.
+fn custom_fields(value: &Value) -> Result<Value, String> {
+    let given = value.as_object().ok_or_else(|| format!("{} is no table of texts by id", plain(value)))?;
+    let mut read = Map::new();
+    for (key, value) in given.iter().filter(|(_, value)| !is_empty(value)) {
+        let id = key.parse::<i64>().ok().filter(|id| *id > 0).ok_or_else(|| format!("{} is no id", shown(key)))?;
+        read.insert(id.to_string(), text(value).map_err(|error| format!("{id}: {error}"))?.into());
+    }
+    match read.len() {
+        0 => Ok(Value::Null),
+        count if count > CUSTOM_FIELDS_MAX => {
+            Err(format!("{count} are too many: at most {CUSTOM_FIELDS_MAX} are kept"))
+        }
+        _ => Ok(Value::Object(read)),
+    }
 }
 
 fn json_day(value: &Value) -> Result<Value, String> {

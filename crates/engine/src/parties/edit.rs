@@ -15,7 +15,8 @@ use crate::network_file::{EntryProblem, put_entries};
 use crate::{Call, Engine};
 
 /// What the history names without its values: it must not keep what is personal.
-const PERSONAL: [&str; 8] = ["name", "email", "website", "phone", "country", "notes", "payment_methods", "tax"];
+const PERSONAL: [&str; 9] =
+    ["name", "email", "website", "phone", "country", "notes", "custom_fields", "payment_methods", "tax"];
 
 impl Engine {
     /// Makes a party of the next free id, from the entry that a network file would have for it, without its id.

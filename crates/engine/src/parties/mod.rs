@@ -38,6 +38,8 @@ pub struct Profile {
     pub notes: Option<String>,
     /// Who has referred it.
     pub referrer: Option<ReferredBy>,
+    /// What else a vendor's account holds of it, by the ids that its fields have there.
+    pub custom_fields: BTreeMap<i64, String>,
 }
 
 /// Who has referred an affiliate.
