@@ -5,6 +5,7 @@
 //! behind it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use quittance_domain::accrual::{Book, Bucket, Tally};
 use quittance_domain::conversion::EntryPlace;
@@ -42,21 +43,34 @@ pub(crate) struct TakenRow {
 
 /// The accrual rows that an invoice took, whatever was taken off it since.
 pub(crate) fn taken_rows(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<Vec<TakenRow>> {
+    let mut taken = Vec::new();
+    each_taken_row(tx, network, invoice, &mut |row| taken.push(row))?;
+    Ok(taken)
+}
+
+/// Hands over the same one by one, without holding them all.
+pub(crate) fn each_taken_row(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    invoice: &Invoice,
+    each: &mut dyn FnMut(TakenRow),
+) -> Result<()> {
     let Place { kind, party_id, invoice_id } = invoice.place();
     let own = takes::of_document(tx, network, kind, party_id, invoice_id)?;
-    let mut taken = Vec::new();
     let mut of_book: Option<(Book, Vec<Take>)> = None;
     for take in own {
         if of_book.as_ref().is_none_or(|(book, _)| *book != take.book) {
             of_book = Some((take.book, takes::of_book(tx, network, take.book)?));
         }
         let Some((_, takes)) = &of_book else { continue };
-        let mut rows = accruals::rows(tx, network, take.book, (take.low_epoch, take.reach.cut.epoch))?;
-        rows.retain(|row| owner(takes, &row.key).is_some_and(|owner| owner.take_no == take.take_no));
         let epoch = take.reach.cut.epoch;
-        taken.extend(rows.into_iter().map(|AccrualRow { key, tally }| TakenRow { key, tally, epoch }));
+        accruals::each_row(tx, network, take.book, (take.low_epoch, epoch), &mut |AccrualRow { key, tally }| {
+            if owner(takes, &key).is_some_and(|owner| owner.take_no == take.take_no) {
+                each(TakenRow { key, tally, epoch });
+            }
+        })?;
     }
-    Ok(taken)
+    Ok(())
 }
 
 /// The take that a row belongs to, of all takes of its book in order.
@@ -72,7 +86,7 @@ struct GivenBack {
 }
 
 impl GivenBack {
-    fn of(take_offs: &[TakeOff], void_epoch: Option<i64>) -> GivenBack {
+    fn of<'a>(take_offs: impl IntoIterator<Item = &'a TakeOff>, void_epoch: Option<i64>) -> GivenBack {
         let mut given = GivenBack { entries: HashMap::new(), offers: HashMap::new(), void_epoch };
         for t in take_offs {
             if t.conversion_id.is_empty() {
@@ -138,12 +152,51 @@ pub(crate) fn each_on_invoice(
     network: NetworkId,
     take_offs: &[TakeOff],
     row: &TakenRow,
-    mut start: usize,
+    start: usize,
     each: &mut dyn FnMut(usize, LogEntry) -> bool,
 ) -> Result<bool> {
-    let given = GivenBack::of(take_offs, None);
+    let Bucket { book, offer_id, .. } = row.key.bucket;
+    let of_row = |t: &&TakeOff| (t.currency, t.offer_id) == (book.currency, offer_id);
+    let given = Rc::new(GivenBack::of(take_offs.iter().filter(of_row), None));
+    each_left(tx, network, row, start, &mut |_, _| Ok(Rc::clone(&given)), each)
+}
+
+/// The same of an invoice of which too much may have been taken off to hold it all: that is looked up part by part.
+/// `whole_off` are the epochs to which all that was left of the row's offer went.
+pub(crate) fn each_on_stored_invoice(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    (invoice, whole_off): (Place, &[i64]),
+    row: &TakenRow,
+    start: usize,
+    each: &mut dyn FnMut(usize, LogEntry) -> bool,
+) -> Result<bool> {
+    if whole_off.iter().any(|epoch| *epoch > row.epoch) {
+        return Ok(true);
+    }
+    let Bucket { book, offer_id, .. } = row.key.bucket;
+    let mut given = |tx: &mut dyn Tx, entries: &[LogEntry]| {
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.conversion_id.as_str()).collect();
+        let take_offs = invoices::take_offs_among(tx, network, invoice, (book.currency, offer_id), &ids)?;
+        Ok(Rc::new(GivenBack::of(&take_offs, None)))
+    };
+    each_left(tx, network, row, start, &mut given, each)
+}
+
+/// What of some entries was given back.
+type Given<'a> = &'a mut dyn FnMut(&mut dyn Tx, &[LogEntry]) -> Result<Rc<GivenBack>>;
+
+fn each_left(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    row: &TakenRow,
+    mut start: usize,
+    given: Given<'_>,
+    each: &mut dyn FnMut(usize, LogEntry) -> bool,
+) -> Result<bool> {
     loop {
         let entries = behind(tx, network, &row.key, Part { start, limit: ENTRIES_PER_READ }, 0)?;
+        let given = given(tx, &entries)?;
         let read = entries.len();
         for (place, entry) in (start..).zip(entries) {
             if given.epoch_of(&entry, (&row.key.bucket, row.epoch)).is_none() && !each(place, entry) {

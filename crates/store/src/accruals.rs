@@ -334,11 +334,27 @@ pub fn each_unbilled(
     })
 }
 
-/// The rows of a book in a range of epochs, by place.
+/// The rows of a book of a range of epochs, both inclusive, by place.
 ///
 /// # Errors
 /// What the database says.
 pub fn rows(tx: &mut dyn Tx, network: NetworkId, book: Book, epochs: (i64, i64)) -> Result<Vec<AccrualRow>> {
+    let mut rows = Vec::new();
+    each_row(tx, network, book, epochs, &mut |row| rows.push(row))?;
+    Ok(rows)
+}
+
+/// Hands over the same one by one, without holding them all.
+///
+/// # Errors
+/// What the database says.
+pub fn each_row(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    book: Book,
+    epochs: (i64, i64),
+    each: &mut dyn FnMut(AccrualRow),
+) -> Result<()> {
     let params = [
         network.get().into(),
         book.kind.as_str().into(),
@@ -347,7 +363,10 @@ pub fn rows(tx: &mut dyn Tx, network: NetworkId, book: Book, epochs: (i64, i64))
         epochs.0.into(),
         epochs.1.into(),
     ];
-    tx.query(ROWS, &params)?.iter().map(|row| accrual_row(book.kind, row)).collect()
+    tx.query_each(ROWS, &params, &mut |row| {
+        each(accrual_row(book.kind, &row)?);
+        Ok(())
+    })
 }
 
 /// Every row of a range of parties, by book and place.

@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 
 use super::describe::Listed;
 use super::invoice_list::InvoiceList;
-use super::list::{Asked, List, Window};
+use super::list::{Asked, List, Part, Window};
 use super::params::{Form, Param, invoice_id, param};
 use super::wire;
 
@@ -106,17 +106,13 @@ impl List for OfInvoice {
     const SORTS: &'static [&'static str] = &["day"];
     const FILTERS: &'static [Param] = &[param("line", Form::Int, "Only those of this line.")];
 
-    fn page(
-        &self,
-        engine: &Engine,
-        call: &Call,
-        window: &Window<String>,
-    ) -> quittance_engine::Result<Vec<(String, wire::InvoiceConversion)>> {
+    fn part(&self, engine: &Engine, call: &Call, window: &Window<String>) -> quittance_engine::Result<Part<OfInvoice>> {
         visible(engine, &self.actor, call, self.id)?;
         let limit = usize::try_from(window.limit).unwrap_or(0);
         let query = ConversionQuery { line_no: self.line, after: window.after.clone(), limit };
         let page = engine.invoice_conversions(call, self.id, &query)?;
-        Ok(page.conversions.iter().map(|entry| (entry.cursor.clone(), wire::conversion(entry))).collect())
+        let rows = page.conversions.iter().map(|entry| (entry.cursor.clone(), wire::conversion(entry)));
+        Ok((rows.collect(), page.next))
     }
 }
 

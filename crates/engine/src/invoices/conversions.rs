@@ -9,7 +9,7 @@ use quittance_store::accruals::RowKey;
 use quittance_store::conversions::{self, LogEntry, State, Superseded};
 use quittance_store::{Tx, invoices};
 
-use super::actions::line_of;
+use super::listing::listed;
 use super::read::found;
 use crate::error::{Error, Result};
 use crate::places::{each_on_invoice, place_of_entry, taken_rows};
@@ -45,7 +45,7 @@ pub struct InvoiceConversion {
     pub amount: Money,
     /// The line that bills it; `None` where the line's entries cancel out.
     pub line_no: Option<i64>,
-    /// Where a page starts that follows this entry: a [`ConversionQuery::after`].
+    /// Where a page starts that follows this entry: a [`ConversionQuery::after`]; empty where pages have numbers.
     pub cursor: String,
 }
 
@@ -54,7 +54,7 @@ pub struct InvoiceConversion {
 pub struct ConversionPage {
     /// The entries.
     pub conversions: Vec<InvoiceConversion>,
-    /// Where the next page starts; `None` at the end.
+    /// Where the next page starts; `None` at the end. A page may hold less than was asked for and not be the last.
     pub next: Option<String>,
 }
 
@@ -85,44 +85,6 @@ pub struct EntryView {
 }
 
 impl Engine {
-    /// A page of the conversions of an invoice, or of one of its lines.
-    ///
-    /// # Errors
-    /// There is no such invoice, or the cursor is none of this list.
-    pub fn invoice_conversions(&self, call: &Call, id: InvoiceId, query: &ConversionQuery) -> Result<ConversionPage> {
-        let (start, skip) = query.after.as_deref().map_or(Ok((0, 0)), cursor)?;
-        self.store.read(|tx| {
-            let invoice = found(tx, call, id)?;
-            let lines = invoices::lines(tx, call.network, invoice.place())?;
-            let take_offs = invoices::take_offs(tx, call.network, invoice.place())?;
-            let mut rows = taken_rows(tx, call.network, &invoice)?;
-            rows.sort_unstable_by_key(|row| by_day(&row.key));
-            let mut page = ConversionPage::default();
-            for (index, row) in rows.iter().enumerate().skip(start) {
-                let bucket = row.key.bucket;
-                let slot = (bucket.book.currency, bucket.place.posting_day, bucket.offer_id);
-                let line = line_of(&lines, &invoice, slot);
-                let line_no = line.map(|index| lines[index].line_no);
-                if query.line_no.is_some() && line_no != query.line_no {
-                    continue;
-                }
-                let skipped = if index == start { skip } else { 0 };
-                let whole = each_on_invoice(tx, call.network, &take_offs, row, skipped, &mut |place, entry| {
-                    if page.conversions.len() == query.limit {
-                        page.next = Some(format!("{index}.{place}"));
-                        return false;
-                    }
-                    page.conversions.push(listed(entry, &bucket, line_no, (index, place)));
-                    true
-                })?;
-                if !whole {
-                    return Ok(page);
-                }
-            }
-            Ok(page)
-        })
-    }
-
     /// The conversions of an invoice by day, offer and time: at most `limit` after the first `offset`, and how many there
     /// are in all. It goes over all of them.
     ///
@@ -140,10 +102,10 @@ impl Engine {
             let mut rows = taken_rows(tx, call.network, &invoice)?;
             rows.sort_unstable_by_key(|row| by_day(&row.key));
             let (mut page, mut total) = (Vec::new(), 0);
-            for (index, row) in rows.iter().enumerate() {
-                each_on_invoice(tx, call.network, &take_offs, row, 0, &mut |place, entry| {
+            for row in &rows {
+                each_on_invoice(tx, call.network, &take_offs, row, 0, &mut |_, entry| {
                     if total >= offset && page.len() < limit {
-                        page.push(listed(entry, &row.key.bucket, None, (index, place)));
+                        page.push(listed(entry, &row.key.bucket, None, String::new()));
                     }
                     total += 1;
                     true
@@ -173,26 +135,6 @@ impl Engine {
 
 fn by_day(key: &RowKey) -> (Day, OfferId, RowKey) {
     (key.bucket.place.posting_day, key.bucket.offer_id, *key)
-}
-
-/// A cursor is the place of a row among the invoice's rows and of an entry behind it. Neither ever changes.
-fn cursor(text: &str) -> Result<(usize, usize)> {
-    let parts = text.split_once('.').and_then(|(row, entry)| Some((row.parse().ok()?, entry.parse().ok()?)));
-    parts.ok_or_else(|| Error::invalid("cursor", format!("cursor: {text:?} is none of this list")))
-}
-
-fn listed(entry: LogEntry, bucket: &Bucket, line_no: Option<i64>, (row, place): (usize, usize)) -> InvoiceConversion {
-    InvoiceConversion {
-        conversion_id: entry.conversion_id,
-        revision: entry.revision,
-        sign: entry.sign,
-        offer_id: bucket.offer_id.get(),
-        posting_day: bucket.place.posting_day,
-        occurred_at: entry.occurred_at,
-        amount: Money::new(entry.units, bucket.book.currency),
-        line_no,
-        cursor: format!("{row}.{}", place + 1),
-    }
 }
 
 fn entries_of_superseded(tx: &mut dyn Tx, call: &Call, old: &Superseded) -> Result<Vec<EntryView>> {

@@ -9,6 +9,7 @@ mod destined;
 mod edit;
 mod items;
 mod list;
+mod listing;
 mod parts;
 mod pay;
 mod read;

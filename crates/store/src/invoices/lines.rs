@@ -146,6 +146,17 @@ pub fn lines(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<Li
     tx.query(LINES, &key(network, place))?.iter().map(line).collect()
 }
 
+/// Hands over the lines of an invoice in order, without holding them all.
+///
+/// # Errors
+/// What the database says.
+pub fn each_line(tx: &mut dyn Tx, network: NetworkId, place: Place, each: &mut dyn FnMut(Line)) -> Result<()> {
+    tx.query_each(LINES, &key(network, place), &mut |row| {
+        each(line(&row)?);
+        Ok(())
+    })
+}
+
 /// At most `limit` lines of an invoice after a number, in order.
 ///
 /// # Errors

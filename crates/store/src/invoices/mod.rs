@@ -36,7 +36,8 @@ pub use self::history::{
 pub use self::items::{ItemRow, Measure, items, put_items};
 use self::lines::WrittenLine;
 pub use self::lines::{
-    Line, add_line, corrections_after, delete_line, lines, lines_after, lines_of_parties, remainders, update_line,
+    Line, add_line, corrections_after, delete_line, each_line, lines, lines_after, lines_of_parties, remainders,
+    update_line,
 };
 pub use self::list::{
     Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, id_of_number, nth_found, rows,
@@ -52,7 +53,9 @@ pub use self::search::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch, f
 pub use self::sorted::{SortBy, SortedQuery, count_sorted, sorted};
 pub use self::standing::{InvoiceSums, Standing};
 use self::standing::{SumChanges, stood};
-pub use self::take_offs::{TakeOff, add_take_offs, take_offs, take_offs_of_parties};
+pub use self::take_offs::{
+    TakeOff, add_take_offs, any_take_off, offer_taken_off, take_offs, take_offs_among, take_offs_of_parties,
+};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};

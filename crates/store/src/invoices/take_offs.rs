@@ -17,6 +17,13 @@ statements! {
     TAKE_OFFS = "SELECT invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, \
         given_epoch FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
         ORDER BY currency, offer_id, conversion_id, revision, sign, posting_day, billable_day";
+    ANY_TAKE_OFF = "SELECT 1 FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 LIMIT 1";
+    OFFER_TAKEN_OFF = "SELECT DISTINCT given_epoch FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
+        AND invoice_id = $4 AND currency = $5 AND offer_id = $6 AND conversion_id = '' ORDER BY given_epoch";
+    TAKE_OFFS_AMONG = "SELECT invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, \
+        conversions, given_epoch FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 \
+        AND currency = $5 AND offer_id = $6 AND conversion_id {in:7} \
+        ORDER BY conversion_id, revision, sign, posting_day, billable_day";
     TAKE_OFFS_OF_PARTIES = "SELECT invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day, units, conversions, given_epoch \
         FROM take_offs WHERE network_id = $1 AND kind = $2 AND party_id >= $3 AND party_id <= $4 \
         ORDER BY invoice_id, currency, offer_id, conversion_id, revision, sign, posting_day, billable_day";
@@ -61,8 +68,52 @@ pub struct TakeOff {
 /// # Errors
 /// What the database says.
 pub fn take_offs(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<Vec<TakeOff>> {
-    let mut take_offs =
-        tx.query(TAKE_OFFS, &key(network, place))?.iter().map(take_off).collect::<Result<Vec<TakeOff>>>()?;
+    let rows = tx.query(TAKE_OFFS, &key(network, place))?;
+    followed(tx, network, &rows)
+}
+
+/// Whether anything was taken off an invoice.
+///
+/// # Errors
+/// What the database says.
+pub fn any_take_off(tx: &mut dyn Tx, network: NetworkId, place: Place) -> Result<bool> {
+    Ok(tx.query_one(ANY_TAKE_OFF, &key(network, place))?.is_some())
+}
+
+/// The epochs of the accrual rows to which all that was left of an offer in a currency went from an invoice.
+///
+/// # Errors
+/// What the database says.
+pub fn offer_taken_off(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    place: Place,
+    (currency, offer): (Currency, OfferId),
+) -> Result<Vec<i64>> {
+    let mut params = key(network, place).to_vec();
+    params.extend([Param::Text(currency.code()), offer.get().into()]);
+    tx.query(OFFER_TAKEN_OFF, &params)?.iter().map(|row| row.int(0)).collect()
+}
+
+/// What was taken off an invoice one by one of some conversions of an offer in a currency.
+///
+/// # Errors
+/// What the database says.
+pub fn take_offs_among(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    place: Place,
+    (currency, offer): (Currency, OfferId),
+    conversions: &[&str],
+) -> Result<Vec<TakeOff>> {
+    let mut params = key(network, place).to_vec();
+    params.extend([Param::Text(currency.code()), offer.get().into(), Param::Texts(conversions)]);
+    let rows = tx.query(TAKE_OFFS_AMONG, &params)?;
+    followed(tx, network, &rows)
+}
+
+fn followed(tx: &mut dyn Tx, network: NetworkId, rows: &[Row]) -> Result<Vec<TakeOff>> {
+    let mut take_offs = rows.iter().map(take_off).collect::<Result<Vec<TakeOff>>>()?;
     let kept = kept(tx, network, &take_offs)?;
     take_offs.iter_mut().for_each(|take_off| follow(&kept, take_off));
     Ok(take_offs)
