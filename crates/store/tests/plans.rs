@@ -202,7 +202,7 @@ both_databases! {
         let statements = catalogue(store.dialect());
         let of = |name: &str| statements.iter().find(|(known, _)| *known == name).unwrap().1.clone();
         for name in ["WALK_FROM_NEW", "WALK_FROM_OLD"] {
-            let values = ["1", "'payable'", "0", "1", "-719162", "2932896", "50", "0"].map(str::to_owned);
+            let values = ["1", "'payable'", "0", "1", "-719162", "2932896", "50", "0", "-9223372036854775808", "9000000000"].map(str::to_owned);
             let walk = plan(&store, name, &of(name), &values);
             let alone = if store.dialect() == Dialect::Sqlite { "COVERING INDEX" } else { "Index Only Scan" };
             assert!(walk.contains("invoices_by_created") && walk.contains(alone), "{walk}");

@@ -13,16 +13,19 @@ use quittance_testkit::{Dice, both_databases};
 
 const INVOICES: i64 = 60_000;
 
-/// Created in another order than that of their ids; most of them open and visible, every 50th of those with an odd id
+/// Created in another order than that of their ids, three in a minute; most of them open and visible, every 50th of those with an odd id
 /// settled, some void, a few in yen.
 const FILL: &str = "INSERT INTO invoices (network_id, kind, party_id, invoice_id, number, currency, status, period_start, \
     period_end, due_day, payment_terms_days, hidden, public_notes, internal_notes, party_name, run_id, next_line, version, \
-    created_at, created_by, updated_at, billed_units, balance_units, standing) \
+    created_at, created_by, updated_at, billed_units, balance_units, standing, listed) \
     WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 60000) \
     SELECT 1, 'payable', i % 700 + 1, i, i, CASE WHEN i % 1000 = 7 THEN 'JPY' ELSE 'USD' END, \
     CASE WHEN i % 11 = 0 THEN 'void' WHEN i % 50 = 1 THEN 'paid' ELSE 'pending' END, 20000 + i / 100, 20010 + i / 100, 20040, \
-    i % 3, CASE WHEN i % 7 = 0 THEN 1 ELSE 0 END, '', '', '', 1, 1, 1, (i * 7919) % 60000 / 3, 'test', 0, i * 10000, \
-    CASE WHEN i % 50 = 1 THEN 0 ELSE i * 10000 END, CASE WHEN i % 11 = 0 THEN 2 WHEN i % 50 = 1 THEN 1 ELSE 0 END FROM n; \
+    i % 3, CASE WHEN i % 7 = 0 THEN 1 ELSE 0 END, '', '', '', 1, 1, 1, (i * 7919) % 60000 / 3 * 60000000, 'test', 0, i * 10000, \
+    CASE WHEN i % 50 = 1 THEN 0 ELSE i * 10000 END, CASE WHEN i % 11 = 0 THEN 2 WHEN i % 50 = 1 THEN 1 ELSE 0 END, \
+    CASE WHEN i % 33 = 0 THEN 'deleted' WHEN i % 11 = 0 THEN 'void' WHEN i % 50 = 1 THEN 'paid' ELSE 'pending' END FROM n; \
+    INSERT INTO invoice_counts (network_id, kind, quarter, listed, invoices) \
+    SELECT network_id, kind, created_at / 900000000, listed, COUNT(*) FROM invoices GROUP BY 1, 2, 3, 4; \
     INSERT INTO invoice_sums (network_id, kind, currency, period_end, standing, invoices, billed_units, balance_units) \
     SELECT network_id, kind, currency, period_end, standing, COUNT(*), CAST(SUM(billed_units) AS BIGINT), \
     CAST(SUM(balance_units) AS BIGINT) FROM invoices GROUP BY network_id, kind, currency, period_end, standing";

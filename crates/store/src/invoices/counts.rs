@@ -16,6 +16,10 @@ use crate::tx::{Param, Tx};
 pub(super) const QUARTER_MICROS: i64 = 900_000_000;
 
 statements! {
+    COUNTS_FROM_NEW = "SELECT quarter, CAST(SUM(invoices) AS BIGINT) FROM invoice_counts WHERE network_id = $1 AND kind = $2 \
+        AND listed {in:3} GROUP BY quarter ORDER BY quarter DESC";
+    COUNTS_FROM_OLD = "SELECT quarter, CAST(SUM(invoices) AS BIGINT) FROM invoice_counts WHERE network_id = $1 AND kind = $2 \
+        AND listed {in:3} GROUP BY quarter ORDER BY quarter";
     IN_PART = "SELECT in_part FROM invoice_destinations WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
         AND invoice_id = $4";
     COUNTED = "SELECT COALESCE(CAST(SUM(invoices) AS BIGINT), 0) FROM invoice_counts WHERE network_id = $1 AND kind = $2 \
@@ -129,4 +133,42 @@ pub fn counted(
     let words = Listed::words(listed);
     let params = [network.get().into(), kind.as_str().into(), from.into(), before.into(), Param::Texts(&words)];
     tx.query_one(COUNTED, &params)?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Where a walk along the times of issue is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entered {
+    /// Only invoices issued from the first instant on and before the second, in microseconds.
+    pub(super) created: (i64, i64),
+    /// How many of these are still left out.
+    pub(super) left_out: i64,
+}
+
+/// Where a walk over the invoices of one kind that are not void is entered that leaves out the first `offset`, from the newest
+/// or, `backwards`, from the oldest.
+///
+/// # Errors
+/// What the database says.
+pub(super) fn entered(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    offset: i64,
+    backwards: bool,
+) -> Result<Entered> {
+    let not_void: Vec<Listed> =
+        Listed::ALL.into_iter().filter(|listed| *listed != Listed::Status(InvoiceStatus::Void)).collect();
+    let words = Listed::words(&not_void);
+    let params = [network.get().into(), kind.as_str().into(), Param::Texts(&words)];
+    let (mut entered, mut before) = (Entered { created: (i64::MIN, i64::MAX), left_out: offset }, 0_i64);
+    tx.query_each(if backwards { COUNTS_FROM_OLD } else { COUNTS_FROM_NEW }, &params, &mut |row| {
+        let (start, count) = (row.int(0)?.saturating_mul(QUARTER_MICROS), row.int(1)?);
+        if before <= offset {
+            let created = if backwards { (start, i64::MAX) } else { (i64::MIN, start.saturating_add(QUARTER_MICROS)) };
+            entered = Entered { created, left_out: offset - before };
+        }
+        before = before.saturating_add(count);
+        Ok(())
+    })?;
+    Ok(entered)
 }

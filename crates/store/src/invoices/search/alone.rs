@@ -9,6 +9,7 @@ use quittance_domain::time::Day;
 use super::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch};
 use crate::conversions::{currency, day_number};
 use crate::error::Result;
+use crate::invoices::counts::{Entered, entered};
 use crate::invoices::standing::{Standing, sums_of, sums_of_all};
 use crate::statements::statements;
 use crate::tx::{Param, Row, Tx};
@@ -19,6 +20,8 @@ const SORTED: i64 = 20_000;
 const ONE_OF: i64 = 8;
 /// What it costs to look at an invoice itself, beside reading on in an index.
 const LOOKED_AT: i64 = 10;
+/// A walk that leaves out more than so many is entered where the counts say.
+const ENTERED_FROM: i64 = 1_000;
 /// The first and the last way to stand of what is not void.
 const NOT_VOID: (i64, i64) = (Standing::Open.number(), Standing::Settled.number());
 
@@ -146,10 +149,11 @@ macro_rules! counted_page {
 }
 /// The newest of all, or the oldest. In this form PostgreSQL expects that many of them are what is asked for.
 macro_rules! walk {
-    ($direction:literal, $asked:literal, $limit:literal, $offset:literal) => {
+    ($direction:literal, $asked:literal, $limit:literal, $offset:literal, $created:literal) => {
         concat!(
-            "SELECT i.invoice_id FROM invoices i {by:invoices_by_created} WHERE i.network_id = $1 AND i.kind = $2 \
-             AND CASE WHEN i.standing < $3 THEN FALSE WHEN i.standing > $4 THEN FALSE ",
+            "SELECT i.invoice_id FROM invoices i {by:invoices_by_created} WHERE i.network_id = $1 AND i.kind = $2 ",
+            $created,
+            "AND CASE WHEN i.standing < $3 THEN FALSE WHEN i.standing > $4 THEN FALSE ",
             $asked,
             " END ORDER BY i.created_at ",
             $direction,
@@ -164,12 +168,18 @@ macro_rules! walk {
 }
 macro_rules! walk_days {
     ($direction:literal) => {
-        walk!($direction, "WHEN i.period_start < $5 THEN FALSE ELSE i.period_end <= $6", "7", "8")
+        walk!(
+            $direction,
+            "WHEN i.period_start < $5 THEN FALSE ELSE i.period_end <= $6",
+            "7",
+            "8",
+            "AND i.created_at >= $9 AND i.created_at < $10 "
+        )
     };
 }
 macro_rules! walk_hidden {
     ($direction:literal) => {
-        walk!($direction, "ELSE i.hidden = $5", "6", "7")
+        walk!($direction, "ELSE i.hidden = $5", "6", "7", "")
     };
 }
 
@@ -403,15 +413,28 @@ impl<'a> Alone<'a> {
             Some(_) => (WALK_HIDDEN_FROM_NEW, WALK_HIDDEN_FROM_OLD),
         };
         match self.search.hidden {
-            None => params.extend([Param::Int(self.first_day()), day_number(self.last_day()).into()]),
-            Some(hidden) => params.push(hidden.into()),
+            None => {
+                let entered = self.entered(tx, offset, backwards)?;
+                params.extend([Param::Int(self.first_day()), day_number(self.last_day()).into()]);
+                params.extend([limit, entered.left_out, entered.created.0, entered.created.1].map(Param::Int));
+            }
+            Some(hidden) => params.extend([hidden.into(), Param::Int(limit), Param::Int(offset)]),
         }
-        params.extend([Param::Int(limit), Param::Int(offset)]);
         let mut rows = tx.query(if backwards { from_old } else { from_new }, &params)?;
         if backwards {
             rows.reverse();
         }
         Ok(rows)
+    }
+
+    /// Where a walk is entered: where nothing is asked but that they are not void, it is known how many invoices each quarter
+    /// of an hour has.
+    fn entered(&self, tx: &mut dyn Tx, offset: i64, backwards: bool) -> Result<Entered> {
+        let counted = matches!(self.way, Way::Summed) && self.bounds == NOT_VOID;
+        match counted && offset > ENTERED_FROM {
+            true => entered(tx, self.network, self.search.kind, offset, backwards),
+            false => Ok(Entered { created: (i64::MIN, i64::MAX), left_out: offset }),
+        }
     }
 
     /// The sums of all.
