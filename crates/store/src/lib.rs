@@ -142,7 +142,7 @@ impl Store {
         closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.read(closure),
+            Backend::Sqlite(sqlite) => sqlite.look_up(closure),
             Backend::Postgres(postgres) => postgres.look_up(closure),
         }
     }

@@ -164,20 +164,39 @@ impl Sqlite {
         &self,
         mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let idle = lock(&self.readers).pop();
-        let session = match idle {
-            Some(session) => session,
-            None => Session::new(self.reader()?),
-        };
+        let session = self.take_reader()?;
         session.control("BEGIN")?;
         let answer = closure(&mut session.tx());
         if session.control("ROLLBACK").is_ok() {
-            let mut readers = lock(&self.readers);
-            if readers.len() < IDLE_READERS_MAX {
-                readers.push(session);
-            }
+            self.keep_reader(session);
         }
         answer
+    }
+
+    /// Runs a closure whose one statement is a transaction of its own.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn look_up<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let session = self.take_reader()?;
+        let answer = closure(&mut session.tx());
+        self.keep_reader(session);
+        answer
+    }
+
+    fn take_reader(&self) -> Result<Session> {
+        let idle = lock(&self.readers).pop();
+        idle.map_or_else(|| self.reader().map(Session::new), Ok)
+    }
+
+    fn keep_reader(&self, session: Session) {
+        let mut readers = lock(&self.readers);
+        if readers.len() < IDLE_READERS_MAX {
+            readers.push(session);
+        }
     }
 
     /// Where the file is.

@@ -122,6 +122,30 @@ impl Row {
         }
     }
 
+    /// Takes the text out of a column, which is NULL afterwards.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub fn take_string(&mut self, column: usize) -> Result<String> {
+        self.take_opt_string(column)?.ok_or_else(|| self.wrong(column, "a text"))
+    }
+
+    /// Takes the text out of a column, which is NULL afterwards; `None` for NULL.
+    ///
+    /// # Errors
+    /// As [`Row::opt_text`].
+    pub fn take_opt_string(&mut self, column: usize) -> Result<Option<String>> {
+        match self.0.get_mut(column) {
+            Some(Value::Null) => Ok(None),
+            Some(Value::Text(text)) => {
+                let text = std::mem::take(text);
+                self.0[column] = Value::Null;
+                Ok(Some(text))
+            }
+            _ => Err(self.wrong(column, "a text or NULL")),
+        }
+    }
+
     /// Like [`Row::text`], owned.
     ///
     /// # Errors

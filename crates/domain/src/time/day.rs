@@ -1,6 +1,6 @@
 //! Calendar days, of no particular zone.
 
-use super::{TimeError, shown, write_two};
+use super::{Digits, TimeError, shown};
 
 /// A day of the Gregorian calendar, of the years 1 to 9999. Ordered by time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,7 +113,7 @@ impl std::fmt::Display for Day {
     /// `YYYY-MM-DD`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (year, month, day) = self.ymd();
-        write_date(f, year.into(), month, day)
+        Digits::date(year.into(), month, day).write(f)
     }
 }
 
@@ -121,22 +121,6 @@ impl std::fmt::Debug for Day {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
     }
-}
-
-/// Writes a date as `YYYY-MM-DD`.
-pub(super) fn write_date(f: &mut std::fmt::Formatter<'_>, year: i64, month: u8, day: u8) -> std::fmt::Result {
-    match year {
-        year @ 0..=9999 => {
-            write_two(f, year / 100)?;
-            write_two(f, year % 100)?;
-        }
-        year => write!(f, "{year:04}")?,
-    }
-    for part in [month, day] {
-        f.write_str("-")?;
-        write_two(f, part.into())?;
-    }
-    Ok(())
 }
 
 /// How many days a month (1 to 12) has.

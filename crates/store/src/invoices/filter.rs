@@ -139,7 +139,7 @@ pub(super) fn list_between(
             (Some(_), true) => LIST_OF_PARTY_BACKWARDS,
         };
         params.extend(filter.party_id.map(Param::Int));
-        tx.query(sql, &params)?.iter().map(invoice).collect()
+        tx.query(sql, &params)?.into_iter().map(invoice).collect()
     })
 }
 
@@ -154,7 +154,7 @@ pub(super) fn list_of_ids(
         let mut params: Vec<Param<'_>> = params;
         params.push(Param::Ints(ids));
         let sql = if filter.backwards { LIST_OF_IDS_BACKWARDS } else { LIST_OF_IDS };
-        tx.query(sql, &params)?.iter().map(invoice).collect()
+        tx.query(sql, &params)?.into_iter().map(invoice).collect()
     })
 }
 

@@ -247,7 +247,7 @@ pub fn rows(
             None => None,
         };
         let settled_at = row.opt_int(32)?.map(Timestamp::from_micros);
-        rows.push(InvoiceRow { invoice: invoice(&row)?, approved_at, last_payment, settled_at });
+        rows.push(InvoiceRow { invoice: invoice(row)?, approved_at, last_payment, settled_at });
         Ok(())
     })?;
     Ok(rows)

@@ -218,14 +218,14 @@ fn status(text: &str) -> Result<InvoiceStatus> {
     InvoiceStatus::parse(text).ok_or_else(|| Error::Corrupt(format!("invoice status {text}")))
 }
 
-fn invoice(row: &Row) -> Result<Invoice> {
+fn invoice(mut row: Row) -> Result<Invoice> {
     let kind = row.text(0)?;
     let kind = InvoiceKind::parse(kind).ok_or_else(|| Error::Corrupt(format!("kind {kind}")))?;
     let voided = match row.opt_int(16)? {
         Some(epoch) => Some(Voided {
             epoch,
-            reason: row.opt_string(17)?.unwrap_or_default(),
-            text: row.opt_string(18)?.unwrap_or_default(),
+            reason: row.take_opt_string(17)?.unwrap_or_default(),
+            text: row.take_opt_string(18)?.unwrap_or_default(),
         }),
         None => None,
     };
@@ -238,20 +238,20 @@ fn invoice(row: &Row) -> Result<Invoice> {
         due_day: day(row.int(8)?)?,
         payment_terms_days: row.opt_int(9)?,
         hidden: row.flag(10)?,
-        public_notes: row.string(11)?,
-        internal_notes: row.string(12)?,
-        party_name: row.string(13)?,
-        party_email: row.opt_string(14)?,
+        public_notes: row.take_string(11)?,
+        internal_notes: row.take_string(12)?,
+        party_name: row.take_string(13)?,
+        party_email: row.take_opt_string(14)?,
         run_id: RunId::new(row.int(15)?),
         voided,
         next_line: row.int(19)?,
         version: row.int(20)?,
         created_at: Timestamp::from_micros(row.int(21)?),
-        created_by: row.string(22)?,
+        created_by: row.take_string(22)?,
         updated_at: Timestamp::from_micros(row.int(23)?),
         billed_units: row.int(24)?,
         paid_units: row.int(25)?,
-        document_number: row.opt_string(26)?,
+        document_number: row.take_opt_string(26)?,
         document_day: row.opt_int(27)?.map(day).transpose()?,
     })
 }
@@ -326,7 +326,7 @@ pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<(
 /// # Errors
 /// What the database says.
 pub fn one(tx: &mut dyn Tx, network: NetworkId, id: InvoiceId) -> Result<Option<Invoice>> {
-    tx.query_one(ONE, &[network.get().into(), id.get().into()])?.as_ref().map(invoice).transpose()
+    tx.query_one(ONE, &[network.get().into(), id.get().into()])?.map(invoice).transpose()
 }
 
 /// One invoice, locked until the transaction ends.
@@ -417,5 +417,5 @@ pub fn update(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice, row: &Hist
 /// # Errors
 /// What the database says.
 pub fn of_parties(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: (i64, i64)) -> Result<Vec<Invoice>> {
-    tx.query(OF_PARTIES, &party_range(network, kind, parties))?.iter().map(invoice).collect()
+    tx.query(OF_PARTIES, &party_range(network, kind, parties))?.into_iter().map(invoice).collect()
 }

@@ -238,12 +238,13 @@ impl<L: List> Export<L> {
         Ok(members)
     }
 
-    /// A row as JSON.
-    fn json(&self, row: &L::Row) -> Result<String, Problem> {
-        match &self.fields {
-            None => serde_json::to_string(row).map_err(|error| Problem::internal(&error)),
-            Some(_) => Ok(Value::Object(self.row(row)?).to_string()),
-        }
+    /// Writes a row as JSON.
+    fn write_json(&self, row: &L::Row, out: &mut Vec<u8>) -> Result<(), Problem> {
+        let written = match &self.fields {
+            None => serde_json::to_writer(out, row),
+            Some(_) => serde_json::to_writer(out, &self.row(row)?),
+        };
+        written.map_err(|error| Problem::internal(&error))
     }
 
     /// Reads rows, and makes of them what is to be sent.
@@ -270,13 +271,15 @@ impl<L: List> Export<L> {
             rows.truncate(shown);
             let last = rows.last().filter(|_| more).map(|(key, _)| key.clone());
             let next = last.or(goes_on).map(|key| key.to_string());
-            let mut body = format!("{{\"{}\":[", L::NAME);
+            let mut body = format!("{{\"{}\":[", L::NAME).into_bytes();
             for (place, (_, row)) in rows.iter().enumerate() {
-                body += if place == 0 { "" } else { "," };
-                body += &export.json(row)?;
+                if place > 0 {
+                    body.push(b',');
+                }
+                export.write_json(row, &mut body)?;
             }
-            body += &format!("],\"next_cursor\":{}}}", Value::from(next));
-            Ok(body)
+            body.extend_from_slice(format!("],\"next_cursor\":{}}}", Value::from(next)).as_bytes());
+            text(body)
         });
         Ok(Answer { status: StatusCode::OK, body: body.await? }.into_response())
     }
@@ -311,24 +314,36 @@ impl<L: List> Export<L> {
         let lines = lines.clone();
         let written = self.read(after, EXPORT_ROWS, move |export, (rows, goes_on)| {
             let full = i64::try_from(rows.len()).is_ok_and(|count| count == EXPORT_ROWS);
-            let mut text = String::new();
+            let mut written = Vec::new();
             for (key, row) in &rows {
-                text += &export.line(row, &lines)?;
+                export.write_line(row, &lines, &mut written)?;
                 if end.as_ref() == Some(key) {
-                    return Ok(Page { text, next: None });
+                    return Ok(Page { text: text(written)?, next: None });
                 }
             }
             let after = rows.into_iter().last().map(|(key, _)| key).filter(|_| full).or(goes_on);
-            Ok(Page { text, next: after.map(|key| Place { after: Some(key), end }) })
+            Ok(Page { text: text(written)?, next: after.map(|key| Place { after: Some(key), end }) })
         });
         written.await
     }
 
-    /// A row as a line of an export.
-    fn line(&self, row: &L::Row, lines: &Lines) -> Result<String, Problem> {
+    /// Writes a row as a line of an export.
+    fn write_line(&self, row: &L::Row, lines: &Lines, out: &mut Vec<u8>) -> Result<(), Problem> {
         match lines {
-            Lines::Json => Ok(self.json(row)? + "\n"),
-            Lines::Csv(table) => table.line(&self.row(row)?).map_err(|error| Problem::internal(&error)),
+            Lines::Json => {
+                self.write_json(row, out)?;
+                out.push(b'\n');
+            }
+            Lines::Csv(table) => {
+                let line = table.line(&self.row(row)?).map_err(|error| Problem::internal(&error))?;
+                out.extend_from_slice(line.as_bytes());
+            }
         }
+        Ok(())
     }
+}
+
+/// What was written, as text.
+fn text(written: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(written).map_err(|error| Problem::internal(&error))
 }
