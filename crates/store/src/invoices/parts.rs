@@ -12,30 +12,80 @@ use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Param, Tx};
 
-/// How many invoices a part looks at, and so many are rare. The statements below name the last of them.
-const LOOKED_AT_MAX: i64 = 10_000;
 /// What is found by no end of a range.
 const ANY: (i64, i64) = (i64::MIN, i64::MAX);
 
-macro_rules! rare {
-    ($index:literal, $asked:literal) => {
+macro_rules! of_index {
+    ($index:literal, $asked:expr, $limit:literal) => {
         concat!(
             "SELECT i.invoice_id FROM invoices i {by:",
             $index,
             "} WHERE i.network_id = $1 AND i.kind {in:2} AND ",
             $asked,
-            " LIMIT 10001"
+            " LIMIT ",
+            $limit
         )
+    };
+}
+/// All ids that an index finds, where these are few: 10,000, as many as a part looks at.
+macro_rules! rare {
+    ($index:literal, $asked:expr) => {
+        of_index!($index, $asked, "10000")
+    };
+}
+/// Something where they are more.
+macro_rules! many {
+    ($index:literal, $asked:expr) => {
+        of_index!($index, $asked, "1 OFFSET 10000")
+    };
+}
+macro_rules! by_number {
+    ($which:ident) => {
+        $which!("invoices_by_number", "i.number = $3")
+    };
+}
+macro_rules! by_party {
+    ($which:ident) => {
+        $which!("invoices_by_party", "i.party_id {in:3}")
+    };
+}
+macro_rules! by_standing {
+    ($which:ident) => {
+        $which!("invoices_by_standing", "i.standing {in:3} AND i.hidden {in:4}")
+    };
+}
+macro_rules! by_end {
+    ($which:ident) => {
+        $which!("invoices_by_end", "i.period_end >= $3 AND i.period_end <= $4")
+    };
+}
+macro_rules! by_creation {
+    ($which:ident) => {
+        $which!("invoices_by_created", "i.created_at >= $3 AND i.created_at < $4")
+    };
+}
+macro_rules! by_balance {
+    ($which:ident) => {
+        $which!("invoices_by_balance", "i.balance_units > $3 AND i.balance_units < $4")
     };
 }
 
 statements! {
-    RARE_BY_NUMBER = rare!("invoices_by_number", "i.number = $3");
-    RARE_BY_PARTY = rare!("invoices_by_party", "i.party_id {in:3}");
-    RARE_BY_STANDING = rare!("invoices_by_standing", "i.standing {in:3} AND i.hidden {in:4}");
-    RARE_BY_END = rare!("invoices_by_end", "i.period_end >= $3 AND i.period_end <= $4");
-    RARE_BY_CREATION = rare!("invoices_by_created", "i.created_at >= $3 AND i.created_at < $4");
-    RARE_BY_BALANCE = rare!("invoices_by_balance", "i.balance_units > $3 AND i.balance_units < $4");
+    RARE_BY_NUMBER = by_number!(rare);
+    MANY_BY_NUMBER = by_number!(many);
+    RARE_BY_PARTY = by_party!(rare);
+    MANY_BY_PARTY = by_party!(many);
+    RARE_BY_STANDING = by_standing!(rare);
+    MANY_BY_STANDING = by_standing!(many);
+    RARE_BY_END = by_end!(rare);
+    MANY_BY_END = by_end!(many);
+    RARE_BY_CREATION = by_creation!(rare);
+    MANY_BY_CREATION = by_creation!(many);
+    RARE_BY_BALANCE = by_balance!(rare);
+    MANY_BY_BALANCE = by_balance!(many);
+    /// How many are neither paid nor void.
+    UNPAID = "SELECT CAST(COALESCE(SUM(invoices), 0) AS BIGINT) FROM invoice_counts WHERE network_id = $1 AND kind {in:2} \
+        AND listed IN ('pending', 'approved', 'partly_paid')";
     LOOKED_AT = "SELECT invoice_id FROM invoices {by:invoices_by_id} WHERE network_id = $1 AND invoice_id > $2 \
         AND invoice_id < $3 ORDER BY invoice_id LIMIT 1 OFFSET 9999";
     LOOKED_AT_BACKWARDS = "SELECT invoice_id FROM invoices {by:invoices_by_id} WHERE network_id = $1 AND invoice_id > $2 \
@@ -131,7 +181,6 @@ fn rare_ids(tx: &mut dyn Tx, network: NetworkId, filter: &InvoiceFilter) -> Resu
     };
     tx.read_by_indexes()?;
     let standings = filter.standings();
-    let standings = standings.as_deref().unwrap_or(&[0, 1, 2]);
     let hidden: &[i64] = match filter.hidden {
         Some(true) => &[1],
         Some(false) => &[0],
@@ -140,26 +189,49 @@ fn rare_ids(tx: &mut dyn Tx, network: NetworkId, filter: &InvoiceFilter) -> Resu
     let parties = filter.parties.as_deref().unwrap_or_default();
     let number = filter.number.map(|number| vec![Param::Int(number)]);
     let by_party = filter.parties.as_ref().map(|_| vec![Param::Ints(parties)]);
-    let by_standing = vec![Param::Ints(standings), Param::Ints(hidden)];
-    let by_standing = Some(by_standing).filter(|_| standings.len() < 3 || hidden.len() < 2);
+    let by_standing = vec![Param::Ints(&standings), Param::Ints(hidden)];
+    let by_standing = Some(by_standing).filter(|_| standings.len() < 2 || hidden == [1]);
     let range = |(from, to): (i64, i64)| Some(vec![Param::Int(from), to.into()]).filter(|_| (from, to) != ANY);
-    for (sql, asked) in [
-        (RARE_BY_NUMBER, number),
-        (RARE_BY_PARTY, by_party),
-        (RARE_BY_END, range(filter.last_days())),
-        (RARE_BY_CREATION, range(filter.creation())),
-        (RARE_BY_STANDING, by_standing),
-        (RARE_BY_BALANCE, range(filter.balances())),
+    for (many, rare, asked) in [
+        (MANY_BY_NUMBER, RARE_BY_NUMBER, number),
+        (MANY_BY_PARTY, RARE_BY_PARTY, by_party),
+        (MANY_BY_END, RARE_BY_END, range(filter.last_days())),
+        (MANY_BY_CREATION, RARE_BY_CREATION, range(filter.creation())),
+        (MANY_BY_STANDING, RARE_BY_STANDING, by_standing),
+        (MANY_BY_BALANCE, RARE_BY_BALANCE, range(filter.balances())),
     ] {
         let Some(asked) = asked else { continue };
         let mut params = vec![network.get().into(), Param::Texts(&kinds)];
         params.extend(asked);
-        let rows = tx.query(sql, &params)?;
-        if rows.len() as i64 <= LOOKED_AT_MAX {
-            return rows.iter().map(|row| row.int(0)).collect::<Result<_>>().map(Some);
+        if let Some(ids) = ids_unless_many(tx, (many, rare), &params)? {
+            return Ok(Some(ids));
         }
     }
-    Ok(None)
+    match filter.asks_for_unpaid() {
+        true => rare_unpaid(tx, network, &kinds),
+        false => Ok(None),
+    }
+}
+
+fn ids_unless_many(
+    tx: &mut dyn Tx,
+    (many, rare): (&'static str, &'static str),
+    params: &[Param<'_>],
+) -> Result<Option<Vec<i64>>> {
+    if tx.query_one(many, params)?.is_some() {
+        return Ok(None);
+    }
+    tx.query(rare, params)?.iter().map(|row| row.int(0)).collect::<Result<_>>().map(Some)
+}
+
+/// All that are neither paid nor void, where they are few: those of which something is left to pay, if there are no others. An
+/// index tells these from the paid ones, but not one of which nothing is left to pay since it bills nothing.
+fn rare_unpaid(tx: &mut dyn Tx, network: NetworkId, kinds: &[&str]) -> Result<Option<Vec<i64>>> {
+    let params = [network.get().into(), Param::Texts(kinds)];
+    let open = [params[0], params[1], Param::Ints(&[Standing::Open.number()]), Param::Ints(&[0, 1])];
+    let Some(ids) = ids_unless_many(tx, (MANY_BY_STANDING, RARE_BY_STANDING), &open)? else { return Ok(None) };
+    let unpaid = tx.query_one(UNPAID, &params)?.map_or(Ok(0), |row| row.int(0))?;
+    Ok(Some(ids).filter(|ids| i64::try_from(ids.len()).is_ok_and(|open| open == unpaid)))
 }
 
 impl InvoiceFilter {
@@ -175,8 +247,14 @@ impl InvoiceFilter {
             && [self.last_days(), self.creation(), self.balances()] == [ANY; 3]
     }
 
-    /// How those stand that have one of the statuses; `None`: in any way.
-    fn standings(&self) -> Option<Vec<i64>> {
+    /// Whether only such are asked for as are neither paid nor void.
+    fn asks_for_unpaid(&self) -> bool {
+        let paid = |status: &InvoiceStatus| matches!(status, InvoiceStatus::Paid | InvoiceStatus::Void);
+        !self.statuses.is_empty() && !self.statuses.iter().any(paid)
+    }
+
+    /// How those stand that have one of the statuses.
+    fn standings(&self) -> Vec<i64> {
         let of = |status: &InvoiceStatus| match status {
             InvoiceStatus::Void => vec![Standing::Void],
             InvoiceStatus::Paid => vec![Standing::Settled],
@@ -186,7 +264,7 @@ impl InvoiceFilter {
         let mut numbers: Vec<i64> = self.statuses.iter().flat_map(of).map(Standing::number).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        Some(numbers).filter(|numbers| !numbers.is_empty())
+        if numbers.is_empty() { vec![0, 1, 2] } else { numbers }
     }
 
     /// Between which days, both inclusive, periods end. One that starts on a day or later ends then or later.
