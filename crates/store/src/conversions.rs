@@ -2,6 +2,7 @@
 
 pub(crate) mod list;
 mod received;
+pub(crate) mod skip;
 pub(crate) mod sums;
 
 use quittance_domain::accrual::Bucket;

@@ -37,6 +37,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         accruals::STATEMENTS,
         conversions::STATEMENTS,
         conversions::list::STATEMENTS,
+        conversions::skip::STATEMENTS,
         conversions::sums::STATEMENTS,
         events::STATEMENTS,
         extras::STATEMENTS,

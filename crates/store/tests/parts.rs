@@ -113,12 +113,14 @@ fn in_parts(store: &Store, filter: &InvoiceFilter, limit: i64) -> (Vec<i64>, usi
     }
 }
 
-/// 25,000 conversions of one day: 20,000 of one offer and affiliate, a few of others before and behind them.
+/// 40,000 conversions of two days: 20,000 of one offer and affiliate, a few of others before and behind them, and on the day
+/// after 15,000 of 30 offers and 50 affiliates, the last of which is of an affiliate of its own.
 const CONVERSIONS: &str = "INSERT INTO conversions (network_id, revision, affiliate_id, offer_id, occurred_at, payout_units, \
     revenue_units, epoch, posting_day, billable_day, received_at, conversion_id, status, payout_currency, revenue_currency) \
-    WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
-    SELECT 1, 1, CASE WHEN i <= 20000 THEN 5 ELSE i % 9 + 1 END, CASE WHEN i <= 20000 THEN 2 ELSE i % 3 + 1 END, 0, \
-    i, 0, 1, 20000, 20000, 0, 'c' || (100000 + i), CASE WHEN i % 5000 = 3 THEN 'hold' ELSE 'approved' END, 'USD', 'USD' FROM n";
+    WITH RECURSIVE n(i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < 40000) \
+    SELECT 1, 1, CASE WHEN i <= 20000 THEN 5 WHEN i <= 25000 THEN i % 9 + 1 WHEN i = 40000 THEN 99 ELSE i % 50 + 100 END, \
+    CASE WHEN i <= 20000 THEN 2 WHEN i <= 25000 THEN i % 3 + 1 WHEN i = 40000 THEN 39 ELSE i % 30 + 10 END, 0, \
+    i, 0, 1, CASE WHEN i <= 25000 THEN 20000 ELSE 20001 END, 20000, 0, 'c' || (100000 + i), CASE WHEN i % 5000 = 3 THEN 'hold' ELSE 'approved' END, 'USD', 'USD' FROM n";
 
 both_databases! {
     fn parts_of_a_list_of_invoices_are_the_list(database) {
@@ -226,22 +228,35 @@ both_databases! {
         store.run_sql(CONVERSIONS).unwrap();
         let days = || ConversionFilter::of_days(day(19_000), day(21_000));
         type Wanted = fn(i64, i64, i64) -> bool;
-        let cases: [(&str, ConversionFilter, Wanted, usize); 5] = [
-            ("all", days(), |_, _, _| true, 26),
+        let cases: [(&str, ConversionFilter, Wanted, usize); 7] = [
+            ("all", days(), |_, _, _| true, 41),
             ("affiliate", ConversionFilter { affiliates: vec![7], ..days() }, |_, _, affiliate| affiliate == 7, 5),
+            // The first part ends among the 20,000, and leaps to the only one there is.
+            ("rare affiliate", ConversionFilter { affiliates: vec![99], ..days() }, |_, _, affiliate| affiliate == 99, 2),
+            (
+                "affiliate of two offers",
+                ConversionFilter { affiliates: vec![110, 9], offers: vec![30, 1], ..days() },
+                |_, offer, affiliate| [30, 1].contains(&offer) && [110, 9].contains(&affiliate),
+                4,
+            ),
             ("offer", ConversionFilter { offers: vec![3], ..days() }, |_, offer, _| offer == 3, 5),
             (
                 "on hold",
                 ConversionFilter { statuses: vec![quittance_domain::conversion::ConversionStatus::Hold], ..days() },
                 |i, _, _| i % 5_000 == 3,
-                3,
+                5,
             ),
-            ("none", ConversionFilter { click_id: "nobody".into(), ..days() }, |_, _, _| false, 3),
+            ("none", ConversionFilter { click_id: "nobody".into(), ..days() }, |_, _, _| false, 5),
         ];
-        let placed = |i: i64| if i <= 20_000 { (2, 5, i) } else { (i % 3 + 1, i % 9 + 1, i) };
+        let placed = |i: i64| match i {
+            ..=20_000 => (20_000, 2, 5, i),
+            20_001..=25_000 => (20_000, i % 3 + 1, i % 9 + 1, i),
+            40_000 => (20_001, 39, 99, i),
+            _ => (20_001, i % 30 + 10, i % 50 + 100, i),
+        };
         for (name, filter, wanted, parts_max) in cases {
-            let mut expected: Vec<(i64, i64, i64)> =
-                (1..=25_000).map(placed).filter(|(offer, affiliate, i)| wanted(*i, *offer, *affiliate)).collect();
+            let mut expected: Vec<(i64, i64, i64, i64)> =
+                (1..=40_000).map(placed).filter(|(_, offer, affiliate, i)| wanted(*i, *offer, *affiliate)).collect();
             expected.sort_unstable();
             let (mut found, mut after, mut parts) = (Vec::new(), None::<ConversionPlace>, 0);
             loop {
@@ -254,8 +269,9 @@ both_databases! {
                     conversion_id: state.known.conversion.conversion_id.to_string(),
                 };
                 found.extend(rows.iter().map(|state| {
-                    let ConversionPlace { offer_id, affiliate_id, conversion_id, .. } = place(state);
-                    (offer_id, affiliate_id, conversion_id[1..].parse::<i64>().unwrap() - 100_000)
+                    let ConversionPlace { posting_day, offer_id, affiliate_id, conversion_id } = place(state);
+                    let number = conversion_id[1..].parse::<i64>().unwrap() - 100_000;
+                    (i64::from(posting_day.number()), offer_id, affiliate_id, number)
                 }));
                 after = rows.last().filter(|_| rows.len() == 1_000).map(place).or(next);
                 if after.is_none() {

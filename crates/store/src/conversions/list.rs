@@ -5,7 +5,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::NetworkId;
 use quittance_domain::time::{Day, Timestamp};
 
-use super::{State, day, day_number, state};
+use super::{State, day, day_number, skip, state};
 use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Param, Row, Tx};
@@ -227,6 +227,11 @@ pub struct ConversionPlace {
 }
 
 impl ConversionPlace {
+    /// Behind all conversions of a day, offer and affiliate.
+    pub(super) fn behind((posting_day, offer_id, affiliate_id): (Day, i64, i64)) -> ConversionPlace {
+        ConversionPlace { posting_day, offer_id, affiliate_id, conversion_id: char::MAX.to_string() }
+    }
+
     /// Before any conversion.
     fn start() -> ConversionPlace {
         let (offer_id, affiliate_id) = (i64::MIN, i64::MIN);
@@ -270,8 +275,10 @@ pub fn listed_after(
             Ok(())
         })
     })?;
-    let full = i64::try_from(states.len()).is_ok_and(|count| count == limit);
-    Ok((states, last.filter(|_| !full)))
+    match last.filter(|_| !i64::try_from(states.len()).is_ok_and(|count| count == limit)) {
+        None => Ok((states, None)),
+        Some(last) => Ok((states, skip::to_next(tx, network, filter, last)?)),
+    }
 }
 
 /// The last of as many conversions of the filter's days as a part looks at; `None` where there are not so many.
