@@ -120,6 +120,33 @@ both_databases! {
         server.verified();
     }
 
+    fn what_is_another_networks_is_not_there(database) {
+        let server = server(database);
+        let file = json!({
+            "network": { "name": "other", "time_zone": "UTC", "currency": "USD" },
+            "affiliates": [{ "id": 50, "name": "Foreign" }], "offers": [{ "id": 9, "name": "Foreign" }],
+        });
+        let other = server.engine.import_network(server.call.now, None, &file).unwrap().unwrap().network.network_id;
+        let call = quittance_engine::Call { network: other, ..server.call.clone() };
+        let record = quittance_domain::conversion::ConversionRecord {
+            conversion_id: "f1".into(), affiliate_id: Some(quittance_domain::ids::AffiliateId::new(50)),
+            offer_id: Some(quittance_domain::ids::OfferId::new(9)), status: quittance_domain::conversion::ConversionStatus::parse("approved"),
+            occurred_at: Some(server.call.now), payout: Some("5".into()), ..Default::default()
+        };
+        let positioned = quittance_engine::ingest::Positioned { position: 1, record };
+        assert_eq!(server.engine.ingest(&call, &[positioned], None).unwrap().counts.created, 1);
+        server.refused("PATCH", &format!("{PARTNERS}/apply"), &patch(&[50], &[("account_status", json!("inactive"))]), 404, "there is no affiliate 50");
+        let preview = server.ok("POST", &format!("{PARTNERS}/submit"), &patch(&[50], &[("account_status", json!("inactive"))]));
+        assert_eq!(preview, json!({ "changes": [], "resource_errors": [{ "resource_id": 50, "error_message": "there is no affiliate 50" }] }));
+        let conversions = "/v1/networks/reporting/conversions";
+        server.refused("PUT", &format!("{conversions}/f1/saleamount"), r#"{"sale_amount":1}"#, 404, "f1");
+        let adjust = r#"{"conversions":[{"conversion_id":"f1","payout_amount":1}]}"#;
+        server.refused("POST", &format!("{conversions}/bulkpayoutadjustment"), adjust, 404, "f1");
+        assert_eq!(server.ok("POST", &format!("{conversions}/summary"), r#"{"from":"2026-02-01","to":"2026-02-28"}"#)["total"], 0);
+        let named = r#"{"search_terms":[{"search_type":"name","value":"Foreign"}]}"#;
+        assert_eq!(server.ok("POST", "/v1/networks/affiliatestable", named)["paging"]["total_count"], 0);
+    }
+
     fn a_preview_has_the_shape_of_the_vendors_and_changes_nothing(database) {
         let server = server(database);
         let before = partner(&server, 1);
