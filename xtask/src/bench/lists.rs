@@ -36,6 +36,9 @@ pub(crate) fn measure(bed: &Bed<'_>, rounds: u32, report: &mut Report) -> anyhow
             let bytes = memory(ours, &key)?;
             let what = "16 lists of 10,000 invoices: memory above idle";
             report.add(place, "L1", what, (bytes / 1e6, "MB"), Goal::AtMost(100.0));
+            let bytes = export_memory(ours, &key)?;
+            let what = "export of all invoices, as CSV and as JSON lines: memory above idle";
+            report.add(place, "N6", what, (bytes / 1e6, "MB"), Goal::AtMost(50.0));
             super::requests::listing(ours, place, report)?;
             let (first, deep) = pages(ours, &key)?;
             report.add(place, "", "first page of 100 invoices", (first, "ms"), Goal::None);
@@ -76,6 +79,24 @@ fn memory(ours: &Program, key: &str) -> anyhow::Result<f64> {
     Ok(figure(server.process(), "VmHWM")? - idle)
 }
 
+/// What whole exports add to the memory of a server that has answered once.
+fn export_memory(ours: &Program, key: &str) -> anyhow::Result<f64> {
+    let server = Server::start(ours, &[])?;
+    let request = |query: &str, accept: &str| {
+        format!(
+            "GET /billing/v1/invoices{query} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nAccept: {accept}\r\n\
+             Connection: close\r\n\r\n"
+        )
+    };
+    drain(&server.address, &request("?limit=1", "application/json"))?;
+    let idle = figure(server.process(), "VmRSS")?;
+    for accept in ["text/csv", "application/x-ndjson"] {
+        let tail = drain(&server.address, &request("", accept))?;
+        ensure!(tail.ends_with("\r\n0\r\n\r\n"), "the export as {accept} does not come to its end");
+    }
+    Ok(figure(server.process(), "VmHWM")? - idle)
+}
+
 /// What the first page and a deep one take, in milliseconds: medians of both in turn.
 fn pages(ours: &Program, key: &str) -> anyhow::Result<(f64, f64)> {
     let server = Server::start(ours, &[])?;
@@ -92,9 +113,17 @@ fn pages(ours: &Program, key: &str) -> anyhow::Result<(f64, f64)> {
 
 /// Reads a list to its end, and holds none of it.
 fn get(address: &str, query: &str, key: &str) -> anyhow::Result<()> {
-    let mut stream = connect(address)?;
     let path = format!("/api/2/invoices.json?api_key={key}&{query}");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+    let tail = drain(address, &format!("GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"))?;
+    let total = format!("\"total_rows\":{INVOICES}}}}}");
+    ensure!(tail.contains(&total), "{query}: the list does not end with its count");
+    Ok(())
+}
+
+/// Reads an answer to its end; answers its last bytes.
+fn drain(address: &str, request: &str) -> anyhow::Result<String> {
+    let mut stream = connect(address)?;
+    stream.write_all(request.as_bytes())?;
     let (mut buffer, mut tail) = (vec![0; 64 * 1024], Vec::new());
     let mut status = None;
     loop {
@@ -109,8 +138,6 @@ fn get(address: &str, query: &str, key: &str) -> anyhow::Result<()> {
         tail.drain(..excess);
     }
     let status = status.unwrap_or_default();
-    ensure!(status.contains(" 200"), "{query}: {status}");
-    let total = format!("\"total_rows\":{INVOICES}}}}}");
-    ensure!(String::from_utf8_lossy(&tail).contains(&total), "{query}: the list does not end with its count");
-    Ok(())
+    ensure!(status.contains(" 200"), "{}: {status}", request.lines().next().unwrap_or_default());
+    Ok(String::from_utf8_lossy(&tail).into_owned())
 }

@@ -190,7 +190,7 @@ impl Bench {
         report.print();
         if !self.growth && !self.lists && !self.requests && !self.affise {
             println!(
-                "\nB3 and B6 are measured with --growth; L1, L2, N4, N5, E1, A1 with --lists; N1 to N3 with --requests; \
+                "\nB3 and B6 are measured with --growth; L1, L2, N4 to N6, E1, A1 with --lists; N1 to N3 with --requests; \
                  A2 and A3 with --affise"
             );
         }
