@@ -20,7 +20,7 @@ statements! {
     OF_INVOICE_LOOKED_AT = "SELECT entry_id, posting_no FROM postings WHERE network_id = $1 AND kind = $2 AND party_id = $3 \
         AND (entry_id, posting_no) > ($4, $5) ORDER BY entry_id, posting_no LIMIT 1 OFFSET 9999";
     LISTED = "SELECT entry_id, posting_no, currency, account, units, posting_day, event, document_no, recorded_at, kind, \
-        party_id, invoice_id FROM postings {by:postings_by_day} WHERE network_id = $1 AND posting_day >= $2 \
+        party_id, invoice_id FROM postings {by:postings_by_day} WHERE network_id = $1 AND posting_day + 0 >= $2 \
         AND posting_day <= $3 AND (posting_day, entry_id, posting_no) > ($4, $5, $6) AND ($7 = '' OR account = $7) \
         AND ($8 = '' OR kind = $8) AND ($9 = '' OR currency = $9) AND ($10 = '' OR event = $10) \
         ORDER BY posting_day, entry_id, posting_no LIMIT $11";
@@ -176,7 +176,9 @@ pub fn listed(
     after: Option<PostingPlace>,
     limit: i64,
 ) -> Result<Vec<ListedPosting>> {
-    let (after_day, after_entry, after_no) = after.unwrap_or((Day::MIN, i64::MIN, i64::MIN));
+    // The place is where the index is entered, and so never before the first day.
+    let start = (filter.from, i64::MIN, i64::MIN);
+    let (after_day, after_entry, after_no) = after.filter(|after| after.0 >= filter.from).unwrap_or(start);
     let kind = match (filter.kind, filter.party_id) {
         (None, Some(_)) => InvoiceKind::Payable.as_str(),
         (kind, _) => kind.map_or("", InvoiceKind::as_str),

@@ -59,6 +59,26 @@ fn searches() -> Vec<Search> {
     ]
 }
 
+/// A place in a list is where its index is entered: nothing before it is gone over, however deep it is.
+#[test]
+fn a_list_is_entered_at_its_place() {
+    let database = TestDatabase::sqlite();
+    let store = Store::open(database.url()).unwrap();
+    store.migrate().unwrap();
+    let statements = catalogue(Dialect::Sqlite);
+    for (name, entered) in [
+        ("LISTED_AFTER", "(posting_day,offer_id,affiliate_id,conversion_id)>(?,?,?,?)"),
+        ("LISTED_WITHIN", "(posting_day,offer_id,affiliate_id,conversion_id)>(?,?,?,?)"),
+        ("PART_LOOKED_AT", "(posting_day,offer_id,affiliate_id,conversion_id)>(?,?,?,?)"),
+        ("NEXT_GROUP", "(posting_day,offer_id,affiliate_id)>(?,?,?)"),
+    ] {
+        let (_, sql) = statements.iter().find(|(known, _)| *known == name).unwrap();
+        let values = vec![String::new(); 44];
+        let plan = plan(&store, name, sql, &values);
+        assert!(plan.contains(entered), "{name}: {plan}");
+    }
+}
+
 /// The steps of a plan, a line each.
 fn plan(store: &Store, name: &str, sql: &str, values: &[String]) -> String {
     let leaked = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };

@@ -108,6 +108,15 @@ both_databases! {
         assert_eq!(server.call(Role::Admin, "GET", "/invoices/1/lines?sort=amount", "").0, StatusCode::BAD_REQUEST);
     }
 
+    fn a_list_ends_behind_any_cursor(database) {
+        let server = server(database);
+        for part in ["lines", "corrections", "payments", "credit-notes"] {
+            let path = format!("/invoices/1/{part}?cursor={}", i64::MAX);
+            let (status, page) = server.call(Role::Affiliate, "GET", &path, "");
+            assert_eq!((status, &page["next_cursor"]), (StatusCode::OK, &json!(null)), "{part}");
+        }
+    }
+
     fn a_party_sees_its_payments_without_who_recorded_them(database) {
         let server = server(database);
         assert_eq!(server.call(Role::Finance, "POST", "/invoices/1/payments", r#"{"amount": "5"}"#).0, StatusCode::CREATED);

@@ -39,7 +39,7 @@ impl Engine {
         let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
         let next = match rows.last() {
             Some(last) if full => Some(last.line_no),
-            _ => Some(through).filter(|through| through + 1 < invoice.next_line),
+            _ => Some(through).filter(|through| *through < invoice.next_line.saturating_sub(1)),
         };
         Ok(Found { rows, next })
     }

@@ -10,10 +10,13 @@ use crate::error::Result;
 use crate::statements::statements;
 use crate::tx::{Param, Row, Tx};
 
-/// What a filter asks of a row, besides its days.
+/// What a filter asks of a row.
 macro_rules! filtered {
     () => {
-        "FROM conversions c {by:conversions_by_place} WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
+        crate::conversions::list::filtered!("posting_day >= $2")
+    };
+    ($from:literal) => {
+        concat!("FROM conversions c {by:conversions_by_place} WHERE network_id = $1 AND ", $from, " AND posting_day <= $3 \
          AND ($4 = 0 OR affiliate_id = $4) AND ($5 = 0 OR offer_id = $5) AND ($6 = 0 OR status {in:7}) \
          AND ($8 = 0 OR advertiser_id = $8) AND ($9 = 0 OR affiliate_id {in:10}) AND ($11 = 0 OR offer_id {in:12}) \
          AND ($13 = 0 OR advertiser_id {in:14}) AND ($15 = 0 OR LOWER(country) {in:16}) AND ($17 = 0 OR goal {in:18}) \
@@ -24,25 +27,34 @@ macro_rules! filtered {
          AND payout_units * CASE WHEN payout_currency {in:27} THEN 1 ELSE 100 END <= $29 \
          AND revenue_units * CASE WHEN revenue_currency {in:27} THEN 1 ELSE 100 END >= $30 \
          AND revenue_units * CASE WHEN revenue_currency {in:27} THEN 1 ELSE 100 END <= $31 \
-         AND received_at >= $32 AND received_at < $33 AND occurred_at >= $34 AND occurred_at < $35 "
+         AND received_at >= $32 AND received_at < $33 AND occurred_at >= $34 AND occurred_at < $35 ")
     };
 }
 pub(super) use filtered;
 
+/// The same after a place, which is not before the first day: the place and not the day is where the index is entered. Of
+/// two lower bounds SQLite takes the first that it sees, and would go over all that is before the place.
+macro_rules! filtered_after {
+    () => {
+        concat!(
+            filtered!("posting_day + 0 >= $2"),
+            " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) "
+        )
+    };
+}
+
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
         " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $36 OFFSET $37");
-    LISTED_AFTER = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) \
-        ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
-    LISTED_WITHIN = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) \
-        AND (posting_day, offer_id, affiliate_id, conversion_id) <= ($41, $42, $43, $44) \
+    LISTED_AFTER = concat!("SELECT ", super::state_columns!(), " ", filtered_after!(),
+        "ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
+    LISTED_WITHIN = concat!("SELECT ", super::state_columns!(), " ", filtered_after!(),
+        "AND (posting_day, offer_id, affiliate_id, conversion_id) <= ($41, $42, $43, $44) \
         ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
     /// The last of as many as a part of a list looks at.
     PART_LOOKED_AT = "SELECT posting_day, offer_id, affiliate_id, conversion_id FROM conversions {by:conversions_by_place} \
-        WHERE network_id = $1 AND posting_day >= $2 AND posting_day <= $3 \
-        AND (posting_day, offer_id, affiliate_id, conversion_id) > ($4, $5, $6, $7) \
+        WHERE network_id = $1 AND posting_day <= $2 \
+        AND (posting_day, offer_id, affiliate_id, conversion_id) > ($3, $4, $5, $6) \
         ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT 1 OFFSET 9999";
     STARTING = concat!("SELECT ", super::state_columns!(), " FROM conversions c WHERE network_id = $1 \
         AND conversion_id >= $2 AND conversion_id < $3 ORDER BY conversion_id LIMIT $4");
@@ -232,10 +244,10 @@ impl ConversionPlace {
         ConversionPlace { posting_day, offer_id, affiliate_id, conversion_id: char::MAX.to_string() }
     }
 
-    /// Before any conversion.
-    fn start() -> ConversionPlace {
+    /// Before any conversion of a day.
+    fn before(posting_day: Day) -> ConversionPlace {
         let (offer_id, affiliate_id) = (i64::MIN, i64::MIN);
-        ConversionPlace { posting_day: Day::MIN, offer_id, affiliate_id, conversion_id: String::new() }
+        ConversionPlace { posting_day, offer_id, affiliate_id, conversion_id: String::new() }
     }
 
     fn params(&self) -> [Param<'_>; 4] {
@@ -256,8 +268,8 @@ pub fn listed_after(
     after: Option<&ConversionPlace>,
     limit: i64,
 ) -> Result<(Vec<State>, Option<ConversionPlace>)> {
-    let start = ConversionPlace::start();
-    let after = after.unwrap_or(&start);
+    let start = ConversionPlace::before(filter.from);
+    let after = after.filter(|after| after.posting_day >= filter.from).unwrap_or(&start);
     // All of some days are not rare.
     let last = match *filter == ConversionFilter::of_days(filter.from, filter.through) {
         true => None,
@@ -288,7 +300,7 @@ fn last_looked_at(
     filter: &ConversionFilter,
     after: &ConversionPlace,
 ) -> Result<Option<ConversionPlace>> {
-    let mut params = vec![network.get().into(), day_number(filter.from).into(), day_number(filter.through).into()];
+    let mut params = vec![network.get().into(), day_number(filter.through).into()];
     params.extend(after.params());
     let place = |row: Row| {
         let (posting_day, offer_id) = (day(row.int(0)?)?, row.int(1)?);

@@ -15,7 +15,7 @@ const LEAPS_MAX: usize = 1_000;
 
 statements! {
     NEXT_GROUP = "SELECT posting_day, offer_id, affiliate_id FROM conversions {by:conversions_by_place} WHERE network_id = $1 \
-        AND posting_day >= $2 AND posting_day <= $3 AND (posting_day, offer_id, affiliate_id) > ($4, $5, $6) \
+        AND posting_day <= $2 AND (posting_day, offer_id, affiliate_id) > ($3, $4, $5) \
         ORDER BY posting_day, offer_id, affiliate_id LIMIT 1";
 }
 
@@ -49,9 +49,8 @@ pub(super) fn to_next(
 }
 
 fn next(tx: &mut dyn Tx, network: NetworkId, filter: &ConversionFilter, after: Group) -> Result<Option<Group>> {
-    let days = [filter.from, filter.through, after.0].map(|day| day_number(day).into());
-    let [from, through, at] = days;
-    let params = [network.get().into(), from, through, at, after.1.into(), after.2.into()];
+    let [through, at] = [filter.through, after.0].map(|day| day_number(day).into());
+    let params = [network.get().into(), through, at, after.1.into(), after.2.into()];
     let found = tx.query_one(NEXT_GROUP, &params)?;
     found.map(|row| Ok((day(row.int(0)?)?, row.int(1)?, row.int(2)?))).transpose()
 }

@@ -175,10 +175,8 @@ fn those_found(
 
 /// The ids of all that can be found, where an index knows that they are few.
 fn rare_ids(tx: &mut dyn Tx, network: NetworkId, filter: &InvoiceFilter) -> Result<Option<Vec<i64>>> {
-    let kinds: Vec<&str> = match filter.kind {
-        Some(kind) => vec![kind.as_str()],
-        None => [InvoiceKind::Payable, InvoiceKind::Receivable].map(InvoiceKind::as_str).to_vec(),
-    };
+    let both = [InvoiceKind::Payable, InvoiceKind::Receivable].map(InvoiceKind::as_str);
+    let kinds = filter.kind.map_or(both.to_vec(), |kind| vec![kind.as_str()]);
     tx.read_by_indexes()?;
     let standings = filter.standings();
     let hidden: &[i64] = match filter.hidden {
@@ -201,7 +199,9 @@ fn rare_ids(tx: &mut dyn Tx, network: NetworkId, filter: &InvoiceFilter) -> Resu
         (MANY_BY_BALANCE, RARE_BY_BALANCE, range(filter.balances())),
     ] {
         let Some(asked) = asked else { continue };
-        let mut params = vec![network.get().into(), Param::Texts(&kinds)];
+        // The index by ends has the kind behind the days: a kind of which there are few would be looked for among all.
+        let of_kinds = if many == MANY_BY_END { &both[..] } else { &kinds };
+        let mut params = vec![network.get().into(), Param::Texts(of_kinds)];
         params.extend(asked);
         if let Some(ids) = ids_unless_many(tx, (many, rare), &params)? {
             return Ok(Some(ids));
