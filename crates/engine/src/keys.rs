@@ -168,9 +168,12 @@ impl Actor {
     /// A call by this actor.
     #[must_use]
     pub fn call(&self, now: Timestamp) -> Call {
-        // Not by its name or address, which an erasure would not find in the history.
-        let user = self.user.map_or_else(String::new, |user| format!(" of user {user}"));
-        Call { network: self.network, actor: format!("key {} ({}){user}", self.key, self.name), now, claimed: None }
+        let actor = match self.user {
+            None => format!("key {} ({})", self.key, self.name),
+            // Not by a name, which may be the person's and which an erasure would not find in the history.
+            Some(user) => format!("key {} of user {user}", self.key),
+        };
+        Call { network: self.network, actor, now, claimed: None }
     }
 }
 
@@ -262,8 +265,13 @@ impl Engine {
     pub fn replace_key(&self, call: &Call, id: KeyId, secret: &str) -> Result<KeyId> {
         let hash = checked_hash(secret)?;
         self.store.write(|tx| {
-            let old = table::by_id(tx, call.network, id)?.filter(|key| key.revoked_at.is_none());
-            let old = old.ok_or_else(|| no_key(id))?;
+            let valid = |key: &ApiKey| key.revoked_at.is_none();
+            let mut old = table::by_id(tx, call.network, id)?.filter(valid).ok_or_else(|| no_key(id))?;
+            if let Some(user) = old.user_id {
+                // Whoever changes or disables the user now changes the new key, too, or has changed the old one before.
+                quittance_store::users::lock(tx, call.network, user)?;
+                old = table::by_id(tx, call.network, id)?.filter(valid).ok_or_else(|| no_key(id))?;
+            }
             if !table::revoke(tx, call.network, id, call.now)? {
                 return Err(no_key(id));
             }

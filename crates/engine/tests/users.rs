@@ -83,7 +83,7 @@ both_databases! {
         assert_eq!(key_of(&network, ID, 1).unwrap(), KeyId::new(2));
         let actor = open(&elsewhere, &network, 1).unwrap();
         assert_eq!((actor.role, actor.party_id, actor.user), (Role::Finance, None, Some(ID)));
-        assert_eq!(actor.call(network.call.now).actor, "key 2 (user 1) of user 1");
+        assert_eq!(actor.call(network.call.now).actor, "key 2 of user 1");
         // Another role, with whom it stands for.
         let own = UserEdit { role: Some(Role::Affiliate), party: Some((Role::Affiliate, 3)), ..UserEdit::default() };
         edit(&network, &own).unwrap();
@@ -154,7 +154,7 @@ both_databases! {
         let said = said(&network);
         for line in [
             "user 1 created by test ",
-            "setting auto_approve set by key 1 (user 1) of user 1 ",
+            "setting auto_approve set by key 1 of user 1 ",
             r#"user 1 updated by test {"name":"changed","role":{"from":"finance","to":"viewer"}}"#,
         ] {
             assert!(said.contains(line), "{line} is not in\n{said}");
@@ -170,6 +170,8 @@ both_databases! {
         create(&network, &new("cem@example.com", Role::Affiliate, Some(3))).unwrap();
         network.engine.create_user_key(&network.call, ID, "Bea's laptop", &KeyLimits::default(), &secret(1)).unwrap();
         key_of(&network, UserId::new(2), 2).unwrap();
+        let by_bea = open(&network.engine, &network, 1).unwrap().call(network.call.now);
+        network.engine.set_network(&by_bea, &[("auto_approve", "true")]).unwrap();
         // With the party, by hand, and once more.
         network.engine.erase_party(&network.call, PartyKind::Affiliate, 2).unwrap();
         let erased = network.engine.user(&network.call, ID).unwrap();
@@ -183,6 +185,8 @@ both_databases! {
         assert!(matches!(open(&network.engine, &network, 2), Err(KeyRefusal::Revoked(_))));
         let keys = network.engine.keys(&network.call).unwrap();
         assert!(keys.iter().all(|key| key.name.starts_with("Erased user ")), "{keys:?}");
+        let said = said(&network);
+        assert!(said.contains("set by key 1 of user 1") && !said.contains("laptop"), "{said}");
         // Both addresses are free again.
         assert_eq!(create(&network, &new("bea@example.com", Role::Viewer, None)).unwrap().id, UserId::new(3));
         let missing = network.engine.erase_user(&network.call, UserId::new(9));

@@ -157,7 +157,7 @@ both_databases! {
         };
         assert_eq!(as_user("POST", "/invoices/1/approve", "").status, StatusCode::OK);
         let history = server.call(Role::Viewer, "GET", "/invoices/1/history?fields=by", "").1;
-        let by = format!("key {} (user 1) of user 1", key["key"]["id"]);
+        let by = format!("key {} of user 1", key["key"]["id"]);
         assert_eq!(history["history"][1]["by"], json!(by));
         assert_eq!(as_user("GET", "/users", "").status, StatusCode::FORBIDDEN);
         // As another role, at once.

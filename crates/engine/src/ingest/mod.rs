@@ -16,7 +16,7 @@ use quittance_domain::conversion::ConversionRecord;
 pub use edit::{ConversionEdit, ConversionFilter, ConversionList, ConversionPlace, EditReport, State};
 pub use import::{ImportEvent, ImportOptions, ImportOutcome};
 pub(crate) use kept::Directories;
-pub use sums::ConversionSums;
+pub use sums::{ConversionSums, sale_amount};
 
 /// How many records a caller may hand over in one batch.
 pub const BATCH_RECORDS_MAX: usize = 10_000;

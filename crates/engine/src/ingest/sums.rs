@@ -62,11 +62,13 @@ struct Sums {
     sales: ByDay,
 }
 
-/// A sale amount in billing units. Trackers may send any text, and none beyond the amount of a conversion counts.
-fn sale_units(text: &str, currency: Currency) -> Option<i128> {
-    let units = i128::from(Money::parse(text, currency).ok()?.units());
+/// A sale amount. Trackers may send any text: what is no decimal of the currency's billing units, or beyond what a conversion
+/// may be worth, is none.
+#[must_use]
+pub fn sale_amount(text: &str, currency: Currency) -> Option<Money> {
+    let amount = Money::parse(text, currency).ok()?;
     let most = i128::from(AMOUNT_WHOLE_MAX) * 10_i128.pow(currency.billing_digits());
-    (units.abs() <= most).then_some(units)
+    (i128::from(amount.units()).abs() <= most).then_some(amount)
 }
 
 impl Sums {
@@ -78,8 +80,8 @@ impl Sums {
         let day = sum.posting_day;
         self.payout.add(sum.payout.0, day, sum.payout.1);
         self.revenue.add(sum.revenue.0, day, sum.revenue.1);
-        if let Some(units) = sum.sale_amount.as_deref().and_then(|text| sale_units(text, sum.payout.0)) {
-            self.sales.add(sum.payout.0, day, units * i128::from(sum.conversions));
+        if let Some(amount) = sum.sale_amount.as_deref().and_then(|text| sale_amount(text, sum.payout.0)) {
+            self.sales.add(sum.payout.0, day, i128::from(amount.units()) * i128::from(sum.conversions));
         }
     }
 }
