@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -107,7 +108,10 @@ impl Door {
         // Small answers go out at once.
         let _ = stream.set_nodelay(true);
         let peer = stream.peer_addr().ok().map(|address| Peer(address.ip()));
+        let asked = Arc::new(AtomicBool::new(false));
+        let asking = Arc::clone(&asked);
         let service = routes.map_request(move |mut request: hyper::Request<Incoming>| {
+            asking.store(true, Ordering::Relaxed);
             peer.map(|peer| request.extensions_mut().insert(peer));
             request
         });
@@ -121,7 +125,8 @@ impl Door {
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
-            if error.is_timeout() {
+            // After a first request an answer may be on its way still, and this one would end up in the middle of it.
+            if error.is_timeout() && !asked.load(Ordering::Relaxed) {
                 let parts = connection.into_parts();
                 self.end_late(parts.io.into_inner(), &parts.read_buf).await;
             }

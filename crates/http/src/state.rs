@@ -205,10 +205,13 @@ impl AppState {
         &self,
         work: impl FnOnce(&Engine) -> quittance_engine::Result<T> + Send + 'static,
     ) -> Result<T, Problem> {
-        if self.engine.is_embedded() {
-            return work(&self.engine).map_err(|error| Problem::of(&error));
+        if !self.engine.is_embedded() {
+            return self.run(work).await;
         }
-        self.run(work).await
+        match catch_unwind(AssertUnwindSafe(|| work(&self.engine))) {
+            Ok(done) => done.map_err(|error| Problem::of(&error)),
+            Err(_) => Err(Problem::internal(&"a look-up was given up")),
+        }
     }
 
     /// Runs a use case, which blocks, beside the threads that serve connections.
