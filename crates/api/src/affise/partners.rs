@@ -300,6 +300,11 @@ fn customize(entry: &mut Map<String, Value>, given: Vec<(String, String)>, befor
     entry.insert("custom_fields".to_owned(), fields.into());
 }
 
+/// What of a partner an edit is laid over instead of replacing it.
+fn overlaid(view: &PartyView) -> impl PartialEq {
+    (view.row.profile.referrer.clone(), view.row.profile.custom_fields.clone())
+}
+
 /// What the engine says of an entry, in the names of this interface.
 fn in_own_names(error: Error) -> Error {
     let own = |text: &str| text.replace("payment_methods", "payment_systems").replace(".system:", ".system_id:");
@@ -340,7 +345,11 @@ async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Ans
         refer(&mut entry, referred, before.as_ref());
         customize(&mut entry, custom, before.as_ref());
         let written = match id {
-            Some(id) => engine.update_party(call, kind, id, &entry),
+            Some(id) => {
+                // What is laid over the fields that it has must not undo another edit's.
+                let same = |view: &PartyView| before.as_ref().is_none_or(|before| overlaid(before) == overlaid(view));
+                engine.update_party_if(call, kind, id, &entry, &same)
+            }
             None => engine.create_party(call, kind, &entry),
         };
         let view = written.map_err(in_own_names)?;

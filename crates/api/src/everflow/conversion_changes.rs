@@ -1,7 +1,7 @@
 //! Changes of conversions: their status, amounts, sale amount and notes. Each stays until the tracker says something new of
 //! the conversion, and reaches the next invoice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -25,8 +25,8 @@ use super::wire::amount;
 fn change(engine: &Engine, call: &Call, edits: &[(String, ConversionEdit)]) -> quittance_engine::Result<()> {
     let ids: Vec<&str> = edits.iter().map(|(id, _)| id.as_str()).collect();
     let known = engine.conversions_by_ids(call, &ids)?;
-    let is_known = |id: &str| known.iter().any(|state| &*state.known.conversion.conversion_id == id);
-    if let Some(unknown) = ids.iter().find(|id| !is_known(id)) {
+    let known: HashSet<&str> = known.iter().map(|state| &*state.known.conversion.conversion_id).collect();
+    if let Some(unknown) = ids.iter().find(|id| !known.contains(**id)) {
         return Err(absent(unknown));
     }
     engine.edit_conversions(call, edits)?;

@@ -9,15 +9,15 @@ use axum::http::{StatusCode, Uri};
 use quittance_domain::conversion::{COMMENT, Conversion, ConversionStatus, TEXT_NAMES};
 use quittance_domain::ids::PartyKind;
 use quittance_domain::time::{Timestamp, Zone, parse_instant};
-use quittance_engine::ingest::{ConversionFilter, ConversionSums, State as Stored};
+use quittance_engine::ingest::{ConversionFilter, ConversionSums, State as Stored, sale_amount};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::Answer;
 use quittance_http::{AppState, Problem};
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 
 use super::from_wire::{Fields, Page, query};
-use super::quirks::IDS_MAX;
+use super::quirks::{IDS_MAX, UNKNOWN_TRAFFIC};
 use super::wire::{amount, paging, seconds};
 use super::{snapshots, zones};
 
@@ -71,7 +71,7 @@ fn shown(state: &Stored, names: &Names) -> Value {
     let earlier = names.earlier.get(&*conversion.conversion_id).map_or(&[][..], Vec::as_slice);
     let text = |name: &str| text_of(conversion, name);
     let named = |key: &str, id: i64, names: &HashMap<i64, String>| json!({ key: id, "name": names.get(&id).cloned().unwrap_or_default() });
-    let sale = serde_json::from_str::<Number>(text("sale_amount")).map_or(json!(0), Value::Number);
+    let sale = sale_amount(text("sale_amount"), conversion.payout.currency()).map_or(json!(0), amount);
     let mut fields = json!({
         "conversion_id": &*conversion.conversion_id,
         "transaction_id": text("click_id"),
@@ -144,10 +144,23 @@ fn filter(body: &Fields, own: &Zone) -> Result<ConversionFilter, Problem> {
     if whole != (from, before) {
         filter.occurred = (from, before);
     }
-    for wanted in body.object("query")?.objects("filters")? {
+    let asked = body.object("query")?;
+    check_served(body, &asked)?;
+    for wanted in asked.objects("filters")? {
         narrow(&mut filter, &wanted)?;
     }
     Ok(filter)
+}
+
+/// Refuses what would find fewer conversions and is not known here: a list or a sum of all would be taken for that of a few.
+fn check_served(body: &Fields, query: &Fields) -> Result<(), Problem> {
+    if query.asks("search_terms") {
+        return Err(query.invalid("search_terms", "it is not served; filters are"));
+    }
+    match UNKNOWN_TRAFFIC.iter().find(|name| body.asks(name)) {
+        Some(name) => Err(body.invalid(name, "it is not served: Quittance does not know the traffic of conversions")),
+        None => Ok(()),
+    }
 }
 
 /// One filter of a query: of several for one resource one is enough, those for different ones must all hold.

@@ -100,8 +100,13 @@ impl Patches {
             if let Some(operator) = one.text(&["operator"])?.filter(|operator| operator != "overwrite") {
                 return Err(one.invalid("operator", &format!("{operator:?} is not \"overwrite\"")));
             }
-            if patches.iter().any(|other| other.patchable.names == patchable.names) {
+            // The days of all frequencies stand in one place.
+            if patches.iter().any(|other| other.patchable.place == patchable.place) {
                 return Err(one.invalid("field_type", &format!("{field:?} is changed twice")));
+            }
+            // What is not sent is not taken away: an empty value is.
+            if !one.has("field_value") {
+                return one.required("field_value", None);
             }
             patches.push(Patch { patchable, field, value: one.value("field_value") });
         }

@@ -48,5 +48,8 @@ pub(super) const UNKNOWN_FILTERS: [&str; 7] = [
     "network_tracking_domain_ids",
     "region_codes",
 ];
+/// Filters of conversions by what Quittance does not know, likewise.
+pub(super) const UNKNOWN_TRAFFIC: [&str; 4] =
+    ["show_only_scrub", "show_only_vt", "show_only_ct", "show_only_fail_traffic"];
 /// The most partners or advertisers of one bulk edit: they are changed in one transaction.
 pub(super) const PATCHED_MAX: usize = 1_000;

@@ -89,6 +89,10 @@ both_databases! {
         ] {
             server.refused("POST", ADJUST, &body, 400, says);
         }
+        // One that could be made is not made beside one that cannot.
+        server.approve("a2 1 1 2026-01-05 10.50 20");
+        let mixed = rows(json!([one("a1", json!(1)), one("a2", json!("99999999999"))]));
+        server.refused("POST", ADJUST, &mixed, 400, "payout");
         assert_eq!(read(&server, "a1")["payout"], json!(10.5));
     }
 

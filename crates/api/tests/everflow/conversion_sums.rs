@@ -55,6 +55,18 @@ both_databases! {
         assert_eq!(server.ok("POST", SUMMARY, none), summary([0; 4], [json!(0), json!(0), json!(0)], false));
     }
 
+    fn what_the_list_shows_as_sale_amounts_is_what_is_summed_up(database) {
+        let server = server(database);
+        for (place, sale) in ["007", "+5", "1e3", "10.1234567", "-2", "99999999999999", " 1", "1,5"].into_iter().enumerate() {
+            sold(&server, "approved", &format!("a{place} 1 1 2026-01-05 1 1"), sale);
+        }
+        let list = server.ok("POST", "/v1/networks/reporting/conversions", JANUARY);
+        let shown: Vec<f64> = list["conversions"].as_array().unwrap().iter().map(|c| c["sale_amount"].as_f64().unwrap()).collect();
+        // Decimals of at most six places are amounts; a power of ten, a seventh place, a fortune, a blank and a comma are none.
+        assert_eq!(shown, [7.0, 5.0, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(server.ok("POST", SUMMARY, JANUARY)["gross_sales"], json!(10));
+    }
+
     fn several_currencies_are_in_the_networks_or_the_one_that_is_asked_for(database) {
         let server = server(database);
         server.approve("a1 1 1 2026-01-05 10.50 20");

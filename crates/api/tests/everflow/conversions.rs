@@ -54,6 +54,8 @@ both_databases! {
             (r#"{"from":"2026-01-01 10:00:61","to":"2026-01-02"}"#, "from"),
             (r#"{"from":"2026-01-01 10:00:00","to":"2026-01-01 09:00:00"}"#, "to"),
             (r#"{"from":"2026-01-01","to":"2026-01-02","query":{"filters":[{"resource_type":"sub1","filter_id_value":"x"}]}}"#, "resource_type"),
+            (r#"{"from":"2026-01-01","to":"2026-01-02","query":{"search_terms":[{"search_type":"transaction_id","value":"x"}]}}"#, "query.search_terms"),
+            (r#"{"from":"2026-01-01","to":"2026-01-02","show_only_scrub":true}"#, "show_only_scrub"),
         ] {
             server.refused("POST", CONVERSIONS, body, 400, says);
         }
