@@ -198,6 +198,26 @@ both_databases! {
         }
     }
 
+    fn a_list_by_id_is_read_in_its_order(database) {
+        let store = filled(database);
+        let statements = catalogue(store.dialect());
+        let (least, most, none) = ("-9223372036854775808", "9223372036854775807", "ARRAY[]::BIGINT[]");
+        let days = ["-719162", "2932896"];
+        let rows = ["1", "5000", "5500", "''", "0", "0", "ARRAY[]::TEXT[]", "''", days[0], days[1], least, most, "-1", "-1", "100"];
+        let list = [
+            "1", "5000", most, "''", "0", "ARRAY[]::TEXT[]", "''", "0", "-1", days[0], days[0], days[1], days[0], days[1], least, most,
+            least, "0", none, "0", "ARRAY['BTC']", least, least, most, most, "0", none, "-1", "50",
+        ];
+        for (name, values) in [("ROWS", &rows[..]), ("LIST", &list), ("LIST_BACKWARDS", &list)] {
+            let is_it = |(known, sql): &&(&str, String)| *known == name && sql.contains("FROM invoices i ");
+            let (_, sql) = statements.iter().find(is_it).unwrap();
+            let plan = plan(&store, name, sql, &values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+            assert!(plan.contains("invoices_by_id"), "{name}: {plan}");
+            let sorted = plan.lines().next().unwrap_or_default().contains("Sort") || plan.contains("USE TEMP B-TREE FOR ORDER BY");
+            assert!(!sorted || store.dialect() == Dialect::Sqlite && name == "ROWS", "{name}: {plan}");
+        }
+    }
+
     fn whom_somebody_has_referred_is_found_by_an_index(database) {
         let store = filled(database);
         let rules = [r#"{"referrer":{"affiliate":"#, r#","percent":"5"}}"#, "{}"].map(Param::Text);
