@@ -198,8 +198,13 @@ both_databases! {
             (c["currency"].clone(), c["payouts"].clone(), c["revenue"].clone(), c["sum"].clone())
         };
         assert_eq!(shown(), (json!("USD"), json!(5), json!(10), json!(50)));
+        // 10 % and 20 % of 80.50.
         edit("sum=80.5");
-        assert_eq!(shown(), (json!("USD"), json!(5), json!(10), json!(80.5)));
+        assert_eq!(shown(), (json!("USD"), json!(8.05), json!(16.1), json!(80.5)));
+        edit("sum=40&payouts=4.5");
+        assert_eq!(shown(), (json!("USD"), json!(4.5), json!(8), json!(40)));
+        edit("sum=80.5");
+        assert_eq!(shown(), (json!("USD"), json!(4.5), json!(16.1), json!(80.5)), "what was set here stays");
         assert_eq!(edit("currency=EUR&payouts=4&revenue=8")["data"], json!({
             "ids": ["a-1-2"], "status": null, "currency": "EUR", "payouts": 4, "revenue": 8,
         }));

@@ -55,6 +55,19 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 both_databases! {
+    /// 10 % of 100.00, then of the 60.00 that are left when 40.00 were refunded.
+    fn a_share_follows_the_sale_that_is_told_anew(database) {
+        let server = Server::start(database);
+        let file = serde_json::json!({ "offers": [{ "id": 1, "payout": "10 %" }] });
+        server.network.engine.import_network(server.network.call.now, Some("test"), &file).unwrap().unwrap();
+        let call = format!("key={TRACKER}&conversion_id=s1&affiliate_id=1&offer_id=1&status=approved&amount=");
+        assert_eq!(server.get(&format!("{call}100.00")), (StatusCode::OK, "OK".to_owned()));
+        assert_eq!(server.stored("s1").0, "10.00");
+        assert_eq!(server.get(&format!("{call}60.00")), (StatusCode::OK, "OK".to_owned()));
+        assert_eq!(server.stored("s1").0, "6.00");
+        server.network.assert_verified();
+    }
+
     fn a_conversion_is_told_and_told_again(database) {
         let server = Server::start(database);
         let call = format!("key={TRACKER}&conversion_id=c1&affiliate_id=1&offer_id=1&payout=2.50&status=approved");

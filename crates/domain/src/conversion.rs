@@ -5,6 +5,11 @@ use crate::ids::{AdvertiserId, AffiliateId, OfferId};
 use crate::money::{AmountError, Money};
 use crate::time::{Day, Timestamp};
 
+mod shares;
+
+pub use self::shares::{DefaultAmount, SaleShare, Terms};
+use self::shares::{Owed, Sale};
+
 /// The longest conversion id, in characters.
 pub const CONVERSION_ID_CHARS_MAX: usize = 64;
 /// The longest descriptive text of a conversion, in characters.
@@ -114,6 +119,8 @@ pub struct Conversion {
     pub payout: Money,
     /// What the advertiser owes.
     pub revenue: Money,
+    /// Which shares of the sale amount these are.
+    pub terms: Terms,
     /// When the tracker last changed it, as far as it said.
     pub updated_at: Option<Timestamp>,
     /// The descriptive texts.
@@ -149,6 +156,8 @@ pub struct Received {
     pub payout: Option<Money>,
     /// What the advertiser owed.
     pub revenue: Option<Money>,
+    /// Which shares of the sale amount these were.
+    pub terms: Option<Terms>,
     /// Its sale amount; the inner `None`: it had none.
     pub sale_amount: Option<Option<Box<str>>>,
     /// Its comment; the inner `None`: it had none.
@@ -163,6 +172,7 @@ impl Received {
         conversion.status = self.status.unwrap_or(present.status);
         conversion.payout = self.payout.unwrap_or(present.payout);
         conversion.revenue = self.revenue.unwrap_or(present.revenue);
+        conversion.terms = self.terms.unwrap_or(present.terms);
         for (place, text) in [(SALE_AMOUNT, &self.sale_amount), (COMMENT, &self.comment)] {
             if let Some(text) = text {
                 conversion.texts[place].clone_from(text);
@@ -179,6 +189,7 @@ impl Received {
             status: Some(received.status).filter(|status| *status != now.status),
             payout: Some(received.payout).filter(|payout| *payout != now.payout),
             revenue: Some(received.revenue).filter(|revenue| *revenue != now.revenue),
+            terms: Some(received.terms).filter(|terms| *terms != now.terms),
             sale_amount: text(SALE_AMOUNT),
             comment: text(COMMENT),
         };
@@ -199,7 +210,8 @@ pub struct ConversionEdit {
     pub revenue: Option<String>,
     /// The revenue's currency; another one than it has needs the revenue.
     pub revenue_currency: Option<Currency>,
-    /// The sale amount, a decimal; an empty one takes it away. Payout and revenue stay as they are.
+    /// The sale amount, a decimal; an empty one takes it away. What is a share of it is worked out anew, unless it is given
+    /// here, too.
     pub sale_amount: Option<String>,
     /// The comment; an empty one takes it away.
     pub comment: Option<String>,
@@ -208,7 +220,7 @@ pub struct ConversionEdit {
 /// A known conversion as an edit leaves it, and what was last received of the fields that differ from it.
 ///
 /// # Errors
-/// An amount is none.
+/// An amount is none, or a sale amount is taken away of which something is a share.
 pub fn edited_state(
     known: &KnownConversion,
     edit: &ConversionEdit,
@@ -216,16 +228,18 @@ pub fn edited_state(
     let present = &known.conversion;
     let mut next = present.clone();
     next.status = edit.status.unwrap_or(present.status);
-    next.payout = revised_amount("payout", edit.payout.as_deref(), edit.payout_currency, present.payout)?;
-    next.revenue = revised_amount("revenue", edit.revenue.as_deref(), edit.revenue_currency, present.revenue)?;
-    if let Some(sale) = edit.sale_amount.as_deref().filter(|text| !text.is_empty()) {
-        amount("sale_amount", sale, next.payout.currency())?;
-    }
     for (place, text) in [(SALE_AMOUNT, &edit.sale_amount), (COMMENT, &edit.comment)] {
         if let Some(text) = text {
             next.texts[place] = Some(text.as_str()).filter(|text| !text.is_empty()).map(Into::into);
         }
     }
+    let sale = Sale { known: present.texts[SALE_AMOUNT].as_deref(), next: next.texts[SALE_AMOUNT].as_deref() };
+    let payout = present.payout_owed().revised("payout", edit.payout.as_deref(), edit.payout_currency, sale)?;
+    let revenue = present.revenue_owed().revised("revenue", edit.revenue.as_deref(), edit.revenue_currency, sale)?;
+    if let Some(sale) = edit.sale_amount.as_deref().filter(|text| !text.is_empty()) {
+        amount("sale_amount", sale, payout.amount.currency())?;
+    }
+    next.owes(payout, revenue);
     let received = known.received.as_ref().map_or_else(|| present.clone(), |received| received.under(present));
     let beneath = Received::beneath(&received, &next);
     Ok((next, beneath))
@@ -245,58 +259,6 @@ pub struct KnownConversion {
     pub revision: i64,
     /// Where its entry counts while it is approved.
     pub place: EntryPlace,
-}
-
-/// An offer's payout or revenue where a record names none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DefaultAmount {
-    /// A fixed decimal amount.
-    Fixed(Box<str>),
-    /// A share of the record's sale amount: `hundredths / 10^decimals` percent.
-    Percent {
-        /// The percentage without its decimal point.
-        digits: i64,
-        /// How many of its digits are decimals.
-        decimals: u32,
-    },
-}
-
-impl DefaultAmount {
-    /// Reads `2.50` or `12.5 %`. `None` where it is neither.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<DefaultAmount> {
-        let number = text.trim().strip_suffix('%').map(str::trim_end);
-        let plain = |text: &str| {
-            let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-            let fits = !whole.is_empty() && whole.len() <= 9 && fraction.len() <= 8;
-            fits && !text.ends_with('.') && whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit())
-        };
-        match number {
-            Some(number) if plain(number) => Some(DefaultAmount::Percent {
-                digits: number.replace('.', "").parse().ok()?,
-                decimals: number.split_once('.').map_or(0, |(_, fraction)| fraction.len() as u32),
-            }),
-            None if plain(text) => Some(DefaultAmount::Fixed(text.into())),
-            _ => None,
-        }
-    }
-
-    /// The amount in a currency, rounded half away from zero to the billing unit where it is a share.
-    fn amount(&self, sale_amount: Option<&str>, currency: Currency) -> Result<Money, RecordError> {
-        match self {
-            DefaultAmount::Fixed(text) => amount("payout", text, currency),
-            DefaultAmount::Percent { digits, decimals } => {
-                let sale = sale_amount.ok_or(RecordError::Missing { field: "sale_amount" })?;
-                let sale = amount("sale_amount", sale, currency)?;
-                let divisor = 100 * 10_i128.pow((*decimals).min(12));
-                let product = i128::from(sale.units()) * i128::from(*digits);
-                let rounded = (2 * product + product.signum() * divisor) / (2 * divisor);
-                let units = i64::try_from(rounded)
-                    .map_err(|_| RecordError::TooLarge { field: "payout", value: rounded.to_string() })?;
-                Ok(Money::new(units, currency))
-            }
-        }
-    }
 }
 
 /// What stands in for the fields that a new record leaves out.
@@ -341,6 +303,14 @@ pub enum RecordError {
         /// The value.
         value: String,
     },
+    /// A sale amount is taken away of which something is a share.
+    #[error("sale_amount: {of} is {share} % of it: set {of} too, or a sale amount of 0")]
+    ShareOfNothing {
+        /// What is the share: payout or revenue.
+        of: &'static str,
+        /// The share.
+        share: SaleShare,
+    },
 }
 
 impl RecordError {
@@ -351,6 +321,7 @@ impl RecordError {
             RecordError::Missing { field }
             | RecordError::Amount { field, .. }
             | RecordError::TooLarge { field, .. } => field,
+            RecordError::ShareOfNothing { .. } => "sale_amount",
         }
     }
 }
@@ -379,22 +350,6 @@ fn amount(field: &'static str, text: &str, currency: Currency) -> Result<Money, 
     Ok(money)
 }
 
-/// The currency and amount that a known conversion has after a record: what the record leaves out stays.
-fn revised_amount(
-    field: &'static str,
-    text: Option<&str>,
-    currency: Option<Currency>,
-    known: Money,
-) -> Result<Money, RecordError> {
-    let currency = currency.unwrap_or(known.currency());
-    match text {
-        Some(text) => amount(field, text, currency),
-        None if currency == known.currency() => Ok(known),
-        // The old figure would mean another amount in the new currency.
-        None => Err(RecordError::Missing { field }),
-    }
-}
-
 /// The conversion that a first record makes.
 ///
 /// # Errors
@@ -409,15 +364,17 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
         (None, _, _) => defaults.affiliate_currency,
     };
     let payout = match (&record.payout, defaults.payout) {
-        (Some(text), _) => amount("payout", text, payout_currency)?,
-        (None, Some(default)) => default.amount(sale, payout_currency)?,
+        (Some(text), _) => Owed::given(amount("payout", text, payout_currency)?),
+        (None, Some(default)) => default.owed("payout", sale, payout_currency)?,
         (None, None) => return Err(missing("payout")),
     };
     let revenue_currency = record.revenue_currency.unwrap_or(defaults.revenue_currency);
-    let revenue = match (&record.revenue, defaults.revenue) {
-        (Some(text), _) => amount("revenue", text, revenue_currency)?,
-        (None, Some(default)) if record.revenue_currency.is_none() => default.amount(sale, revenue_currency)?,
-        (None, _) => Money::zero(revenue_currency),
+    // A fixed amount of the offer is in the advertiser's currency; a share is in that of what it is a share of.
+    let default = defaults.revenue.filter(|default| record.revenue_currency.is_none() || default.is_share());
+    let revenue = match (&record.revenue, default) {
+        (Some(text), _) => Owed::given(amount("revenue", text, revenue_currency)?),
+        (None, Some(default)) => default.owed("revenue", sale, revenue_currency)?,
+        (None, None) => Owed::given(Money::zero(revenue_currency)),
     };
     Ok(Conversion {
         status: record.status.ok_or(missing("status"))?,
@@ -425,15 +382,17 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
         offer_id: record.offer_id.ok_or(missing("offer_id"))?,
         advertiser_id: record.advertiser_id.or(defaults.advertiser_id),
         occurred_at: record.occurred_at.or(record.assumed_at).ok_or(missing("occurred_at"))?,
-        payout,
-        revenue,
+        payout: payout.amount,
+        revenue: revenue.amount,
+        terms: Terms { payout: payout.share, revenue: revenue.share },
         updated_at: record.updated_at,
         conversion_id: record.conversion_id.clone(),
         texts: record.texts.clone(),
     })
 }
 
-/// What a record does to a known conversion. Fields that the record leaves out keep what was filled in at first.
+/// What a record does to a known conversion. Fields that the record leaves out keep what was filled in at first; but what was
+/// worked out as a share of the sale amount follows it, at the share of that time.
 ///
 /// # Errors
 /// An amount is none, or a currency changes without its amount.
@@ -447,14 +406,15 @@ pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<
             &received
         }
     };
-    let payout = revised_amount("payout", record.payout.as_deref(), record.payout_currency, known.payout)?;
-    let revenue = revised_amount("revenue", record.revenue.as_deref(), record.revenue_currency, known.revenue)?;
     let mut texts = record.texts.clone();
     for (text, kept) in texts.iter_mut().zip(&known.texts) {
         if text.is_none() {
             text.clone_from(kept);
         }
     }
+    let sale = Sale { known: known.texts[SALE_AMOUNT].as_deref(), next: texts[SALE_AMOUNT].as_deref() };
+    let payout = known.payout_owed().revised("payout", record.payout.as_deref(), record.payout_currency, sale)?;
+    let revenue = known.revenue_owed().revised("revenue", record.revenue.as_deref(), record.revenue_currency, sale)?;
     let next = Conversion {
         conversion_id: record.conversion_id.clone(),
         status: record.status.unwrap_or(known.status),
@@ -462,8 +422,9 @@ pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<
         offer_id: record.offer_id.unwrap_or(known.offer_id),
         advertiser_id: record.advertiser_id.or(known.advertiser_id),
         occurred_at: record.occurred_at.unwrap_or(known.occurred_at),
-        payout,
-        revenue,
+        payout: payout.amount,
+        revenue: revenue.amount,
+        terms: Terms { payout: payout.share, revenue: revenue.share },
         updated_at: record.updated_at.or(known.updated_at),
         texts,
     };

@@ -73,6 +73,7 @@ both_databases! {
                         occurred_at: record.occurred_at.unwrap(),
                         payout: Money::new(5_000_000, usd),
                         revenue: Money::zero(usd),
+                        terms: Default::default(),
                         updated_at: None,
                         texts: Default::default(),
                     };

@@ -4,8 +4,10 @@
 use std::io::{Cursor, Read, Write};
 
 use quittance_domain::ids::{InvoiceKind, PartyKind};
+use quittance_domain::money::Money;
 use quittance_domain::time::Day;
-use quittance_engine::ingest::{ImportEvent, ImportOptions, ImportOutcome, IngestCounts};
+use quittance_engine::billing::{Parties, RunRequest};
+use quittance_engine::ingest::{ConversionEdit, ImportEvent, ImportOptions, ImportOutcome, IngestCounts};
 use quittance_engine::invoices::AccrualFilter;
 use quittance_engine::records::Field;
 use quittance_testkit::{Network, both_databases};
@@ -43,6 +45,34 @@ fn accrued(network: &Network, kind: InvoiceKind) -> Vec<(i64, i32, i64, i64, i64
     let rows = network.engine.accruals(&network.call, &filter, None, 100).unwrap();
     let rows = rows.iter().filter(|row| (row.units, row.conversions) != (0, 0));
     rows.map(|r| (r.party_id, r.posting_day.number() - 20_453, r.offer_id, r.units, r.conversions)).collect()
+}
+
+/// Sets what the offer 1 pays and brings.
+fn shares(network: &Network, payout: &str, revenue: &str) {
+    let file = serde_json::json!({ "offers": [{ "id": 1, "payout": payout, "revenue": revenue }] });
+    network.engine.import_network(network.call.now, Some("test"), &file).unwrap().expect("a file without problems");
+}
+
+/// Imports rows of conversion, affiliate, offer, status, instant, sale amount, payout and its currency.
+fn sales(network: &Network, rows: &[&str]) -> (IngestCounts, Vec<String>) {
+    let header = "conversion_id,affiliate_id,offer_id,status,occurred_at,sale_amount,payout,payout_currency";
+    import(network, &format!("{header}\n{}\n", rows.join("\n")))
+}
+
+/// What a conversion pays and brings.
+fn owed(network: &Network, id: &str) -> (String, String) {
+    let state = network.engine.conversions_by_ids(&network.call, &[id]).unwrap().remove(0);
+    (state.known.conversion.payout.to_decimal(), state.known.conversion.revenue.to_decimal())
+}
+
+/// Bills the affiliate 1 and the advertiser 1 up to a day, whatever that comes to: the two totals.
+fn bill_both(network: &Network, through: &str) -> [String; 2] {
+    let through = Day::parse(through).unwrap();
+    [RunRequest::payable_through(through), RunRequest::receivable_through(through)].map(|request| {
+        let request = RunRequest { parties: Parties::Only(vec![1]), unbound: true, ..request };
+        let total = network.engine.bill(&network.call, &request, &mut |_| {}).unwrap().totals[0].clone();
+        Money::new(total.units, total.currency).to_decimal()
+    })
 }
 
 /// An input that goes on only when its first part is in the books and something was done then.
@@ -159,6 +189,76 @@ both_databases! {
         import(&network, &format!("{head},revenue\nc1,1,1,approved,2026-01-05 10:00:00,2,4.5\nc2,1,1,approved,2026-01-05 10:00:00,2,\n"));
         assert_eq!(accrued(&network, InvoiceKind::Receivable), [(1, 5, 1, 4_500_000, 1)]);
         assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 4_000_000, 2)]);
+        network.assert_verified();
+    }
+
+    /// Of 100.00 are 10.00 and 12.00; of 60.00 6.00 and 7.20; of 50.00 5.00 and 6.00. The second invoice bills
+    /// 5.00 - 4.00, the advertiser's 6.00 - 4.80 - 4.80.
+    fn a_share_of_a_sale_follows_what_is_refunded_of_it(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        shares(&network, "10 %", "12 %");
+        sales(&network, &["S1,1,1,approved,2026-01-05T08:00:00Z,100.00,,", "S2,1,1,approved,2026-01-05T08:00:00Z,100.00,9.00,"]);
+        assert_eq!(bill_both(&network, "2026-01-31"), ["19.00", "24.00"]);
+        // What the offer pays by now is not what it paid.
+        shares(&network, "50 %", "3.00");
+        let (counts, reasons) = sales(&network, &["S1,,,,,60.00,,", "S2,,,,,60,,"]);
+        assert_eq!((counts.updated, reasons), (2, Vec::new()));
+        assert_eq!(owed(&network, "S1"), ("6.00".to_owned(), "7.20".to_owned()));
+        assert_eq!(owed(&network, "S2"), ("9.00".to_owned(), "7.20".to_owned()), "a payout that was given stays");
+        shares(&network, "10 %", "12 %");
+        sales(&network, &["S3,1,1,approved,2026-02-01T08:00:00Z,50.00,,"]);
+        network.at("2026-03-01");
+        assert_eq!(bill_both(&network, "2026-02-28"), ["1.00", "-3.60"]);
+        // The same again says nothing new; nor does what the share comes to, which an export of ours repeats.
+        assert_eq!(sales(&network, &["S1,,,,,60.00,6.00,", "S3,,,,,50.00,,"]).0.unchanged, 2);
+        sales(&network, &["S1,,,,,0,,"]);
+        assert_eq!(owed(&network, "S1"), ("0.00".to_owned(), "0.00".to_owned()));
+        network.assert_verified();
+    }
+
+    fn a_share_is_of_the_sales_currency_and_ends_where_an_amount_is_given(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        shares(&network, "10 %", "2.00");
+        let (counts, reasons) =
+            sales(&network, &["a,1,1,approved,2026-01-05T08:00:00Z,100.00,,", "b,1,2,approved,2026-01-05T08:00:00Z,1,,"]);
+        assert_eq!((counts.created, reasons), (1, vec!["3: payout is missing".to_owned()]));
+        sales(&network, &["a,,,,,,,EUR"]);
+        let state = network.engine.conversions_by_ids(&network.call, &["a"]).unwrap().remove(0);
+        assert_eq!(state.known.conversion.payout.currency().code(), "EUR");
+        assert_eq!(owed(&network, "a"), ("10.00".to_owned(), "2.00".to_owned()));
+        let (_, reasons) = sales(&network, &["a,,,,,much,,"]);
+        assert!(reasons[0].contains("sale_amount: "), "{reasons:?}");
+        sales(&network, &["a,,,,,,8,"]);
+        sales(&network, &["a,,,,,60,,"]);
+        assert_eq!(owed(&network, "a"), ("8.00".to_owned(), "2.00".to_owned()));
+        network.assert_verified();
+    }
+
+    fn a_share_follows_what_is_edited_here_and_what_was_received_comes_back_with_its_share(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        shares(&network, "10 %", "12 %");
+        sales(&network, &["a,1,1,approved,2026-01-05T08:00:00Z,100.00,,"]);
+        let edit = |edit: ConversionEdit| network.engine.edit_conversions(&network.call, &[("a".to_owned(), edit)]);
+        let sale = |text: &str| ConversionEdit { sale_amount: Some(text.to_owned()), ..ConversionEdit::default() };
+        let pay = |text: &str| ConversionEdit { payout: Some(text.to_owned()), ..ConversionEdit::default() };
+        edit(sale("60")).unwrap();
+        assert_eq!(owed(&network, "a"), ("6.00".to_owned(), "7.20".to_owned()));
+        edit(pay("7")).unwrap();
+        edit(sale("50")).unwrap();
+        assert_eq!(owed(&network, "a"), ("7.00".to_owned(), "6.00".to_owned()), "what was set here is not a share");
+        let refused = edit(sale("")).unwrap_err().to_string();
+        assert!(refused.contains("sale_amount: revenue is 12 % of it"), "{refused}");
+        // Both at once: the payout that is given counts, the revenue follows.
+        edit(ConversionEdit { payout: Some("3".to_owned()), ..sale("40") }).unwrap();
+        assert_eq!(owed(&network, "a"), ("3.00".to_owned(), "4.80".to_owned()));
+        // What was received last is the share of 100.00: saying that again changes nothing, another sale puts it in force.
+        let (counts, _) = sales(&network, &["a,,,,,100.00,,"]);
+        assert_eq!(counts.unchanged, 1);
+        sales(&network, &["a,,,,,90.00,,"]);
+        assert_eq!(owed(&network, "a"), ("9.00".to_owned(), "10.80".to_owned()));
         network.assert_verified();
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod sums;
 
 use quittance_domain::accrual::Bucket;
 use quittance_domain::conversion::{
-    Conversion, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, TEXT_NAMES, Texts,
+    Conversion, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, SaleShare, TEXT_NAMES, Terms, Texts,
 };
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, AffiliateId, InvoiceKind, NetworkId, OfferId};
@@ -21,7 +21,10 @@ use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
 
 /// How many columns a conversion's state has.
-const STATE_COLUMNS: usize = 19 + TEXT_NAMES.len();
+const STATE_COLUMNS: usize = FIRST_TEXT + TEXT_NAMES.len();
+
+/// The place of the first of its texts among them.
+const FIRST_TEXT: usize = 20;
 
 /// How many rows are bound at a time, so that a large batch is not held twice.
 const BULK_ROWS: usize = 5_000;
@@ -30,7 +33,8 @@ macro_rules! state_columns {
     () => {
         "network_id, conversion_id, revision, status, affiliate_id, offer_id, advertiser_id, occurred_at, \
          payout_units, payout_currency, revenue_units, revenue_currency, epoch, posting_day, billable_day, \
-         received_at, updated_at, received, elsewhere, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, comment"
+         received_at, updated_at, received, elsewhere, shares, sale_amount, goal, click_id, country, sub1, sub2, sub3, sub4, sub5, \
+         comment"
     };
 }
 use state_columns;
@@ -106,7 +110,8 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "shares" Text,
+        "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
     ] "";
     // The guard on the revision makes a change that crossed another one visible: its row is not counted.
@@ -114,7 +119,8 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "shares" Text,
+        "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text
     ] "ON CONFLICT (network_id, conversion_id) DO UPDATE SET revision = excluded.revision, \
        status = excluded.status, affiliate_id = excluded.affiliate_id, offer_id = excluded.offer_id, \
@@ -123,7 +129,8 @@ bulks! {
        revenue_units = excluded.revenue_units, revenue_currency = excluded.revenue_currency, \
        epoch = excluded.epoch, posting_day = excluded.posting_day, billable_day = excluded.billable_day, \
        received_at = excluded.received_at, updated_at = excluded.updated_at, \
-       received = excluded.received, elsewhere = excluded.elsewhere, sale_amount = excluded.sale_amount, \
+       received = excluded.received, elsewhere = excluded.elsewhere, shares = excluded.shares, \
+       sale_amount = excluded.sale_amount, \
        goal = excluded.goal, click_id = excluded.click_id, country = excluded.country, sub1 = excluded.sub1, \
        sub2 = excluded.sub2, sub3 = excluded.sub3, sub4 = excluded.sub4, sub5 = excluded.sub5, \
        comment = excluded.comment WHERE conversions.revision < excluded.revision";
@@ -131,7 +138,8 @@ bulks! {
         "network_id" Int, "conversion_id" Text, "revision" Int, "status" Text, "affiliate_id" Int,
         "offer_id" Int, "advertiser_id" Int, "occurred_at" Int, "payout_units" Int, "payout_currency" Text,
         "revenue_units" Int, "revenue_currency" Text, "epoch" Int, "posting_day" Int, "billable_day" Int,
-        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
+        "received_at" Int, "updated_at" Int, "received" Text, "elsewhere" Int, "shares" Text,
+        "sale_amount" Text, "goal" Text, "click_id" Text, "country" Text,
         "sub1" Text, "sub2" Text, "sub3" Text, "sub4" Text, "sub5" Text, "comment" Text,
         "end_epoch" Int, "end_posting_day" Int, "end_billable_day" Int, "entry_kept" Int
     ] "";
@@ -203,7 +211,7 @@ fn state(row: &Row) -> Result<State> {
     let status = row.text(3)?;
     let mut texts = Texts::default();
     for (i, text) in texts.iter_mut().enumerate() {
-        *text = row.opt_text(19 + i)?.map(Into::into);
+        *text = row.opt_text(FIRST_TEXT + i)?.map(Into::into);
     }
     let conversion = Conversion {
         conversion_id: row.text(1)?.into(),
@@ -214,6 +222,7 @@ fn state(row: &Row) -> Result<State> {
         occurred_at: Timestamp::from_micros(row.int(7)?),
         payout: Money::new(row.int(8)?, currency(row.text(9)?)?),
         revenue: Money::new(row.int(10)?, currency(row.text(11)?)?),
+        terms: row.opt_text(19)?.map_or(Ok(Terms::default()), terms)?,
         updated_at: row.opt_int(16)?.map(Timestamp::from_micros),
         texts,
     };
@@ -233,7 +242,37 @@ fn state(row: &Row) -> Result<State> {
     Ok(State { known, received_at: Timestamp::from_micros(row.int(15)?) })
 }
 
-fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State, received: Option<&'a str>) {
+/// The shares of the sale amount that a payout and a revenue are, as `10 12.5`; before and after the space is nothing where one
+/// is none.
+fn terms(text: &str) -> Result<Terms> {
+    let corrupt = || Error::Corrupt(format!("shares {text:?} of a conversion"));
+    let (payout, revenue) = text.split_once(' ').ok_or_else(corrupt)?;
+    let share = |text: &str| match text {
+        "" => Ok(None),
+        text => SaleShare::parse(text).map(Some).ok_or_else(corrupt),
+    };
+    Ok(Terms { payout: share(payout)?, revenue: share(revenue)? })
+}
+
+/// The text of such shares; `None` where neither is one.
+fn terms_text(terms: Terms) -> Option<String> {
+    let text = |share: Option<SaleShare>| share.map(|share| share.to_string()).unwrap_or_default();
+    (terms != Terms::default()).then(|| format!("{} {}", text(terms.payout), text(terms.revenue)))
+}
+
+/// What a row holds as texts of its own making.
+struct Packed {
+    received: Option<String>,
+    shares: Option<String>,
+}
+
+impl Packed {
+    fn of(known: &KnownConversion) -> Packed {
+        Packed { received: received::written(known), shares: terms_text(known.conversion.terms) }
+    }
+}
+
+fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State, packed: &'a Packed) {
     let KnownConversion { conversion: c, elsewhere, revision, place, .. } = &state.known;
     let bits = i64::from(elsewhere.payable) + 2 * i64::from(elsewhere.receivable);
     values.extend([
@@ -254,8 +293,9 @@ fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a St
         day_number(place.billable_day).into(),
         state.received_at.micros().into(),
         c.updated_at.map(Timestamp::micros).into(),
-        received.into(),
+        packed.received.as_deref().into(),
         Some(bits).filter(|bits| *bits != 0).into(),
+        packed.shares.as_deref().into(),
     ]);
     values.extend(c.texts.iter().map(|text| Param::from(text.as_deref())));
 }
@@ -312,11 +352,12 @@ pub fn revisions(tx: &mut dyn Tx, network: NetworkId, id: &str) -> Result<Vec<Su
 /// # Errors
 /// What the database says; on PostgreSQL the closure runs again where another transaction inserted one of them.
 pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<()> {
-    let mut values = Vec::with_capacity(states.len().min(BULK_ROWS) * STATE_COLUMNS);
     for part in states.chunks(BULK_ROWS) {
-        values.clear();
-        // What is new was changed by nobody yet.
-        part.iter().for_each(|state| push_state(&mut values, network, state, None));
+        let packed: Vec<Packed> = part.iter().map(|state| Packed::of(&state.known)).collect();
+        let mut values = Vec::with_capacity(part.len() * STATE_COLUMNS);
+        for (state, packed) in part.iter().zip(&packed) {
+            push_state(&mut values, network, state, packed);
+        }
         tx.bulk(&CREATE, &values)?;
     }
     Ok(())
@@ -328,9 +369,9 @@ pub fn create(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<
 /// What the database says; the closure runs again where another transaction changed one of them meanwhile.
 pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<()> {
     let mut values = Vec::with_capacity(states.len() * STATE_COLUMNS);
-    let received: Vec<Option<String>> = states.iter().map(|state| received::written(&state.known)).collect();
-    for (state, received) in states.iter().zip(&received) {
-        push_state(&mut values, network, state, received.as_deref());
+    let packed: Vec<Packed> = states.iter().map(|state| Packed::of(&state.known)).collect();
+    for (state, packed) in states.iter().zip(&packed) {
+        push_state(&mut values, network, state, packed);
     }
     let changed = tx.bulk(&REVISE, &values)?;
     if changed != states.len() as u64 {
@@ -345,9 +386,9 @@ pub fn revise(tx: &mut dyn Tx, network: NetworkId, states: &[&State]) -> Result<
 /// What the database says; on PostgreSQL the closure runs again where another transaction superseded the same state.
 pub fn supersede(tx: &mut dyn Tx, network: NetworkId, superseded: &[Superseded]) -> Result<()> {
     let mut values = Vec::with_capacity(superseded.len() * (STATE_COLUMNS + 4));
-    let received: Vec<Option<String>> = superseded.iter().map(|old| received::written(&old.state.known)).collect();
-    for (old, received) in superseded.iter().zip(&received) {
-        push_state(&mut values, network, &old.state, received.as_deref());
+    let packed: Vec<Packed> = superseded.iter().map(|old| Packed::of(&old.state.known)).collect();
+    for (old, packed) in superseded.iter().zip(&packed) {
+        push_state(&mut values, network, &old.state, packed);
         values.extend([
             Param::Int(old.end.epoch),
             day_number(old.end.posting_day).into(),

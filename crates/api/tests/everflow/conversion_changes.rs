@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use quittance_domain::conversion::TEXT_NAMES;
+use quittance_domain::conversion::{SALE_AMOUNT, TEXT_NAMES};
 use quittance_engine::keys::Role;
 use quittance_testkit::both_databases;
 use serde_json::{Value, json};
@@ -48,6 +48,26 @@ both_databases! {
         }
         server.refused("PUT", &format!("{CONVERSIONS}/none/saleamount"), r#"{"sale_amount":1}"#, 404, "none");
         assert_eq!(read(&server, "a1"), one, "refusals change nothing");
+        server.verified();
+    }
+
+    /// Of 100.00 the offer pays 10 % and brings 12 %: 10.00 and 12.00; of 60.00 6.00 and 7.20.
+    fn a_share_follows_the_sale_amount_that_is_set(database) {
+        let server = server(database);
+        let file = json!({ "offers": [{ "id": 1, "payout": "10 %", "revenue": "12 %" }] });
+        server.engine.import_network(server.call.now, Some("test"), &file).unwrap().unwrap();
+        server.receive("approved", "s1 1 1 2026-01-05 0", |record| {
+            record.texts[SALE_AMOUNT] = Some("100.00".into());
+            record.payout = None;
+        });
+        let path = format!("{CONVERSIONS}/s1/saleamount");
+        let shown = || {
+            let one = read(&server, "s1");
+            (one["payout"].clone(), one["revenue"].clone(), one["sale_amount"].clone())
+        };
+        assert_eq!(shown(), (json!(10), json!(12), json!(100)));
+        server.ok("PUT", &path, r#"{"sale_amount":60}"#);
+        assert_eq!(shown(), (json!(6), json!(7.2), json!(60)));
         server.verified();
     }
 

@@ -107,6 +107,28 @@ both_databases! {
         server.network.assert_verified();
     }
 
+    /// 10 % of 100.00 and of 60.00; a payout that was set stays.
+    fn a_share_follows_the_sale_amount_that_is_changed(database) {
+        let server = server(database);
+        let offer = server.call(Role::Admin, "PATCH", "/offers/2", r#"{"payout": "10 %", "revenue": "12 %"}"#);
+        assert_eq!(offer.0, StatusCode::OK, "{}", offer.1);
+        let record = json!({ "conversion_id": "s1", "affiliate_id": 1, "offer_id": 2, "status": "approved",
+            "occurred_at": "2026-01-20T08:00:00Z", "sale_amount": "100.00" });
+        let batch = json!([record]).to_string();
+        server.call(Role::Tracker, "POST", "/conversions:batch", &batch);
+        let edit = |body: &str| {
+            let changed = server.with(Role::Finance, "PATCH", "/conversions/s1", &[("if-match", "*")], body).json();
+            (changed["payout"].clone(), changed["revenue"].clone())
+        };
+        assert_eq!(edit(r#"{"sale_amount": "60.00"}"#), (json!("6.00"), json!("7.20")));
+        assert_eq!(edit(r#"{"payout": "7"}"#), (json!("7.00"), json!("7.20")));
+        assert_eq!(edit(r#"{"sale_amount": "50"}"#), (json!("7.00"), json!("6.00")));
+        server.call(Role::Tracker, "POST", "/conversions:batch", &batch.replace("100.00", "80.00"));
+        let shown = server.call(Role::Viewer, "GET", "/conversions/s1", "").1;
+        assert_eq!((&shown["payout"], &shown["revenue"]), (&json!("8.00"), &json!("9.60")));
+        server.network.assert_verified();
+    }
+
     fn settings_are_guarded_too(database) {
         let server = server(database);
         let shown = server.with(Role::Admin, "GET", "/network", &[], "");

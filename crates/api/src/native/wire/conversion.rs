@@ -265,7 +265,7 @@ pub struct ConversionEditRequest {
     pub revenue: Option<AmountGiven>,
     /// The currency of the revenue.
     pub revenue_currency: Option<String>,
-    /// The amount of the sale.
+    /// The amount of the sale. What is a share of it by the offer's percentage is worked out anew.
     pub sale_amount: Option<AmountGiven>,
     /// The comment; an empty one takes it away.
     pub comment: Option<String>,

@@ -176,7 +176,7 @@ pub struct ConversionRecord {
     pub payout: Option<AmountGiven>,
     /// Its currency; left out: the offer's, else the affiliate's.
     pub payout_currency: Option<String>,
-    /// What a payout in percent is a share of.
+    /// What a payout or revenue in percent is a share of. Where a later record changes it, the share is worked out anew.
     pub sale_amount: Option<AmountGiven>,
     /// What is owed by the advertiser; left out: the offer's, else 0.
     pub revenue: Option<AmountGiven>,
