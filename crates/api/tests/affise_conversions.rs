@@ -188,6 +188,20 @@ both_databases! {
         }
     }
 
+    /// Of two conversions of 10.00 and 5.00 that of one offer is on a payment: 15.00 are not paid out, in both views.
+    fn a_balance_counts_nothing_twice_after_a_payment_by_offer(database) {
+        let network = with_offers(database);
+        let affise = Affise::serve(database, &network);
+        affise.post(IMPORT, "offer=1&pid=1&action_id=a&created_at=2026-01-05");
+        affise.post(IMPORT, "offer=2&pid=1&action_id=b&sum=50&created_at=2026-01-06");
+        affise.post("/3.1/payments/generate", "date=2026-01-31&aid=1&offer_ids[]=1");
+        assert_eq!(affise.get("/3.1/payments/1")["payment"]["revenue"], "10.00000000");
+        let partner = affise.get("/3.0/admin/partner/1")["partner"]["balance"]["USD"]["available"].clone();
+        let own = success(&affise.call(Role::Affiliate, "GET", "/3.0/balance", FORM, ""));
+        assert_eq!((&partner, &own["balance"]["available"]["USD"]), (&json!(15), &json!(15)));
+        network.assert_verified();
+    }
+
     fn a_currency_and_a_sum_are_edited(database) {
         let network = with_offers(database);
         let affise = Affise::serve(database, &network);

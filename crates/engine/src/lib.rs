@@ -33,6 +33,7 @@ pub mod referral_payments;
 pub mod reports;
 pub mod schedule;
 pub mod settings;
+mod unbilled;
 pub mod users;
 pub mod verify;
 pub mod webhooks;

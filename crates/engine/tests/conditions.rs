@@ -1,7 +1,7 @@
 //! Further conditions of a run, runs by sum, invoices that are asked for by name, and negative totals that are given up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::conversion::{ConversionRecord, TEXT_NAMES};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, InvoiceId, PartyKind};
 use quittance_domain::invoice::VoidReason;
@@ -93,6 +93,44 @@ both_databases! {
         let report = bill(&network, &by_sum("1000"));
         assert_eq!(invoices(&network, &report), ["1 2026-01-11..2026-01-11 1800"]);
         assert_eq!(conversions(&network, 3), ["a", "c", "b", "d"]);
+    }
+
+    /// Each affiliate has 5.00 of offer 1, from the US on the fifth, and 5.00 of offer 2, from Germany on the twentieth; one of
+    /// both is billed of each, in another way. So 5.00 are left, and 10.00 are not paid out.
+    fn what_a_run_that_chooses_has_billed_is_not_unbilled(database) {
+        let network = network(database);
+        let country = TEXT_NAMES.iter().position(|name| *name == "country").unwrap();
+        for affiliate in 1..=4 {
+            let of = |offer, day: &str, code: &str| {
+                let id = format!("{affiliate}{offer}");
+                let mut record = network.record(&id, affiliate, offer, "approved", day, "5.00");
+                record.texts[country] = Some(code.into());
+                record
+            };
+            network.ingest(vec![of(1, "2026-01-05", "US"), of(2, "2026-01-20", "DE")]);
+        }
+        let only = |party: i64| RunRequest { parties: Parties::Only(vec![party]), ..january() };
+        for request in [
+            RunRequest { offers: Some(vec![1]), ..only(1) },
+            RunRequest { countries: Some(vec!["US".to_owned()]), ..only(2) },
+            RunRequest { from: FirstDay::Day(day("2026-01-15")), ..only(3) },
+            RunRequest { parties: Parties::Only(vec![4]), ..by_sum("5") },
+        ] {
+            assert_eq!(bill(&network, &request).totals[0].units, 5_000_000);
+        }
+        let left = |affiliate: i64| {
+            let balance = network.engine.party(&network.call, PartyKind::Affiliate, affiliate).unwrap().balances[0];
+            let funds = network.engine.affiliate_funds(&network.call, &[affiliate]).unwrap()[&(affiliate, usd())];
+            (balance.billed.to_decimal(), balance.unbilled.to_decimal(), funds.available.to_decimal())
+        };
+        for affiliate in 1..=4 {
+            assert_eq!(left(affiliate), ("5.00".into(), "5.00".into(), "10.00".into()), "affiliate {affiliate}");
+        }
+        bill(&network, &january());
+        assert_eq!(left(2), ("10.00".into(), "0.00".into(), "10.00".into()));
+        network.engine.void(&network.call, InvoiceId::new(2), None, VoidReason::Other, "").unwrap();
+        assert_eq!(left(2), ("5.00".into(), "5.00".into(), "10.00".into()));
+        network.assert_verified();
     }
 
     fn what_a_sum_needs_is_named(database) {

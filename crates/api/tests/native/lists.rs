@@ -1,8 +1,9 @@
 //! Lists: pages, the members and orders that are asked for, and whole exports.
 
 use axum::http::StatusCode;
+use quittance_engine::billing::{Parties, RunRequest};
 use quittance_engine::keys::Role;
-use quittance_testkit::both_databases;
+use quittance_testkit::{both_databases, day};
 use serde_json::{Value, json};
 
 use crate::server::server;
@@ -86,6 +87,44 @@ both_databases! {
             seen.dedup();
             assert_eq!(seen.len(), count, "{path} repeats rows");
         }
+    }
+
+    /// 12.50 with 2.50 paid of it, then void; of the other invoice 7.00 are left.
+    fn a_void_invoice_is_in_no_list_of_what_is_left_to_pay(database) {
+        let server = server(database);
+        assert_eq!(server.call(Role::Finance, "POST", "/invoices/1/payments", r#"{"amount": "2.50"}"#).0, StatusCode::CREATED);
+        let void = server.call(Role::Finance, "POST", "/invoices/1/void", r#"{"reason": "other"}"#);
+        assert_eq!(void.0, StatusCode::OK, "{}", void.1);
+        let shown = server.call(Role::Viewer, "GET", "/invoices/1", "").1;
+        assert_eq!((&shown["billed"], &shown["paid"], &shown["balance"]), (&json!("12.50"), &json!("2.50"), &json!("0.00")));
+        let found = |asked: &str| {
+            let list = server.call(Role::Viewer, "GET", &format!("/invoices?{asked}&fields=id"), "").1;
+            list["invoices"].as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("balance_above=0"), [2]);
+        assert_eq!(found("balance_above=-1&balance_below=1"), [1]);
+        let csv = server.with(Role::Viewer, "GET", "/invoices?fields=id,balance", &[("accept", "text/csv")], "").text();
+        assert_eq!(csv.lines().skip(1).collect::<Vec<_>>(), ["1,0.00", "2,7.00"]);
+        server.network.assert_verified();
+    }
+
+    /// 10.00 of offer 1 and 4.00 of offer 2; the first is billed alone.
+    fn what_is_unbilled_after_a_run_by_offer_is_the_rest(database) {
+        let server = server(database);
+        server.network.approve("x 3 1 2026-01-05 10.00\ny 3 2 2026-01-05 4.00");
+        let request = RunRequest {
+            parties: Parties::Only(vec![3]),
+            offers: Some(vec![1]),
+            ..RunRequest::payable_through(day("2026-01-31"))
+        };
+        server.network.engine.bill(&server.network.call, &request, &mut |_| {}).unwrap();
+        let one = server.call(Role::Viewer, "GET", "/affiliates/3/balance", "").1["balances"][0].clone();
+        let list = server.call(Role::Viewer, "GET", "/balances", "").1["balances"].clone();
+        let listed = list.as_array().unwrap().iter().find(|row| row["affiliate_id"] == 3).unwrap();
+        for row in [&one, listed] {
+            assert_eq!((&row["billed"], &row["unbilled"]), (&json!("10.00"), &json!("4.00")));
+        }
+        server.network.assert_verified();
     }
 
     fn invoices_are_found_by_what_is_asked(database) {

@@ -135,8 +135,8 @@ impl Choosing<'_> {
         let state = self.state;
         let mut rows: Vec<(AccrualRow, Class)> = rows
             .into_iter()
-            .filter(|row| !state.cut.holds(row.key.bucket.place))
-            .filter_map(|row| Some((row, self.limits.class(self.wanted, self.cut, &row.key.bucket)?)))
+            .filter(|row| !state.cut.holds(row.key.bucket.place) && !self.limits.picked.has(&row.key.bucket))
+            .map(|row| (row, self.limits.class(self.wanted, self.cut, &row.key.bucket)))
             .filter(|(_, class)| matches!(class, Class::Own(_) | Class::Earlier(_)))
             .collect();
         // Differences to earlier periods first, then day by day.

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use quittance_domain::accrual::{Book, Bucket, Cut, Reach, Tally};
+use quittance_domain::accrual::{Book, Bucket, Cut, Tally};
 use quittance_domain::ids::{NetworkId, OfferId};
 use quittance_domain::money::MoneyError;
 use quittance_domain::period::Period;
 use quittance_domain::time::Day;
-use quittance_store::accruals::{self, BookState};
-use quittance_store::{Tx, invoices, runs, takes};
+use quittance_store::accruals::BookState;
+use quittance_store::{Tx, invoices, runs};
 
 use super::entries::Wanted;
 use super::extras::Months;
 use super::facts::{Facts, Setup};
 use super::{FirstDay, RunRequest};
 use crate::error::Result;
+use crate::unbilled::{self, Picked};
 
 /// What becomes of a row in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +52,7 @@ pub(super) struct Limits {
     /// The first day that is asked for.
     from: Option<Day>,
     /// What picks have taken already.
-    picks: Vec<Reach>,
+    pub(super) picked: Picked,
     /// Up to which days runs have left the book out since its last invoice, in order.
     pub(super) left_through: Vec<Day>,
     /// The periods of its invoices, where anything depends on them.
@@ -59,16 +60,13 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// What becomes of a row; `None`: a pick has taken it.
-    pub(super) fn class(&self, wanted: &Wanted, cut: Cut, bucket: &Bucket) -> Option<Class> {
-        if self.picks.iter().any(|reach| reach.holds(bucket.place, bucket.offer_id)) {
-            return None;
-        }
+    /// What becomes of an unbilled row.
+    pub(super) fn class(&self, wanted: &Wanted, cut: Cut, bucket: &Bucket) -> Class {
         let day = bucket.place.posting_day;
         let earlier = self.next_start.is_some_and(|next| day < next);
         // A difference to an invoice that was issued is taken whatever the first day says.
         let difference = || earlier && self.billed_periods.iter().any(|period| period.contains(day));
-        Some(if day > cut.through {
+        if day > cut.through {
             Class::Later
         } else if bucket.place.billable_day > cut.as_of {
             Class::Held
@@ -78,7 +76,7 @@ impl Limits {
             Class::Earlier(day)
         } else {
             Class::Own(self.left_through.iter().copied().find(|left| day <= *left))
-        })
+        }
     }
 }
 
@@ -96,8 +94,8 @@ pub(super) fn limits(
         (state.book, Limits { next_start: state.next_start, from, ..Limits::default() })
     };
     let mut limits: HashMap<Book, Limits> = books.iter().map(of_book).collect();
-    for pick in takes::open_picks(tx, network, request.kind, &parties)? {
-        limits.entry(pick.book).or_default().picks.push(pick.reach);
+    for (book, picked) in unbilled::picked(tx, network, request.kind, &parties)? {
+        limits.entry(book).or_default().picked = picked;
     }
     if periods_matter(request) {
         billed_periods(tx, network, request, books, &mut limits)?;
@@ -247,7 +245,8 @@ pub(super) fn unbilled_sums(
     // Buckets of one book mostly come together: what it needs is looked up once.
     let mut overflow = None;
     let mut open: Option<(Book, Option<&Limits>, OfBook)> = None;
-    accruals::each_unbilled(tx, setup.network, request.kind, &parties, cut.epoch, &mut |bucket, tally| {
+    let picked = |book: Book| limits.get(&book).map(|limits| &limits.picked);
+    unbilled::each(tx, (setup.network, request.kind), &parties, cut.epoch, &picked, &mut |bucket, tally| {
         let book = bucket.book;
         if open.as_ref().is_none_or(|(opened, ..)| *opened != book) {
             if let Some((closed, _, of_book)) = open.take() {
@@ -256,12 +255,11 @@ pub(super) fn unbilled_sums(
             open = Some((book, limits.get(&book), sums.remove(&book).unwrap_or_default()));
         }
         // A book that is not asked for has no limits.
-        let Some((_, Some(limits), of_book)) = &mut open else { return Ok(()) };
-        let Some(class) = limits.class(&setup.wanted, cut, &bucket) else { return Ok(()) };
+        let Some((_, Some(limits), of_book)) = &mut open else { return };
+        let class = limits.class(&setup.wanted, cut, &bucket);
         if let Err(error) = of_book.add(bucket, tally, class, by_month) {
             overflow.get_or_insert(error);
         }
-        Ok(())
     })?;
     if let Some(overflow) = overflow {
         return Err(overflow.into());

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use quittance_domain::accrual::Tally;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::{Money, sum_units};
-use quittance_store::{accruals, networks, parties};
+use quittance_store::parties;
 
 use crate::error::Result;
-use crate::{Call, Engine};
+use crate::{Call, Engine, unbilled};
 
 /// What an affiliate has in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +33,7 @@ impl Engine {
         self.store.read(|tx| {
             let open = parties::open_billed(tx, call.network, kind, affiliates)?;
             let held = parties::held(tx, call.network, affiliates)?;
-            let epoch = networks::current_epoch(tx, call.network)?;
-            let mut unbilled: BTreeMap<(i64, Currency), Tally> = BTreeMap::new();
-            let mut overflow = Ok(());
-            accruals::each_unbilled(tx, call.network, kind, affiliates, epoch, &mut |bucket, tally| {
-                let added = unbilled.entry((bucket.book.party_id, bucket.book.currency)).or_default().add(tally);
-                overflow = std::mem::replace(&mut overflow, Ok(())).and(added);
-                Ok(())
-            })?;
-            overflow?;
+            let unbilled = unbilled::of_parties(tx, call.network, kind, affiliates)?;
             let keys = open.keys().chain(held.keys()).chain(unbilled.keys());
             let funds = keys.map(|key| {
                 let money = |units| Money::new(units, key.1);

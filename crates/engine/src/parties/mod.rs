@@ -8,18 +8,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use self::bulk::{EntryOf, PartyProblem};
 pub use self::funds::{Funds, FundsByAffiliate};
-use quittance_domain::accrual::Tally;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::PartyKind;
 use quittance_domain::money::{Money, sum_units};
 use quittance_domain::time::Timestamp;
+use quittance_store::Tx;
 use quittance_store::parties::{self, PaymentMethod, PaymentSystem};
 pub use quittance_store::parties::{Party, PartyFilter, PartySort};
-use quittance_store::{Tx, accruals, networks};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::{Call, Engine};
+use crate::{Call, Engine, unbilled};
 
 /// The most parties of one page.
 const PAGE_MAX: i64 = 10_000;
@@ -315,15 +314,7 @@ fn balances(tx: &mut dyn Tx, call: &Call, kind: PartyKind, id: i64) -> Result<Ve
 fn balances_of(tx: &mut dyn Tx, call: &Call, kind: PartyKind, ids: &[i64]) -> Result<Vec<(i64, PartyBalance)>> {
     let kind = kind.invoice_kind();
     let mut by_book = parties::standings(tx, call.network, kind, ids)?;
-    let mut unbilled: HashMap<(i64, Currency), Tally> = HashMap::new();
-    let epoch = networks::current_epoch(tx, call.network)?;
-    let mut overflow = Ok(());
-    accruals::each_unbilled(tx, call.network, kind, ids, epoch, &mut |bucket, tally| {
-        let added = unbilled.entry((bucket.book.party_id, bucket.book.currency)).or_default().add(tally);
-        overflow = std::mem::replace(&mut overflow, Ok(())).and(added);
-        Ok(())
-    })?;
-    overflow?;
+    let unbilled = unbilled::of_parties(tx, call.network, kind, ids)?;
     for key in unbilled.keys() {
         by_book.entry(*key).or_default();
     }

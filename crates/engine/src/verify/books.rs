@@ -77,6 +77,7 @@ impl BookCheck<'_> {
         let owners = self.owners();
         self.given_back(&owners);
         self.given_up(&owners);
+        self.unbilled(&owners);
         self.conservation(&owners);
         for invoice in self.documents.clone() {
             self.lines(invoice, &owners);
@@ -189,6 +190,25 @@ impl BookCheck<'_> {
                     self.findings.add("I2", text);
                 }
             }
+        }
+    }
+
+    /// I2: what balances show as unbilled is what is on no document.
+    fn unbilled(&mut self, owners: &[Option<InvoiceId>]) {
+        let (mut units, mut conversions) = (0_i128, 0_i128);
+        for (row, _) in self.rows.iter().zip(owners).filter(|(_, owner)| owner.is_none()) {
+            units += i128::from(row.tally.units);
+            conversions += i128::from(row.tally.conversions);
+        }
+        let shown = self.facts.unbilled.get(&(self.book.party_id, self.book.currency)).copied().unwrap_or_default();
+        if (i128::from(shown.units), i128::from(shown.conversions)) != (units, conversions) {
+            let text = format!(
+                "{}: {} units of {} conversions are shown as unbilled, {units} of {conversions} are on no invoice",
+                name(self.book),
+                shown.units,
+                shown.conversions
+            );
+            self.findings.add("I2", text);
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use quittance_domain::accrual::Book;
+use quittance_domain::accrual::{Book, Tally};
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, BookState};
@@ -14,10 +15,13 @@ use quittance_store::write_offs::{self, WriteOff};
 
 use crate::Call;
 use crate::error::Result;
+use crate::unbilled;
 
 /// All that a range of parties has, by invoice or by book.
 pub(super) struct Facts {
     pub(super) books: HashMap<Book, BookState>,
+    /// What balances show as unbilled, by party and currency.
+    pub(super) unbilled: BTreeMap<(i64, Currency), Tally>,
     pub(super) rows: BTreeMap<Book, Vec<AccrualRow>>,
     pub(super) takes: BTreeMap<Book, Vec<Take>>,
     pub(super) invoices: BTreeMap<Book, Vec<Invoice>>,
@@ -72,6 +76,7 @@ impl Facts {
             }
         }
         Ok(Facts {
+            unbilled: unbilled::of_parties(tx, network, kind, &ids)?,
             books: states.into_iter().map(|state| (state.book, state)).collect(),
             rows,
             takes: taken,
