@@ -85,7 +85,8 @@ statements! {
     UNBALANCED = "SELECT entry_id, currency, CAST(SUM(units) AS BIGINT) FROM postings WHERE network_id = $1 \
         GROUP BY entry_id, currency HAVING SUM(units) <> 0 ORDER BY entry_id, currency LIMIT $2";
     OFF_TOTALS = "SELECT invoice_id, stored, found FROM (SELECT i.invoice_id, \
-        i.billed_units || ' ' || i.balance_units || ' ' || i.standing AS stored, t.billed || ' ' || (t.billed - t.paid) \
+        i.billed_units || ' ' || i.balance_units || ' ' || i.standing AS stored, t.billed || ' ' || \
+        (CASE WHEN i.status = 'void' THEN 0 ELSE t.billed - t.paid END) \
         || ' ' || (CASE WHEN i.status = 'void' THEN 2 WHEN t.billed = t.paid THEN 1 ELSE 0 END) AS found \
         FROM invoices i JOIN (SELECT j.invoice_id, COALESCE((SELECT CAST(SUM(l.units) AS BIGINT) FROM invoice_lines l \
         WHERE l.network_id = j.network_id AND l.kind = j.kind AND l.party_id = j.party_id \

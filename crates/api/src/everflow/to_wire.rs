@@ -7,7 +7,7 @@ use quittance_domain::invoice::{InvoiceStatus, LineType, PaymentSource};
 use quittance_domain::money::Money;
 use quittance_domain::period::Period;
 use quittance_domain::time::Timestamp;
-use quittance_engine::invoices::{FoundSums, Invoice, Line, ListedInvoice, Payment};
+use quittance_engine::invoices::{FoundSums, Invoice, Line, ListedInvoice, Payment, Standing};
 use quittance_engine::parties::Party;
 use serde_json::{Map, Value, json};
 
@@ -81,7 +81,8 @@ pub(super) fn row(shown: Shown, side: Side, listed: &ListedInvoice) -> Value {
     fields.insert(format!("{}_invoice_status", side.word), status(invoice.standing()).into());
     let by = listed.system.as_ref().map(|system| system.payment_type.as_str());
     fields.insert("payment_type".to_owned(), payment_type(by).into());
-    fields.insert("is_payable".to_owned(), by.is_some().into());
+    let payable = by.is_some() && invoice.standing() != Standing::Void;
+    fields.insert("is_payable".to_owned(), payable.into());
     let progress = match invoice.status {
         _ if status(invoice.standing()) == "paid" => "complete",
         InvoiceStatus::PartlyPaid => "in_progress",

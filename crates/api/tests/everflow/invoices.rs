@@ -2,9 +2,11 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use quittance_domain::ids::InvoiceId;
+use quittance_engine::invoices::PaymentRequest;
 use quittance_engine::keys::Role;
 use quittance_testkit::both_databases;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::{BILLINGS, secret, server};
 
@@ -72,6 +74,30 @@ both_databases! {
         server.refused("PUT", &format!("{INVOICES}/99"), "{}", 404, "99");
         assert_eq!(server.ok("PUT", &path, r#"{"status":"deleted"}"#)["status"], "deleted");
         server.refused("PUT", &path, r#"{"status":"unpaid"}"#, 400, "void");
+    }
+
+    /// 69.00 with 12.00 paid of it: 57.00 are left until it is deleted, then nothing.
+    fn of_a_deleted_invoice_nothing_is_left_to_pay(database) {
+        let server = server(database);
+        server.ok("POST", INVOICES, r#"{"network_affiliate_id":1,"start_time":"2026-01-01","end_time":"2026-01-31","details":[{"amount":69}]}"#);
+        let part = PaymentRequest { amount: Some("12".into()), rail: Some("wire".into()), ..PaymentRequest::default() };
+        server.engine.pay(&server.call, InvoiceId::new(1), None, &part).unwrap();
+        let found = |filters: Value| {
+            let body = json!({ "filters": filters }).to_string();
+            let rows = server.ok("POST", &format!("{BILLINGS}/invoicestable"), &body)["invoices"].clone();
+            (rows, server.ok("POST", &format!("{BILLINGS}/summary"), &body))
+        };
+        let (rows, _) = found(json!({}));
+        assert_eq!((&rows[0]["balance"], &rows[0]["is_payable"]), (&json!(57), &json!(true)));
+        server.ok("PUT", &format!("{INVOICES}/1"), r#"{"status":"deleted"}"#);
+        let (rows, sums) = found(json!({ "status": "deleted" }));
+        let row = |key: &str| rows[0][key].clone();
+        assert_eq!((row("balance"), row("billed"), row("paid"), row("is_payable")), (json!(0), json!(69), json!(12), json!(false)));
+        assert_eq!(sums, json!({ "total_count": 1, "balance": 0, "billed": 69, "paid": 12 }));
+        assert_eq!(server.ok("GET", &format!("{INVOICES}/1"), "")["balance"], 0);
+        let (rows, sums) = found(json!({ "status": "deleted", "min_balance": 0.01 }));
+        assert_eq!((rows, &sums["total_count"]), (json!([]), &json!(0)));
+        server.verified();
     }
 
     fn statuses_change_together_or_not_at_all(database) {

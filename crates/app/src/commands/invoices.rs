@@ -121,7 +121,7 @@ pub(crate) fn table(invoices: &[Invoice]) -> Table {
             invoice.status.as_str().replace('_', " "),
             amount(invoice.billed_units),
             amount(invoice.paid_units),
-            amount(invoice.billed_units - invoice.paid_units),
+            amount(invoice.balance_units()),
             invoice.book.currency.to_string(),
             invoice.due_day.to_string(),
         ]);

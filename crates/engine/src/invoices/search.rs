@@ -81,8 +81,13 @@ impl Engine {
             let search = resolved(tx, call, find)?;
             let sums = match invoices::sums_found(tx, call.network, &search)? {
                 FoundUnits::ByDay(sums) => sums,
-                FoundUnits::Alike { currency, invoices, billed_units, balance_units } => {
-                    return alike(currency, invoices, billed_units, balance_units);
+                FoundUnits::Alike { currency, invoices, billed_units, paid_units, balance_units } => {
+                    let money = |units: i128| match i64::try_from(units) {
+                        Ok(units) => Ok(Money::new(units, currency)),
+                        Err(_) => Err(Error::from(MoneyError::Overflow)),
+                    };
+                    let [billed, paid, balance] = [billed_units, paid_units, balance_units].map(money);
+                    return Ok(FoundSums { total: invoices, billed: billed?, paid: paid?, balance: balance? });
                 }
             };
             let network = crate::networks::network(tx, call.network)?;
@@ -92,33 +97,26 @@ impl Engine {
                 _ => network.currency,
             };
             let total = sum_units(sums.iter().map(|sums| sums.invoices))?;
-            let (billed, balance) = converted(tx, call, &sums, into)?;
-            Ok(FoundSums { total, billed, balance, paid: billed.checked_sub(balance)? })
+            let [billed, paid, balance] = converted(tx, call, &sums, into)?;
+            Ok(FoundSums { total, billed, paid, balance })
         })
     }
 }
 
-/// The sums of invoices of one currency: nothing is converted.
-fn alike(currency: Currency, total: i64, billed: i128, balance: i128) -> Result<FoundSums> {
-    let money = |units: i128| match i64::try_from(units) {
-        Ok(units) => Ok(Money::new(units, currency)),
-        Err(_) => Err(Error::from(MoneyError::Overflow)),
-    };
-    let (billed, balance) = (money(billed)?, money(balance)?);
-    Ok(FoundSums { total, billed, balance, paid: billed.checked_sub(balance)? })
-}
-
-/// Billed and balance in one currency.
-fn converted(tx: &mut dyn Tx, call: &Call, sums: &[InvoiceSums], into: Currency) -> Result<(Money, Money)> {
+/// Billed, paid and balance in one currency. Where nothing is void, what is billed is paid or left also when it is converted.
+fn converted(tx: &mut dyn Tx, call: &Call, sums: &[InvoiceSums], into: Currency) -> Result<[Money; 3]> {
     let days = sums.iter().map(|sums| (sums.currency, sums.period_end));
     let converter = Converter::read(tx, call, into, days)?;
-    let (mut billed, mut balance) = (Vec::new(), Vec::new());
-    for InvoiceSums { currency, period_end, billed_units, balance_units, .. } in sums {
+    let [mut billed, mut paid, mut balance] = [const { Vec::new() }; 3];
+    for InvoiceSums { currency, period_end, billed_units, paid_units, balance_units, .. } in sums {
         let one = |units: i64| converter.units(Money::new(units, *currency), *period_end);
+        let void = sum_units([*billed_units, -*paid_units, -*balance_units])?;
         billed.push(one(*billed_units)?);
         balance.push(one(*balance_units)?);
+        paid.push(sum_units([one(*billed_units)?, -one(void)?, -one(*balance_units)?])?);
     }
-    Ok((Money::new(sum_units(billed)?, into), Money::new(sum_units(balance)?, into)))
+    let sum = |units: Vec<i64>| Ok::<_, Error>(Money::new(sum_units(units)?, into));
+    Ok([sum(billed)?, sum(paid)?, sum(balance)?])
 }
 
 /// The search with the parties that managers and words mean.

@@ -62,10 +62,13 @@ impl Standing {
 }
 
 impl Invoice {
-    /// What is left to pay, in billing units.
+    /// What is left to pay, in billing units: of a void invoice nothing, whatever was paid of it.
     #[must_use]
     pub fn balance_units(&self) -> i64 {
-        self.billed_units.saturating_sub(self.paid_units)
+        match self.status {
+            InvoiceStatus::Void => 0,
+            _ => self.billed_units.saturating_sub(self.paid_units),
+        }
     }
 
     /// Where it stands.
@@ -90,18 +93,32 @@ pub struct InvoiceSums {
     pub invoices: i64,
     /// What they bill, in billing units.
     pub billed_units: i64,
+    /// What was paid of them, in billing units.
+    pub paid_units: i64,
     /// What is left to pay of them, in billing units.
     pub balance_units: i64,
 }
 
-/// Sums of a row: currency, last day, count, billed and balance.
+impl InvoiceSums {
+    /// Adds those of other invoices of the same currency and day.
+    pub(super) fn add(&mut self, other: &InvoiceSums) {
+        self.invoices += other.invoices;
+        self.billed_units = self.billed_units.saturating_add(other.billed_units);
+        self.paid_units = self.paid_units.saturating_add(other.paid_units);
+        self.balance_units = self.balance_units.saturating_add(other.balance_units);
+    }
+}
+
+/// Sums of a row: currency, last day, count, billed and balance. What is not left to pay was paid, unless they are void.
 pub(super) fn sums_of(row: &Row) -> Result<InvoiceSums> {
+    let (billed_units, balance_units) = (row.int(3)?, row.int(4)?);
     Ok(InvoiceSums {
         currency: currency(row.text(0)?)?,
         period_end: day(row.int(1)?)?,
         invoices: row.int(2)?,
-        billed_units: row.int(3)?,
-        balance_units: row.int(4)?,
+        billed_units,
+        paid_units: billed_units.saturating_sub(balance_units),
+        balance_units,
     })
 }
 

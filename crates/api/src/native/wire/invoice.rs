@@ -116,7 +116,7 @@ pub fn invoice(invoice: &Known) -> Invoice {
         currency: currency.into(),
         billed: Amount::of(invoice.billed_units, currency),
         paid: Amount::of(invoice.paid_units, currency),
-        balance: Amount::of(invoice.billed_units.saturating_sub(invoice.paid_units), currency),
+        balance: Amount::of(invoice.balance_units(), currency),
         period: invoice.period.into(),
         due_date: invoice.due_day.into(),
         document_number: invoice.document_number.clone(),

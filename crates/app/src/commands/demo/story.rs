@@ -243,7 +243,7 @@ fn standing(all: &[Invoice]) -> Table {
         let sum = sums.entry(key).or_default();
         sum.0 += 1;
         sum.1 += i128::from(invoice.billed_units);
-        sum.2 += i128::from(invoice.billed_units) - i128::from(invoice.paid_units);
+        sum.2 += i128::from(invoice.balance_units());
     }
     let columns = [
         ("currency", Side::Left),

@@ -437,7 +437,7 @@ impl<'a> Alone<'a> {
         }
     }
 
-    /// The sums of all.
+    /// The sums of all, none of which is void.
     pub(super) fn sums(&self, tx: &mut dyn Tx) -> Result<FoundUnits> {
         if matches!(self.way, Way::Summed | Way::End) {
             let kind = self.search.kind;
@@ -450,7 +450,14 @@ impl<'a> Alone<'a> {
         if invoices > 0 && code == row.text(2)? {
             let whole = |high: usize| Ok((i128::from(row.int(high)?) << 32) + i128::from(row.int(high + 1)?));
             let (billed_units, balance_units) = (whole(3)?, whole(5)?);
-            return Ok(FoundUnits::Alike { currency: currency(code)?, invoices, billed_units, balance_units });
+            let paid_units = billed_units - balance_units;
+            return Ok(FoundUnits::Alike {
+                currency: currency(code)?,
+                invoices,
+                billed_units,
+                paid_units,
+                balance_units,
+            });
         }
         let days = if invoices == 0 { Vec::new() } else { tx.query(texts.2, &params)? };
         Ok(FoundUnits::ByDay(days.iter().map(sums_of).collect::<Result<_>>()?))

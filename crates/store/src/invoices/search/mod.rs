@@ -4,6 +4,8 @@
 pub(crate) mod alone;
 pub(crate) mod together;
 
+use std::collections::BTreeMap;
+
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::time::Day;
@@ -98,6 +100,8 @@ pub enum FoundUnits {
         invoices: i64,
         /// What they bill, in billing units.
         billed_units: i128,
+        /// What was paid of them, in billing units.
+        paid_units: i128,
         /// What is left to pay of them, in billing units.
         balance_units: i128,
     },
@@ -123,8 +127,33 @@ pub fn found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch, page: 
 /// What the database says.
 pub fn sums_found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch) -> Result<FoundUnits> {
     tx.read_by_indexes()?;
+    if search.standings.contains(&Standing::Void) {
+        return sums_with_void(tx, network, search);
+    }
     match Alone::of(network, search) {
         Some(alone) => alone.sums(tx),
         None => together::sums(tx, network, search).map(FoundUnits::ByDay),
     }
+}
+
+/// The sums of what is found where void invoices are looked for, too: of these nothing is left to pay, but not all was paid.
+fn sums_with_void(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch) -> Result<FoundUnits> {
+    let (void, others) = search.standings.iter().partition(|standing| **standing == Standing::Void);
+    let void = InvoiceSearch { standings: void, ..search.clone() };
+    let mut sums: BTreeMap<(Currency, Day), InvoiceSums> = BTreeMap::new();
+    for mut day in together::sums(tx, network, &void)? {
+        day.paid_units = 0;
+        sums.insert((day.currency, day.period_end), day);
+    }
+    for (currency, day, units) in together::paid_of_void(tx, network, &void)? {
+        if let Some(day) = sums.get_mut(&(currency, day)) {
+            day.paid_units = units;
+        }
+    }
+    let others = InvoiceSearch { standings: others, ..search.clone() };
+    let others = if others.standings.is_empty() { Vec::new() } else { together::sums(tx, network, &others)? };
+    for day in others {
+        sums.entry((day.currency, day.period_end)).and_modify(|sums| sums.add(&day)).or_insert(day);
+    }
+    Ok(FoundUnits::ByDay(sums.into_values().collect()))
 }

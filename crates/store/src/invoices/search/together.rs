@@ -6,7 +6,7 @@ use quittance_domain::ids::NetworkId;
 use quittance_domain::time::Day;
 
 use super::{BalanceBound, Found, InvoiceSearch};
-use crate::conversions::day_number;
+use crate::conversions::{currency, day, day_number};
 use crate::error::Result;
 use crate::invoices::standing::{InvoiceSums, sums_of};
 use crate::statements::statements;
@@ -109,6 +109,12 @@ statements! {
     FIND_BY_END = page!(by_last_day!("SELECT i.created_at, i.invoice_id"));
     FIND_BY_BALANCE = page!(by_balance!("SELECT i.created_at, i.invoice_id"));
     FIND_BY_KEYS = page!(by_keys!("SELECT i.created_at, i.invoice_id"));
+    /// What was paid of void invoices. There are few of them beside the others.
+    PAID_OF_VOID = concat!("SELECT i.currency, i.period_end, CAST(SUM(p.units) AS BIGINT) \
+        FROM invoices i {by:invoices_by_standing} CROSS JOIN payments p {by:payments_by_invoice} \
+        WHERE p.network_id = i.network_id AND p.kind = i.kind AND p.party_id = i.party_id AND p.invoice_id = i.invoice_id \
+        AND i.network_id = $1 AND i.kind = $2 AND i.standing {in:3} AND i.hidden {in:4}", asked!(),
+        "GROUP BY i.currency, i.period_end ORDER BY i.currency, i.period_end LIMIT $21 OFFSET $22");
     SUM_BY_STANDING = sums!(by_standing!("SELECT i.currency, i.period_end, i.billed_units, i.balance_units, i.invoice_id"));
     SUM_BY_TERMS = sums!(by_terms!("SELECT i.currency, i.period_end, i.billed_units, i.balance_units, i.invoice_id"));
     SUM_BY_START = sums!(by_start!("SELECT i.currency, i.period_end, i.billed_units, i.balance_units, i.invoice_id"));
@@ -155,6 +161,7 @@ impl InvoiceSearch {
         &self,
         network: NetworkId,
         (limit, offset): (i64, i64),
+        way: Way,
         ask: impl FnOnce(&[Param<'_>]) -> Result<T>,
     ) -> Result<T> {
         let standings: Vec<i64> = self.standings.iter().map(|standing| standing.number()).collect();
@@ -192,7 +199,7 @@ impl InvoiceSearch {
             Param::Ints(key_ids),
         ];
         // Only the way by keys has places for them.
-        let used = if self.way() == Way::Keys { params.len() } else { params.len() - 2 };
+        let used = if way == Way::Keys { params.len() } else { params.len() - 2 };
         ask(&params[..used])
     }
 }
@@ -207,7 +214,7 @@ pub(super) fn found(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch,
         Way::Balance => FIND_BY_BALANCE,
         Way::Keys => FIND_BY_KEYS,
     };
-    let rows = search.with_params(network, page, |params| tx.query(sql, params))?;
+    let rows = search.with_params(network, page, search.way(), |params| tx.query(sql, params))?;
     let total = match rows.first() {
         Some(row) => row.int(1)?,
         // A page behind the last one says nothing.
@@ -226,5 +233,17 @@ pub(super) fn sums(tx: &mut dyn Tx, network: NetworkId, search: &InvoiceSearch) 
         Way::Balance => SUM_BY_BALANCE,
         Way::Keys => SUM_BY_KEYS,
     };
-    search.with_params(network, (i64::MAX, 0), |params| tx.query(sql, params))?.iter().map(sums_of).collect()
+    let rows = search.with_params(network, (i64::MAX, 0), search.way(), |params| tx.query(sql, params))?;
+    rows.iter().map(sums_of).collect()
+}
+
+/// What was paid of the void invoices among what is found, by currency and last day.
+pub(super) fn paid_of_void(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    search: &InvoiceSearch,
+) -> Result<Vec<(Currency, Day, i64)>> {
+    let all = (i64::MAX, 0);
+    let rows = search.with_params(network, all, Way::Standing, |params| tx.query(PAID_OF_VOID, params))?;
+    rows.iter().map(|row| Ok((currency(row.text(0)?)?, day(row.int(1)?)?, row.int(2)?))).collect()
 }
