@@ -83,6 +83,50 @@ both_databases! {
         server.network.assert_verified();
     }
 
+    /// Whatever was sent before it: the batch before was of new conversions alone.
+    fn a_reversal_may_come_right_after_its_conversion(database) {
+        let server = Server::start(database);
+        let new = format!("key={TRACKER}&tid=A1&affiliate_id=1&offer_id=1&payout=25&status=approved");
+        assert_eq!(server.get(&new), (StatusCode::OK, "OK".to_owned()));
+        assert_eq!(server.get(&format!("key={TRACKER}&tid=A1&status=rejected")), (StatusCode::OK, "OK".to_owned()));
+        let known = server.network.engine.conversion(&server.network.call, "A1").unwrap().known;
+        assert_eq!((known.conversion.status.as_str(), known.revision), ("rejected", 2));
+        server.network.assert_verified();
+    }
+
+    /// A deposit of 5.00 and a sale of 20.00 under one id: without a key of the network's own the second one is refused, and
+    /// named what to set; with it both are owed.
+    fn two_goals_of_one_id(database) {
+        let server = Server::start(database);
+        let call = |id: &str, goal: &str, payout: i64| {
+            format!("key={TRACKER}&tid={id}&affiliate_id=1&offer_id=1&payout={payout}&status=approved&event={goal}")
+        };
+        let engine = &server.network.engine;
+        engine.set_network(&server.network.call, &[("conversion_key", "id+goal")]).unwrap();
+        for (goal, payout) in [("deposit", 5), ("sale", 20), ("deposit", 5)] {
+            assert_eq!(server.get(&call("T9", goal, payout)), (StatusCode::OK, "OK".to_owned()));
+        }
+        assert_eq!((server.stored("T9~deposit").0, server.stored("T9~sale").0), ("5.00".to_owned(), "20.00".to_owned()));
+        let (status, text) = server.get(&format!("key={TRACKER}&tid=T9&status=rejected"));
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(text.contains("T9~deposit, T9~sale"), "{text}");
+        assert_eq!(server.get(&format!("key={TRACKER}&tid=T9&event=sale&status=rejected")).0, StatusCode::OK);
+        assert_eq!(server.get(&format!("key={TRACKER}&tid=T9~deposit&status=rejected")).0, StatusCode::OK);
+        server.network.assert_verified();
+    }
+
+    fn another_goal_is_refused_where_ids_have_none(database) {
+        let server = Server::start(database);
+        let call = |goal: &str| {
+            format!("key={TRACKER}&tid=T9&affiliate_id=1&offer_id=1&payout=5&status=approved&event={goal}")
+        };
+        assert_eq!(server.get(&call("deposit")).0, StatusCode::OK);
+        let (status, text) = server.get(&call("sale"));
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(text.contains("conversion_key is \"id+goal\""), "{text}");
+        server.network.assert_verified();
+    }
+
     fn other_names_are_understood_and_what_was_not_filled_in_is_not_given(database) {
         let server = Server::start(database);
         let call = format!(

@@ -63,6 +63,9 @@ pub const TEXT_NAMES: [&str; 10] =
 /// The place of the sale amount among them.
 pub const SALE_AMOUNT: usize = 0;
 
+/// The place of the goal among them.
+pub const GOAL: usize = 1;
+
 /// The place of the comment among them.
 pub const COMMENT: usize = 9;
 
@@ -416,7 +419,8 @@ pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<
     let payout = known.payout_owed().revised("payout", record.payout.as_deref(), record.payout_currency, sale)?;
     let revenue = known.revenue_owed().revised("revenue", record.revenue.as_deref(), record.revenue_currency, sale)?;
     let next = Conversion {
-        conversion_id: record.conversion_id.clone(),
+        // The caller has found it by that id; the record may name it by a part of it.
+        conversion_id: known.conversion_id.clone(),
         status: record.status.unwrap_or(known.status),
         affiliate_id: record.affiliate_id.unwrap_or(known.affiliate_id),
         offer_id: record.offer_id.unwrap_or(known.offer_id),

@@ -7,12 +7,13 @@
 //! - [`money`], [`currency`], [`rates`]: exact amounts, what they are counted in, and how they are exchanged.
 //! - [`time`], [`period`], [`cycle`]: instants, days of a time zone, and the periods that are billed.
 //! - [`ids`]: identifiers that cannot be mistaken for each other.
-//! - [`conversion`], [`accrual`], [`planner`]: from what a tracker reports to the lines of an invoice.
+//! - [`conversion`], [`conversion_key`], [`revision`], [`accrual`], [`planner`]: from what a tracker reports to the lines of an invoice.
 //! - [`invoice`], [`ledger`]: what happens to an invoice until it is settled, and how it is booked.
 
 pub mod accrual;
 pub mod bonus;
 pub mod conversion;
+pub mod conversion_key;
 pub mod currency;
 pub mod cycle;
 pub mod ids;
@@ -23,6 +24,7 @@ pub mod percent;
 pub mod period;
 pub mod planner;
 pub mod rates;
+pub mod revision;
 pub mod tax;
 pub mod time;
 

@@ -186,6 +186,7 @@ pub(crate) fn settings(tx: &mut dyn Tx, id: NetworkId) -> Result<Settings> {
     let mut settings = Settings::new(&network.time_zone, network.currency);
     settings.locked_through = table::locked_through(tx, id)?;
     settings.billed_elsewhere_through = table::elsewhere_through(tx, id)?;
+    settings.conversion_key = network.conversion_key;
     for (name, value) in table::settings(tx, id)? {
         let corrupt = |error: Error| quittance_store::Error::Corrupt(format!("setting {name} of {id}: {error}"));
         settings.apply(&name, &value).map_err(corrupt)?;
@@ -215,6 +216,17 @@ impl Setting<'_> {
             Change::LockedThrough => self.lock(before.locked_through)?,
             Change::BilledElsewhere => self.elsewhere(before.billed_elsewhere_through)?,
             Change::Setting => table::put_setting(self.tx, id, name, Some(value))?,
+            Change::BeforeFirstConversion => {
+                if conversions::any(self.tx, id)? {
+                    let detail = format!(
+                        "{name} can be set only before the first conversion, and there are conversions already, with ids made \
+                         of {}",
+                        before.conversion_key.as_str()
+                    );
+                    return Err(Error::Conflict(detail));
+                }
+                table::set_conversion_key(self.tx, id, self.settings.conversion_key)?;
+            }
             Change::BeforeFirstInvoice => {
                 if has_invoices(self.tx, id)? {
                     let detail =

@@ -3,6 +3,7 @@
 //! To add one: a field of [`Settings`], its line in `Settings::apply` and in [`Settings::shown`], its name in
 //! [`NAMES`].
 
+use quittance_domain::conversion_key::ConversionKey;
 use quittance_domain::currency::Currency;
 use quittance_domain::time::{Day, Zone};
 
@@ -10,12 +11,14 @@ use crate::error::{Error, Result};
 use crate::records::nearest;
 
 /// The names of all settings, in the order of the documentation.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 16] = [
     "time_zone",
     "currency",
     "auto_approve",
     "require_payment_method",
     "create_missing",
+    "conversion_key",
+    "rejected_is_final",
     "week_start",
     "overpayment",
     "carry_negatives",
@@ -51,6 +54,10 @@ pub struct Settings {
     pub require_payment_method: bool,
     /// Unknown affiliates and offers are created on ingest.
     pub create_missing: bool,
+    /// What the ids of conversions are made of.
+    pub conversion_key: ConversionKey,
+    /// A conversion that was rejected stays so, unless a record says when that was changed.
+    pub rejected_is_final: bool,
     /// The first day of weekly periods: 0 is Sunday, 6 is Saturday.
     pub week_start: u8,
     /// What is paid beyond a balance is kept as the party's credit; else it is refused.
@@ -84,6 +91,8 @@ pub(crate) enum Change {
     BilledElsewhere,
     /// The value is the only one there is: nothing is kept.
     Nothing,
+    /// It is kept with the network itself, and may be set only while there are no conversions.
+    BeforeFirstConversion,
     /// It is kept among the settings, and may be set only while there are no invoices.
     BeforeFirstInvoice,
 }
@@ -98,6 +107,8 @@ impl Settings {
             auto_approve: false,
             require_payment_method: true,
             create_missing: false,
+            conversion_key: ConversionKey::Id,
+            rejected_is_final: false,
             week_start: 1,
             overpayment_is_credit: false,
             carry_negatives: true,
@@ -128,6 +139,11 @@ impl Settings {
             "auto_approve" => self.auto_approve = flag(name, value)?,
             "require_payment_method" => self.require_payment_method = flag(name, value)?,
             "create_missing" => self.create_missing = flag(name, value)?,
+            "conversion_key" => {
+                self.conversion_key = conversion_key(value)?;
+                return Ok(Change::BeforeFirstConversion);
+            }
+            "rejected_is_final" => self.rejected_is_final = flag(name, value)?,
             "week_start" => self.week_start = weekday(value)?,
             "overpayment" => match value {
                 "refuse" => self.overpayment_is_credit = false,
@@ -172,6 +188,8 @@ impl Settings {
             "auto_approve" => self.auto_approve.to_string(),
             "require_payment_method" => self.require_payment_method.to_string(),
             "create_missing" => self.create_missing.to_string(),
+            "conversion_key" => self.conversion_key.as_str().to_owned(),
+            "rejected_is_final" => self.rejected_is_final.to_string(),
             "week_start" => WEEKDAYS.get(usize::from(self.week_start)).copied().unwrap_or_default().to_owned(),
             "overpayment" => if self.overpayment_is_credit { "credit" } else { "refuse" }.to_owned(),
             "locked_through" => self.locked_through.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
@@ -228,6 +246,11 @@ fn flag(name: &str, value: &str) -> Result<bool> {
         "false" => Ok(false),
         _ => Err(wrong(name, format!("{value:?} is neither true nor false"))),
     }
+}
+
+fn conversion_key(value: &str) -> Result<ConversionKey> {
+    let words = ConversionKey::WORDS.join(", ");
+    ConversionKey::parse(value).ok_or_else(|| wrong("conversion_key", format!("{value:?} is none of {words}")))
 }
 
 fn weekday(value: &str) -> Result<u8> {
@@ -296,6 +319,8 @@ mod tests {
             ("time_zone", "Mars/Olympus"),
             ("currency", "USX"),
             ("auto_approve", "yes"),
+            ("conversion_key", "goal"),
+            ("rejected_is_final", "1"),
             ("week_start", "7"),
             ("overpayment", "maybe"),
             ("rate_max_age_days", "-1"),

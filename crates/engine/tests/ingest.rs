@@ -3,10 +3,12 @@
 
 use std::io::{Cursor, Read, Write};
 
+use quittance_domain::conversion::{ConversionRecord, ConversionStatus, GOAL};
 use quittance_domain::ids::{InvoiceKind, PartyKind};
 use quittance_domain::money::Money;
 use quittance_domain::time::Day;
 use quittance_engine::billing::{Parties, RunRequest};
+use quittance_engine::events::{EventQuery, EventType};
 use quittance_engine::ingest::{ConversionEdit, ImportEvent, ImportOptions, ImportOutcome, IngestCounts};
 use quittance_engine::invoices::AccrualFilter;
 use quittance_engine::records::Field;
@@ -23,7 +25,7 @@ fn import_with(network: &Network, text: &[u8], options: &ImportOptions) -> (Impo
         ImportEvent::UnknownColumns(columns) => {
             unknown.extend(columns.into_iter().map(|(name, near)| format!("{name}>{}", near.unwrap_or(""))));
         }
-        ImportEvent::Header(_) | ImportEvent::Progress(_) => {}
+        ImportEvent::Header(_) | ImportEvent::Progress(_) | ImportEvent::SaidBefore(_) => {}
     });
     (outcome, reasons, unknown)
 }
@@ -132,10 +134,26 @@ both_databases! {
         let (counts, reasons) = import(&network, &text);
         assert_eq!((counts.created, counts.updated, counts.unchanged, reasons.len()), (52_500, 500, 0, 0));
         let (counts, _) = import(&network, &text);
-        // Each of the 500 goes back to approved, and to rejected again.
-        assert_eq!((counts.created, counts.updated, counts.unchanged), (0, 1_000, 52_000));
+        // The first rows of the 500 say what was said before: they put nothing back.
+        assert_eq!((counts.created, counts.updated, counts.stale, counts.unchanged), (0, 0, 500, 52_500));
         let conversions: i64 = accrued(&network, InvoiceKind::Payable).iter().map(|row| row.4).sum();
         assert_eq!(conversions, 51_500);
+        network.assert_verified();
+    }
+
+    /// After batches of only new conversions the next is tried without a look: a row that names only a status is refused then
+    /// at first, with nothing that would break a key, and is taken after a look.
+    fn a_reversal_of_the_status_alone_is_found_after_batches_of_new_conversions(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        assert_eq!(import(&network, &format!("{HEADER}old,1,1,approved,2026-01-05 10:00:00,25\n")).0.created, 1);
+        let mut text = HEADER.to_owned();
+        text.extend((0..60_000).map(|i| format!("c{i},{},1,pending,2026-01-05 12:00:00,0.01\n", i % 5 + 1)));
+        text.push_str("old,,,rejected,,\nnone,,,rejected,,\n");
+        let (counts, reasons) = import(&network, &text);
+        assert_eq!((counts.created, counts.updated, counts.rejected), (60_000, 1, 1), "{reasons:?}");
+        assert!(reasons[0].contains("there is no conversion \"none\""), "{reasons:?}");
+        assert_eq!(accrued(&network, InvoiceKind::Payable), []);
         network.assert_verified();
     }
 
@@ -147,13 +165,14 @@ both_databases! {
         assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 2_500_000, 1)]);
         assert_eq!(import(&network, &file).0, IngestCounts { unchanged: 2, ..IngestCounts::default() });
         let news = format!("{HEADER}c2,1,2,approved,2026-01-06 10:00:00,1\nc1,2,1,approved,2026-01-07 10:00:00,3\n");
-        assert_eq!(import(&network, &news).0, IngestCounts { updated: 2, ..IngestCounts::default() });
+        assert_eq!(import(&network, &news).0, IngestCounts { updated: 2, moved: 1, ..IngestCounts::default() });
         let expected = [(1, 6, 2, 1_000_000, 1), (2, 7, 1, 3_000_000, 1)];
         assert_eq!(accrued(&network, InvoiceKind::Payable), expected);
-        // Several revisions in one file, and then the file once more: the last one wins each time.
+        // Several revisions in one file: the last one wins. The file once more puts nothing back.
         let several = format!("{HEADER}c2,1,2,rejected,2026-01-06 10:00:00,1\nc2,1,2,approved,2026-01-06 10:00:00,7\n");
         assert_eq!(import(&network, &several).0.updated, 2);
-        assert_eq!(import(&network, &several).0.updated, 2);
+        let again = IngestCounts { stale: 1, unchanged: 1, ..IngestCounts::default() };
+        assert_eq!(import(&network, &several).0, again);
         assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 6, 2, 7_000_000, 1), (2, 7, 1, 3_000_000, 1)]);
         network.assert_verified();
     }
@@ -365,6 +384,272 @@ both_databases! {
         let file = format!("{HEADER}n1,900,800,approved,2026-01-05 10:00:00,1\n");
         let (outcome, _, _) = import_with(&network, file.as_bytes(), &options);
         assert_eq!(outcome.counts.created, 1);
+        network.assert_verified();
+    }
+
+    /// 4.00 and 6.00 under one id, and 3.00: the second row is refused, 7.00 are owed. Before, it was a revision (9.00), and the file
+    /// brought two of them each time.
+    fn two_rows_of_one_id_that_differ_are_two_conversions(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let line = |id: &str, offer: i64, payout: i64| format!("{id},1,{offer},approved,2026-01-05 10:00:00,{payout}\n");
+        let file = format!("{HEADER}{}{}{}", line("5001", 1, 4), line("5001", 2, 6), line("5002", 1, 3));
+        let refused = "3: offer_id: line 2 is of \"5001\", too, and its offer_id is 1, not 2";
+        for (text, created, unchanged) in
+            [(file.clone(), 2, 0), (file.clone(), 0, 2), (format!("{file}{}", line("5003", 1, 0)), 1, 2)]
+        {
+            let (counts, reasons) = import(&network, &text);
+            assert_eq!((counts.created, counts.unchanged, counts.rejected), (created, unchanged, 1), "{reasons:?}");
+            assert!(reasons[0].starts_with(refused) && reasons[0].contains("--id conversion_id+offer_id"), "{reasons:?}");
+        }
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 7_000_000, 3)]);
+        network.assert_verified();
+    }
+
+    /// The second row comes batches after the first one, which says what is known the second time: nothing is written of it.
+    fn the_second_row_of_an_id_is_found_wherever_it_is(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let line = |id: &str, affiliate: usize, offer: i64| format!("{id},{affiliate},{offer},approved,2026-01-05 10:00:00,1\n");
+        let many: String = (0..30_000).map(|i| line(&format!("c{i}"), i % 5 + 1, 3)).collect();
+        let (twice, more) = (line("twice", 1, 1), line("twice", 2, 1));
+        for (end, created) in [("", 30_001), ("\n", 0)] {
+            let (counts, reasons) = import(&network, &format!("{HEADER}{twice}{many}{more}{end}"));
+            assert_eq!((counts.created, counts.updated, counts.rejected), (created, 0, 1), "{reasons:?}");
+            assert!(reasons[0].starts_with("30003: affiliate_id: line 2 is of \"twice\""), "{reasons:?}");
+        }
+    }
+
+    fn what_a_second_row_may_say(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let header = "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,goal,updated_at\n";
+        let first = "1,1,approved,2026-01-05 10:00:00,4,a,";
+        for (i, (second, field)) in [
+            ("2,1,approved,2026-01-05 10:00:00,4,a,", "affiliate_id"),
+            ("1,2,approved,2026-01-05 10:00:00,4,a,", "offer_id"),
+            ("1,1,approved,2026-01-05 10:00:01,4,a,", "occurred_at"),
+            // A counter-entry is no revision.
+            ("1,1,approved,2026-01-05 10:00:00,-4,a,", "payout"),
+            ("1,1,approved,2026-01-05 10:00:00,4,b,", "goal"),
+            // How it stands, and how much it is worth, may come later in a file.
+            ("1,1,rejected,2026-01-05 10:00:00,5,a,", ""),
+            (",,rejected,,,,", ""),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let (counts, reasons) = import(&network, &format!("{header}x{i},{first}\nx{i},{second}\n"));
+            let expected = if field.is_empty() { (1, 1, 0) } else { (1, 0, 1) };
+            assert_eq!((counts.created, counts.updated, counts.rejected), expected, "{second}: {reasons:?}");
+            assert!(field.is_empty() || reasons[0].starts_with(&format!("3: {field}: ")), "{reasons:?}");
+            // Both say when they were changed: the newer one holds.
+            let (counts, reasons) =
+                import(&network, &format!("{header}y{i},{first}2026-01-06 10:00:00\ny{i},{second}2026-01-07 10:00:00\n"));
+            assert_eq!((counts.created, counts.updated), (1, 1), "{second}: {reasons:?}");
+            // The import says that the last one holds.
+            let options = ImportOptions { revisions: true, ..ImportOptions::default() };
+            let text = format!("{header}z{i},{first}\nz{i},{second}\n");
+            let (outcome, reasons, _) = import_with(&network, text.as_bytes(), &options);
+            assert_eq!((outcome.counts.created, outcome.counts.updated), (1, 1), "{second}: {reasons:?}");
+            assert_eq!(outcome.counts.moved, u64::from(matches!(field, "affiliate_id" | "offer_id")));
+        }
+        network.assert_verified();
+    }
+
+    /// 4.00, 6.00 and 3.00 under three ids: 13.00.
+    fn ids_are_made_of_columns(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let options = ImportOptions { id: vec!["conversion_id".into(), "offer_id".into()], ..ImportOptions::default() };
+        let line = |id: &str, offer: &str, payout: i64| format!("{id},1,{offer},approved,2026-01-05 10:00:00,{payout}\n");
+        let file = format!("{HEADER}{}{}{}", line("5001", "1", 4), line("5001", "2", 6), line("5002", "01", 3));
+        let (outcome, reasons, _) = import_with(&network, file.as_bytes(), &options);
+        assert_eq!((outcome.counts.created, reasons.len()), (3, 0), "{reasons:?}");
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 7_000_000, 2), (1, 5, 2, 6_000_000, 1)]);
+        let ids = ["5001~1", "5001~2", "5002~1"];
+        assert_eq!(network.engine.conversions_by_ids(&network.call, &ids).unwrap().len(), 3);
+        // As JSON, under the ids that they have by now, and with a part that no field claims.
+        let json = r#"{"offer_id":2,"conversion_id":"5001","affiliate_id":1,"status":"approved","occurred_at":"2026-01-05 10:00:00","payout":6}"#;
+        let listed = format!("{HEADER}{}{}", line("5001~2", "2", 6), line("5002~1", "1", 3));
+        for text in [json, &listed] {
+            let (outcome, reasons, unknown) = import_with(&network, text.as_bytes(), &options);
+            assert_eq!((outcome.counts.unchanged, outcome.counts.total()), (outcome.counts.total(), outcome.counts.total()));
+            assert_eq!((reasons.len(), unknown.len()), (0, 0), "{reasons:?} {unknown:?}");
+        }
+        let options = ImportOptions { id: vec!["order".into(), "row".into()], ..ImportOptions::default() };
+        let text = "order,row,affiliate_id,offer_id,status,occurred_at,payout\no1,1,1,1,pending,2026-01-05 10:00:00,1\no1,,1,1,pending,2026-01-05 10:00:00,1\n\
+                    o~1,2,1,1,pending,2026-01-05 10:00:00,1\n";
+        let (outcome, reasons, unknown) = import_with(&network, text.as_bytes(), &options);
+        assert_eq!((outcome.counts.created, unknown.len()), (1, 0), "{reasons:?} {unknown:?}");
+        assert_eq!(
+            reasons,
+            ["3: conversion_id: row is empty, and is a part of the id",
+             "4: conversion_id: order is \"o~1\": it holds ~, which stands between the parts of an id, so that it could not be \
+              told from another one"]
+        );
+        let missing = ImportOptions { id: vec!["conversion_id".into(), "basket".into()], ..ImportOptions::default() };
+        let (outcome, _, _) = import_with(&network, file.as_bytes(), &missing);
+        assert!(outcome.failure.unwrap().to_string().contains("\"basket\" of --id is not in the header"));
+        network.assert_verified();
+    }
+
+    /// T9 brings 5.00 for a deposit and 20.00 for a sale: 25.00, where the goal is a part of the ids.
+    fn a_network_makes_its_ids_of_two_parts(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let goal = |id: &str, goal: &str, payout: &str| {
+            let mut record = network.record(id, 1, 1, "approved", "2026-01-05", payout);
+            record.texts[GOAL] = Some(goal).filter(|goal| !goal.is_empty()).map(Into::into);
+            record
+        };
+        let status = |id: &str, word: &str| ConversionRecord {
+            conversion_id: id.into(),
+            status: ConversionStatus::parse(word),
+            ..ConversionRecord::default()
+        };
+        network.engine.set_network(&network.call, &[("conversion_key", "id+goal")]).unwrap();
+        // In one batch and in several, with the lists' own ids, too.
+        assert_eq!(network.ingest(vec![goal("T9", "deposit", "5"), goal("T9", "sale", "20")]).counts.created, 2);
+        assert_eq!(network.ingest(vec![goal("T9~sale", "sale", "20"), goal("T9", "deposit", "5")]).counts.unchanged, 2);
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 25_000_000, 2)]);
+        assert_eq!(network.ingest(vec![goal("T8", "sale", "1"), goal("T7", "", "2")]).counts.created, 2);
+        // The tracker's id alone means the only conversion of it, also within a batch, or after batches of new ones.
+        assert_eq!(network.ingest(vec![status("T8", "rejected"), status("T7", "rejected")]).counts.updated, 2);
+        assert_eq!(network.ingest(vec![goal("T6", "sale", "1"), status("T6", "rejected")]).counts.updated, 1);
+        for (record, field, why) in [
+            (status("T9", "rejected"), "conversion_id", "\"T9\" could be any of 2 conversions, T9~deposit, T9~sale"),
+            (goal("T8", "", "1"), "goal", "goal is missing: of \"T8\" there is T8~sale"),
+            (status("T5", "rejected"), "conversion_id", "there is no conversion \"T5\""),
+            (goal("T9~sale", "deposit", "20"), "conversion_id", "this record's is not \"sale\""),
+            (goal("T9", "a~b", "20"), "conversion_id", "holds ~"),
+        ] {
+            let report = network.ingest(vec![record]);
+            assert_eq!((report.counts.rejected, report.rejections[0].field), (1, field), "{:?}", report.rejections);
+            assert!(report.rejections[0].detail.contains(why), "{:?}", report.rejections);
+        }
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 25_000_000, 2)]);
+        // A file is an input like any other.
+        let header = "conversion_id,affiliate_id,offer_id,status,occurred_at,payout,goal\n";
+        let rows = "T9,1,1,approved,2026-01-05 08:00:00,5,deposit\nT9,1,1,approved,2026-01-05 08:00:00,20,sale\n\
+                    T9,1,1,approved,2026-01-05 08:00:00,3,upsell\n";
+        let (counts, reasons) = import(&network, &format!("{header}{rows}"));
+        assert_eq!((counts.created, counts.unchanged), (1, 2), "{reasons:?}");
+        let late = network.engine.set_network(&network.call, &[("conversion_key", "id")]).unwrap_err();
+        assert!(late.to_string().contains("only before the first conversion"), "{late}");
+        let both = ImportOptions { id: vec!["conversion_id".into(), "offer_id".into()], ..ImportOptions::default() };
+        let (outcome, _, _) = import_with(&network, rows.as_bytes(), &both);
+        assert!(outcome.failure.unwrap().to_string().contains("conversion_key = \"id+goal\""));
+        network.assert_verified();
+    }
+
+    fn another_goal_of_a_known_id_is_refused(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let record = |goal: &str, updated: Option<&str>| {
+            let mut record = network.record("T9", 1, 1, "approved", "2026-01-05", "5");
+            record.texts[GOAL] = Some(goal.into());
+            record.updated_at = updated.map(|at| network.instant(at));
+            record
+        };
+        network.ingest(vec![record("deposit", Some("2026-01-05 00:00:00"))]);
+        for updated in [None, Some("2026-01-05 00:00:00")] {
+            let report = network.ingest(vec![record("sale", updated)]);
+            assert_eq!((report.counts.rejected, report.rejections[0].field), (1, "goal"));
+            assert!(report.rejections[0].detail.contains("conversion_key is \"id+goal\""), "{:?}", report.rejections);
+        }
+        assert_eq!(network.ingest(vec![record("sale", Some("2026-01-04 00:00:00"))]).counts.stale, 1);
+        assert_eq!(network.ingest(vec![record("sale", Some("2026-01-06 00:00:00"))]).counts.updated, 1);
+    }
+
+    /// Monday's file says F1 is approved, Tuesday's that it is rejected. Monday's once more puts nothing back: 3.00 of F2 are owed.
+    fn a_file_that_was_imported_whole_before_puts_nothing_back(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let line = |id: &str, affiliate: i64, status: &str| format!("{id},{affiliate},1,{status},2026-01-05 10:00:00,3\n");
+        let monday = format!("{HEADER}{}{}{}", line("F1", 1, "approved"), line("F2", 1, "approved"), line("F3", 9, "approved"));
+        let tuesday = format!("{HEADER}{}", line("F1", 1, "rejected"));
+        assert_eq!(import(&network, &monday).0.created, 2);
+        assert_eq!(import(&network, &tuesday).0.updated, 1);
+        // Compressed it is the same; the affiliate that was missing is there by now.
+        network.engine.import_network(network.call.now, Some("test"), &serde_json::json!({
+            "affiliates": [{"id": 9, "name": "Nine"}]
+        })).unwrap().unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(monday.as_bytes()).unwrap();
+        let (outcome, reasons, _) = import_with(&network, &gzip.finish().unwrap(), &ImportOptions::default());
+        let expected = IngestCounts { created: 1, stale: 1, unchanged: 1, ..IngestCounts::default() };
+        assert_eq!((outcome.counts, reasons.len()), (expected, 0));
+        // A status alone, and more than is kept of a start.
+        let alone = "conversion_id,status\nF1,rejected\n";
+        assert_eq!(import(&network, alone).0.unchanged, 1);
+        let filler: String = (0..3_000).map(|i| line(&format!("filler{i}"), 2, "pending")).collect();
+        let long = format!("{HEADER}{}{filler}", line("F1", 1, "approved"));
+        let more = format!("{long}{}", line("F4", 1, "pending"));
+        assert_eq!((import(&network, &long).0.returned, import(&network, alone).0.stale), (1, 1));
+        // It begins like the long one, and is another one.
+        assert_eq!(import(&network, &more).0.unchanged, 3_001);
+        assert_eq!(import(&network, &tuesday).0.stale, 1);
+        let again = ImportOptions { again: true, ..ImportOptions::default() };
+        let (outcome, _, _) = import_with(&network, tuesday.as_bytes(), &again);
+        assert_eq!((outcome.counts.updated, outcome.counts.returned), (1, 1));
+        assert_eq!(import(&network, &long).0.stale, 1);
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 3_000_000, 1), (9, 5, 1, 3_000_000, 1)]);
+        network.assert_verified();
+    }
+
+    fn what_is_rejected_may_be_final(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let record = |status: &str, payout: &str, updated: Option<&str>| ConversionRecord {
+            updated_at: updated.map(|at| network.instant(at)),
+            ..network.record("F1", 1, 1, status, "2026-01-05", payout)
+        };
+        let counts = |records: Vec<ConversionRecord>| {
+            let counts = network.ingest(records).counts;
+            (counts.created, counts.updated, counts.returned, counts.rejected)
+        };
+        assert_eq!(counts(vec![record("approved", "3", None), record("rejected", "3", None)]), (1, 1, 0, 0));
+        // In order of arrival; that it is what it was is counted, within a batch, too. Another payout is new.
+        assert_eq!(counts(vec![record("approved", "3", None)]), (0, 1, 1, 0));
+        assert_eq!(counts(vec![record("pending", "3", None), record("approved", "3", None)]), (0, 2, 1, 0));
+        assert_eq!(counts(vec![record("approved", "4", None)]), (0, 1, 0, 0));
+        assert_eq!(counts(vec![record("rejected", "4", None)]), (0, 1, 0, 0));
+        network.engine.set_network(&network.call, &[("rejected_is_final", "true")]).unwrap();
+        assert_eq!(counts(vec![record("approved", "4", None)]), (0, 0, 0, 1));
+        assert_eq!(counts(vec![record("pending", "9", None)]), (0, 0, 0, 1));
+        // What is said of it besides, and what says when it was changed, is taken.
+        assert_eq!(counts(vec![record("rejected", "9", None)]), (0, 1, 0, 0));
+        assert_eq!(counts(vec![record("approved", "9", Some("2026-01-20 00:00:00"))]), (0, 1, 0, 0));
+        network.assert_verified();
+    }
+
+    fn what_was_moved_and_what_returned_is_told(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let record = |affiliate: i64, offer: i64, status: &str| network.record("m", affiliate, offer, status, "2026-01-05", "3");
+        network.ingest(vec![record(1, 1, "approved")]);
+        let moved = network.ingest(vec![record(2, 3, "approved")]).counts;
+        assert_eq!(moved, IngestCounts { updated: 1, moved: 1, ..IngestCounts::default() });
+        let back = network.ingest(vec![record(1, 1, "approved")]).counts;
+        assert_eq!(back, IngestCounts { updated: 1, moved: 1, returned: 1, ..IngestCounts::default() });
+        let types = vec![EventType::ConversionsMoved, EventType::ConversionsReturned];
+        let query = EventQuery { types, limit: 10, ..EventQuery::default() };
+        let events = network.engine.events(&network.call, &query).unwrap().events;
+        let told: Vec<(&str, &str)> = events.iter().map(|e| (e.event_type.as_str(), e.data.as_str())).collect();
+        let data = |from: &str, to: &str| {
+            format!(r#"{{"conversions":[{{"conversion_id":"m","from":{from},"to":{to}}}],"moved":1}}"#)
+        };
+        let (one, two) = (r#"{"affiliate_id":1,"offer_id":1}"#, r#"{"affiliate_id":2,"offer_id":3}"#);
+        let returned = r#"{"conversions":[{"conversion_id":"m","from":"approved","to":"approved"}],"returned":1}"#;
+        assert_eq!(
+            told,
+            [
+                ("conversions.moved", data(one, two).as_str()),
+                ("conversions.moved", data(two, one).as_str()),
+                ("conversions.returned", returned),
+            ]
+        );
         network.assert_verified();
     }
 }

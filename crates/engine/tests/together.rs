@@ -1,6 +1,8 @@
 //! Batches of several callers in one transaction, and what ingest keeps from one call to the next.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use quittance_domain::conversion::{ConversionRecord, ConversionStatus};
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, PartyKind};
 use quittance_domain::time::Day;
 use quittance_engine::ingest::{IngestCounts, Positioned, TOGETHER_RECORDS_MAX};
@@ -36,6 +38,37 @@ both_databases! {
         assert!(two.rejections[0].detail.contains("no affiliate 999"), "{:?}", two.rejections);
         assert_eq!(none.counts, IngestCounts::default());
         assert_eq!(accrued(&network), [(1, 3)]);
+        network.assert_verified();
+    }
+
+    /// The batch before was of new conversions alone, so that this one is tried without a look. What is refused then as the
+    /// first of its id, since it leaves something out or has the decimals of another currency, is good of a known one.
+    fn what_is_refused_of_a_new_conversion_is_looked_up(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let btc = ConversionRecord {
+            payout_currency: Currency::parse("BTC").ok(),
+            ..network.record("coin", 2, 1, "approved", "2026-01-05", "0.00000001")
+        };
+        network.ingest(vec![network.record("plain", 1, 1, "approved", "2026-01-05", "25"), btc]);
+        let status = |id: &str| ConversionRecord {
+            conversion_id: id.into(),
+            status: ConversionStatus::parse("rejected"),
+            ..ConversionRecord::default()
+        };
+        let more = network.record("coin", 2, 1, "approved", "2026-01-05", "0.00000003");
+        for (records, counts) in [
+            (vec![network.record("new1", 3, 1, "pending", "2026-01-05", "1")], (1, 0, 0)),
+            (vec![status("plain"), status("nobody's")], (0, 1, 1)),
+            (vec![network.record("new2", 3, 1, "pending", "2026-01-05", "1")], (1, 0, 0)),
+            (vec![more], (0, 1, 0)),
+        ] {
+            let report = network.ingest(records);
+            let found = (report.counts.created, report.counts.updated, report.counts.rejected);
+            assert_eq!(found, counts, "{:?}", report.rejections);
+        }
+        // The one of 25.00 is rejected, the other one is worth 0.00000003.
+        assert_eq!(accrued(&network).iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>(), [&(2, 1)]);
         network.assert_verified();
     }
 

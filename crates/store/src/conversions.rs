@@ -84,6 +84,11 @@ macro_rules! entries_of_bucket {
 
 statements! {
     KNOWN = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id {in:2}");
+    /// The conversions whose ids are joined of one of these and something else. The sign before the end is the next one after
+    /// what joins them. The list goes first: SQLite would go over all conversions for each of its texts.
+    JOINED = concat!("SELECT ", state_columns!(), " FROM {each:2|base} CROSS JOIN conversions WHERE network_id = $1 \
+        AND conversion_id >= base.value || '~' AND conversion_id < base.value || '\u{7f}'");
+    ANY_CONVERSION = "SELECT 1 FROM conversions WHERE network_id = $1 LIMIT 1";
     ONE = concat!("SELECT ", state_columns!(), " FROM conversions WHERE network_id = $1 AND conversion_id = $2");
     REVISIONS = concat!("SELECT ", state_columns!(), ", end_epoch, end_posting_day, end_billable_day, entry_kept \
         FROM conversion_revisions WHERE network_id = $1 AND conversion_id = $2 ORDER BY revision");
@@ -311,6 +316,22 @@ pub fn known(tx: &mut dyn Tx, network: NetworkId, ids: &[&str]) -> Result<Vec<St
         Ok(())
     })?;
     Ok(states)
+}
+
+/// The conversions whose ids are joined of one of these texts and something else, in no order.
+///
+/// # Errors
+/// What the database says.
+pub fn joined(tx: &mut dyn Tx, network: NetworkId, bases: &[&str]) -> Result<Vec<State>> {
+    tx.query(JOINED, &[network.get().into(), Param::Texts(bases)])?.iter().map(state).collect()
+}
+
+/// Whether the network has any conversion.
+///
+/// # Errors
+/// What the database says.
+pub fn any(tx: &mut dyn Tx, network: NetworkId) -> Result<bool> {
+    Ok(tx.query_one(ANY_CONVERSION, &[network.get().into()])?.is_some())
 }
 
 /// The superseded states of many conversions, by id and then the oldest first.

@@ -17,14 +17,15 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The text of one token, of the twelve there are.
+    /// The text of one token, of the thirteen there are.
     ///
     /// `{int}` and `{text}` are column types; `{clustered}` ends the definition of a table, which lives in its primary
     /// key where the database can do that (`{clustered:n}`: fills its pages to n percent at first, so that a row that is
     /// soon changed again stays where it is); `{lock:update}` and `{lock:share}` lock the rows that a query reads;
     /// `{turn:shared}` and `{turn:alone}` wait for one's turn at the network in `$1`; `{in:n}` compares with the list in
     /// `$n`; `{within:column|n}` says beside it that the column is from the least to the greatest of `$n`, since PostgreSQL
-    /// without statistics reads all of a table for a list, and only a part for bounds; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
+    /// without statistics reads all of a table for a list, and only a part for bounds; `{each:n|name}` is the list of texts in
+    /// `$n` as a table of that name with the column `value`; `{by:name}` after a table names the index to read it by, which SQLite cannot tell without statistics;
     /// `{json:column|key.key}` is a value within a JSON object that a column holds, as text, and NULL where there is none;
     /// `{amount:units|currency}`, `{day:number}` and `{instant:micros}` make values readable in views.
     fn token(self, token: &str) -> Cow<'static, str> {
@@ -42,6 +43,7 @@ impl Dialect {
                 Some(("turn", mode)) => Self::turn(mode).into(),
                 Some(("in", n)) if sqlite => format!("IN (SELECT value FROM rarray(${n}))").into(),
                 Some(("in", n)) => format!("= ANY(${n})").into(),
+                Some(("each", of)) => self.each(of).into(),
                 Some(("within", _)) if sqlite => "TRUE".into(),
                 Some(("within", of)) => Self::within(of).into(),
                 Some(("clustered", _)) if sqlite => self.token("clustered"),
@@ -63,6 +65,14 @@ impl Dialect {
     fn turn(mode: &str) -> String {
         let function = if mode == "shared" { "pg_advisory_xact_lock_shared" } else { "pg_advisory_xact_lock" };
         format!("CAST({function}(5178850, CAST(CAST($1 AS BIGINT) % 2147483647 AS INTEGER)) AS TEXT)")
+    }
+
+    fn each(self, of: &str) -> String {
+        let (n, name) = of.split_once('|').unwrap_or((of, "each"));
+        match self {
+            Dialect::Sqlite => format!("rarray(${n}) {name}"),
+            Dialect::Postgres => format!("unnest(CAST(${n} AS TEXT[])) {name}(value)"),
+        }
     }
 
     fn within(of: &str) -> String {

@@ -17,6 +17,7 @@ mod error;
 pub mod events;
 pub mod extras;
 pub mod idempotency;
+pub mod inputs;
 pub mod invoices;
 pub mod keys;
 pub mod ledger;

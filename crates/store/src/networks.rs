@@ -1,5 +1,6 @@
 //! Networks, their settings, and the counters that give ids and numbers.
 
+use quittance_domain::conversion_key::ConversionKey;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::time::{Day, Timestamp};
@@ -21,16 +22,17 @@ statements! {
     NEW_ID = "SELECT COALESCE(MAX(network_id), 0) + 1 FROM networks";
     INSERT = "INSERT INTO networks (network_id, name, time_zone, currency, epoch, directory_version, created_at) \
         VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING";
-    LIST = "SELECT network_id, name, time_zone, currency, epoch, directory_version FROM networks ORDER BY network_id";
-    BY_NAME = "SELECT network_id, name, time_zone, currency, epoch, directory_version FROM networks WHERE name = $1";
-    BY_ID = "SELECT network_id, name, time_zone, currency, epoch, directory_version FROM networks WHERE network_id = $1";
+    LIST = "SELECT network_id, name, time_zone, currency, epoch, directory_version, conversion_key FROM networks ORDER BY network_id";
+    BY_NAME = "SELECT network_id, name, time_zone, currency, epoch, directory_version, conversion_key FROM networks WHERE name = $1";
+    BY_ID = "SELECT network_id, name, time_zone, currency, epoch, directory_version, conversion_key FROM networks WHERE network_id = $1";
     SET_TIME_ZONE = "UPDATE networks SET time_zone = $2 WHERE network_id = $1";
     LOCK = "SELECT network_id FROM networks WHERE network_id = $1 {lock:update}";
     CURRENT_EPOCH = "SELECT epoch FROM networks WHERE network_id = $1";
-    SHARED_EPOCH = "SELECT epoch, locked_through, elsewhere_through, directory_version FROM networks WHERE network_id = $1 {lock:share}";
+    SHARED_EPOCH = "SELECT epoch, locked_through, elsewhere_through, directory_version, conversion_key FROM networks WHERE network_id = $1 {lock:share}";
     LOCKED_THROUGH = "SELECT locked_through FROM networks WHERE network_id = $1";
     ELSEWHERE_THROUGH = "SELECT elsewhere_through FROM networks WHERE network_id = $1";
     SET_ELSEWHERE_THROUGH = "UPDATE networks SET elsewhere_through = $2 WHERE network_id = $1";
+    SET_CONVERSION_KEY = "UPDATE networks SET conversion_key = $2 WHERE network_id = $1";
     SET_LOCKED_THROUGH = "UPDATE networks SET locked_through = $2 WHERE network_id = $1";
     TURN_SHARED = "SELECT {turn:shared}";
     TURN_ALONE = "SELECT {turn:alone}";
@@ -61,6 +63,13 @@ pub struct Network {
     pub epoch: i64,
     /// How often its parties or offers were changed.
     pub directory_version: i64,
+    /// What the ids of its conversions are made of.
+    pub conversion_key: ConversionKey,
+}
+
+fn conversion_key(row: &Row, column: usize) -> Result<ConversionKey> {
+    let Some(word) = row.opt_text(column)? else { return Ok(ConversionKey::Id) };
+    ConversionKey::parse(word).ok_or_else(|| Error::Corrupt(format!("conversion_key {word}")))
 }
 
 fn network(row: &Row) -> Result<Network> {
@@ -71,6 +80,7 @@ fn network(row: &Row) -> Result<Network> {
         currency: currency(row.text(3)?)?,
         epoch: row.int(4)?,
         directory_version: row.int(5)?,
+        conversion_key: conversion_key(row, 6)?,
     })
 }
 
@@ -101,6 +111,7 @@ pub fn insert(tx: &mut dyn Tx, name: &str, time_zone: &str, currency: Currency, 
         currency,
         epoch: FIRST_EPOCH,
         directory_version: 0,
+        conversion_key: ConversionKey::Id,
     })
 }
 
@@ -134,6 +145,16 @@ pub fn by_id(tx: &mut dyn Tx, id: NetworkId) -> Result<Option<Network>> {
 /// What the database says.
 pub fn set_time_zone(tx: &mut dyn Tx, id: NetworkId, time_zone: &str) -> Result<()> {
     tx.execute(SET_TIME_ZONE, &[id.get().into(), time_zone.into()])?;
+    Ok(())
+}
+
+/// Says what the ids of a network's conversions are made of. The caller holds its lock.
+///
+/// # Errors
+/// What the database says.
+pub fn set_conversion_key(tx: &mut dyn Tx, id: NetworkId, key: ConversionKey) -> Result<()> {
+    let word = Some(key.as_str()).filter(|_| key.joins());
+    tx.execute(SET_CONVERSION_KEY, &[id.get().into(), word.into()])?;
     Ok(())
 }
 
@@ -172,6 +193,8 @@ pub struct Present {
     pub elsewhere_through: Option<Day>,
     /// How often parties or offers were changed.
     pub directory_version: i64,
+    /// What the ids of conversions are made of.
+    pub conversion_key: ConversionKey,
 }
 
 impl Present {
@@ -196,6 +219,7 @@ pub fn present(tx: &mut dyn Tx, id: NetworkId) -> Result<Present> {
         locked_through: row.opt_int(1)?.map(day).transpose()?,
         elsewhere_through: row.opt_int(2)?.map(day).transpose()?,
         directory_version: row.int(3)?,
+        conversion_key: conversion_key(&row, 4)?,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use crate::dialect::Dialect;
 use crate::{
-    accruals, audit, changes, conversions, events, extras, idempotency, invoices, keys, ledger, networks, parties,
-    pulls, rates, reports, runs, takes, users, webhooks, write_offs,
+    accruals, audit, changes, conversions, events, extras, idempotency, inputs, invoices, keys, ledger, networks,
+    parties, pulls, rates, reports, runs, takes, users, webhooks, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -42,6 +42,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         events::STATEMENTS,
         extras::STATEMENTS,
         idempotency::STATEMENTS,
+        inputs::STATEMENTS,
         invoices::STATEMENTS,
         invoices::counts::STATEMENTS,
         invoices::destinations::STATEMENTS,

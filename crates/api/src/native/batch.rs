@@ -44,7 +44,7 @@ fn parse(body: &[u8], format: Option<Format>, zone: Zone, bytes_max: usize) -> R
     let mut parsed = Parsed { records: Vec::new(), refused: Vec::new() };
     let mut position = 0;
     let mut header = |cells| {
-        parser.borrow_mut().columns = Columns::from_header(cells, &[])?;
+        parser.borrow_mut().columns = Columns::from_header(cells, &[], &[])?;
         Ok(())
     };
     let mut each = |row: RawRow| {

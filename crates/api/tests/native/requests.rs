@@ -77,6 +77,21 @@ both_databases! {
         assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", "").0, StatusCode::BAD_REQUEST);
         let csv = "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\nn3,1,1,approved,2026-01-20 10:00:00,2\n";
         assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", csv).1["created"], 1);
+        // Another batch may move it, and bring it back; of one batch the second row of its id is another conversion.
+        for (csv, moved, returned) in [(csv.replace("n3,1,1", "n3,2,1"), 1, 0), (csv.to_owned(), 1, 1)] {
+            let answer = server.call(Role::Tracker, "POST", "/conversions:batch", &csv).1;
+            let found = (&answer["updated"], &answer["moved"], &answer["returned"]);
+            assert_eq!(found, (&json!(1), &json!(moved), &json!(returned)), "{answer}");
+        }
+        let twice = format!("{csv}n3,2,1,approved,2026-01-20 10:00:00,2\n");
+        let answer = server.call(Role::Tracker, "POST", "/conversions:batch", &twice).1;
+        assert_eq!((&answer["unchanged"], &answer["errors"][0]["pointer"]), (&json!(1), &json!("/1/affiliate_id")));
+        let detail = answer["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains("the record at position 0 is of \"n3\", too"), "{detail}");
+        // A reversal right after a batch of only new conversions.
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &csv.replace("n3", "n4")).1["created"], 1);
+        let reversal = r#"[{"conversion_id": "n4", "status": "rejected"}]"#;
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", reversal).1["updated"], 1);
         let many = format!("conversion_id,status\n{}", "x,approved\n".repeat(10_001));
         assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &many).0, StatusCode::PAYLOAD_TOO_LARGE);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::ProgressBar;
-use quittance_engine::ingest::{ImportEvent, ImportOptions, IngestCounts};
+use quittance_engine::ingest::{ImportEvent, ImportOptions, IngestCounts, Text};
 use quittance_engine::records::{Field, Format, PARQUET_MAGIC, Raw, RawRow, nearest};
 use quittance_engine::{Call, Engine};
 use serde_json::{Value, json};
@@ -35,6 +35,16 @@ pub(crate) struct ImportConversions {
     /// Creates unknown affiliates and offers.
     #[arg(long)]
     create_missing: bool,
+    /// The columns that together make a conversion's id, as conversion_id+offer_id: two rows of one id that differ are two
+    /// conversions else.
+    #[arg(long, value_name = "COLUMN+COLUMN")]
+    id: Option<String>,
+    /// Rows of one id are states of one conversion, whatever differs between them: the last one holds.
+    #[arg(long)]
+    revisions: bool,
+    /// Takes again what a file says that was imported whole before: else it puts nothing back.
+    #[arg(long)]
+    again: bool,
 }
 
 impl ImportConversions {
@@ -54,6 +64,9 @@ fn run(context: &Context, args: &ImportConversions) -> anyhow::Result<Exit> {
         format: args.format.as_deref().and_then(Format::parse),
         renamed: args.mapped.iter().map(|text| renamed(text)).collect::<anyhow::Result<_>>()?,
         create_missing: args.create_missing.then_some(true),
+        id: args.id.as_deref().map(id_columns).transpose()?.unwrap_or_default(),
+        revisions: args.revisions,
+        again: args.again,
     };
     let mut counts = IngestCounts::default();
     let mut failed = false;
@@ -76,6 +89,21 @@ fn renamed(text: &str) -> anyhow::Result<(String, Field)> {
     Ok((column.to_owned(), field))
 }
 
+/// The columns that make an id.
+fn id_columns(text: &str) -> anyhow::Result<Vec<String>> {
+    let columns: Vec<String> = text.split('+').map(|column| column.trim().to_owned()).collect();
+    if columns.len() < 2 || columns.iter().any(String::is_empty) {
+        bail!(
+            "--id: {text:?} is no COLUMN+COLUMN; a column of another name that is the id alone is --map COLUMN=conversion_id"
+        );
+    }
+    let twice = columns.iter().enumerate().find(|(i, column)| columns[..*i].contains(column));
+    if let Some((_, column)) = twice {
+        bail!("--id: {text:?} names the column {column:?} twice");
+    }
+    Ok(columns)
+}
+
 /// The shape that scripts read.
 pub(crate) fn json_counts(counts: &IngestCounts) -> Value {
     json!({
@@ -84,12 +112,20 @@ pub(crate) fn json_counts(counts: &IngestCounts) -> Value {
         "unchanged": counts.unchanged,
         "stale": counts.stale,
         "rejected": counts.rejected,
+        "moved": counts.moved,
+        "returned": counts.returned,
     })
 }
 
 fn text(counts: &IngestCounts) -> String {
+    let of_updated =
+        [(counts.moved, "moved to another affiliate or offer"), (counts.returned, "returned to what they were")];
+    let of_updated = of_updated.iter().filter(|(count, _)| *count > 0);
+    let of_updated: Vec<String> = of_updated.map(|(count, what)| format!("{} {what}", grouped(count))).collect();
+    let more =
+        if of_updated.is_empty() { String::new() } else { format!("; of the updated {}", of_updated.join(", ")) };
     format!(
-        "{} records: {} created, {} updated, {} unchanged, {} stale, {} rejected\n",
+        "{} records: {} created, {} updated, {} unchanged, {} stale, {} rejected{more}\n",
         grouped(counts.total()),
         grouped(counts.created),
         grouped(counts.updated),
@@ -111,6 +147,7 @@ fn import(
     let bar = bytes_bar(input.length());
     let mut rejected = beside(if standard_input { Path::new("stdin") } else { file });
     let mut header = csv::ByteRecord::new();
+    let mut said_before = None;
     let mut tell = |event: ImportEvent| match event {
         ImportEvent::Header(cells) => header = cells,
         ImportEvent::UnknownColumns(columns) => {
@@ -119,6 +156,7 @@ fn import(
                 warn(&format!("{}: no field claims the column {column:?}{hint}", file.display()));
             }
         }
+        ImportEvent::SaidBefore(at) => said_before = Some(at),
         ImportEvent::Rejected { row, rejection } => {
             reject(&mut rejected, &header, &row, &rejection.detail);
             if rejected.count <= REJECTED_SHOWN {
@@ -130,10 +168,20 @@ fn import(
     };
     let outcome = match input {
         Input::Parquet(file) => engine.import_parquet(call, file, options, &mut tell),
-        Input::Text(input, _) => engine.import(call, Counted { inner: input, bar: bar.clone() }, options, &mut tell),
+        Input::Text(input, _) => {
+            let again = if regular(file) { Some(Box::new(File::open(file)?) as Box<dyn Read + Send>) } else { None };
+            let text = Text { input: Box::new(Counted { inner: input, bar: bar.clone() }), again };
+            engine.import_text(call, text, options, &mut tell)
+        }
     };
     bar.finish_and_clear();
     rejected.close()?;
+    if let Some(at) = said_before.filter(|_| outcome.counts.stale > 0) {
+        let shown = file.display();
+        warn(&format!(
+            "{shown}: the same was imported whole at {at}: it puts nothing back; --again takes it as a new one"
+        ));
+    }
     Ok((outcome.counts, outcome.failure))
 }
 
@@ -168,8 +216,7 @@ impl Input {
             return Ok(Input::Text(Box::new(std::io::Cursor::new(start).chain(stream)), length));
         }
         // It is read at its end first, which a stream does not allow; a pipe can have a name, too.
-        let regular = !standard_input && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-        let file = if regular { File::open(path)? } else { spooled(start, stream)? };
+        let file = if regular(path) { File::open(path)? } else { spooled(start, stream)? };
         Ok(Input::Parquet(file))
     }
 
@@ -180,6 +227,11 @@ impl Input {
             Input::Parquet(_) => None,
         }
     }
+}
+
+/// Whether an input is a file that can be read at any place, and once more.
+fn regular(path: &Path) -> bool {
+    path != Path::new("-") && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// A stream as a temporary file, which is gone when it is closed.

@@ -125,13 +125,22 @@ fn to_json(vendor: &str, base: &str, outcome: &Outcome) -> Value {
 }
 
 fn text(outcome: &Outcome) -> String {
-    let numbers = ["read", "created", "updated", "unchanged", "stale", "rejected"];
+    let numbers = ["read", "created", "updated", "unchanged", "stale", "rejected", "moved", "returned"];
     let columns: Vec<_> =
         std::iter::once(("list", Side::Left)).chain(numbers.map(|number| (number, Side::Right))).collect();
     let mut table = Table::new(&columns);
     for pulled in &outcome.pulled {
         let counts = &pulled.counts;
-        let cells = [counts.total(), counts.created, counts.updated, counts.unchanged, counts.stale, counts.rejected];
+        let cells = [
+            counts.total(),
+            counts.created,
+            counts.updated,
+            counts.unchanged,
+            counts.stale,
+            counts.rejected,
+            counts.moved,
+            counts.returned,
+        ];
         table.row(std::iter::once(pulled.resource.as_str().to_owned()).chain(cells.map(grouped)));
     }
     table.to_string()

@@ -1,6 +1,7 @@
 //! Events: what other systems are told of, each written in the transaction of what it tells. They hold ids and amounts,
 //! nothing personal.
 
+mod changed;
 mod overdue;
 mod purge;
 mod types;
@@ -16,6 +17,7 @@ use quittance_store::runs::{Run, RunTotal};
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use self::changed::{Moved, Returned, tell_moved, tell_returned};
 pub use self::purge::KEPT_DAYS;
 pub use self::types::EventType;
 use crate::error::Result;

@@ -31,6 +31,10 @@ macro_rules! event_types {
 event_types! {
     /// Conversions were received or changed: how many, in one transaction.
     ConversionsBatch = "conversions.batch";
+    /// Conversions were moved to another affiliate or offer by what was received of them.
+    ConversionsMoved = "conversions.moved";
+    /// Conversions were brought back to what was received of them before, by records that do not say when they were changed.
+    ConversionsReturned = "conversions.returned";
     /// A billing run has come to its end.
     RunFinished = "run.finished";
     /// An invoice was issued.

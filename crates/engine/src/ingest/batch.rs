@@ -1,7 +1,6 @@
 //! One batch of records in one transaction: known states are read, the differences folded in memory, and all of it
 //! written at once.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Fold, Sign};
@@ -18,8 +17,12 @@ use quittance_store::parties::OfferAdvertiser;
 use quittance_store::{Tx, accruals, networks, parties};
 
 use super::directory::Directory;
+use super::judge::{Case, Rules, Verdict};
+use super::meant::{self, Names};
+use super::seen::{Rows, Seen};
 use super::{IngestCounts, IngestReport, Positioned, Rejection};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::events::{Moved, Returned};
 use crate::{Call, events};
 
 /// What a batch is ingested with.
@@ -27,7 +30,14 @@ pub(super) struct Context<'a> {
     pub(super) call: &'a Call,
     pub(super) zone: &'a Zone,
     pub(super) directory: &'a Directory,
+    /// What records are taken by.
+    pub(super) rules: Rules,
+    /// The rows of the input so far, where it is a whole file; else each batch is an input.
+    pub(super) seen: Option<&'a Seen>,
 }
+
+/// Why a record is refused: the field at fault, and what is wrong.
+pub(super) type Refusal = (&'static str, String);
 
 /// One conversion while a batch goes over it.
 struct Slot {
@@ -39,6 +49,14 @@ struct Slot {
     changed: bool,
     /// A newer time of update of an otherwise unchanged conversion.
     touched: Option<Timestamp>,
+    /// Which of the states that this batch has superseded were its.
+    replaced: Vec<usize>,
+}
+
+impl Slot {
+    fn known(state: State) -> Slot {
+        Slot { known_before: true, state, changed: false, touched: None, replaced: Vec::new() }
+    }
 }
 
 /// What is known of the conversions before a batch.
@@ -46,7 +64,8 @@ struct Slot {
 pub(super) enum Known {
     /// It is to be looked up.
     LookUp,
-    /// Nothing, the caller supposes. Where that is wrong the transaction fails.
+    /// Nothing, the caller supposes. Where that is wrong the transaction fails; but where a record is refused that may be
+    /// good news of a known conversion, it is looked up after all.
     None,
 }
 
@@ -80,33 +99,37 @@ pub(super) fn ingest(
             Some(fresh)
         }
     };
+    if present.conversion_key != context.rules.key {
+        return Err(Error::Changed("the network's conversion_key was set just now: send it again".to_owned()));
+    }
     let context = &Context { directory: fresh.as_ref().unwrap_or(context.directory), ..*context };
-    let known = match known {
-        Known::None => Vec::new(),
-        Known::LookUp => {
-            let ids: Vec<&str> = batches.iter().copied().flatten().map(|r| &*r.record.conversion_id).collect();
-            conversions::known(tx, context.call.network, &ids)?
+    let bases = context.rules.bases(batches);
+    if known == Known::None && bases.is_empty() {
+        let mut work = Work::new(context, present, count(batches));
+        let reports = work.receive_all(batches)?;
+        if !work.refused_as_new {
+            let (books, served) = work.write_with_served(tx)?;
+            return Ok(Ingested { reports, books, served, known: 0, directory: fresh });
         }
-    };
-    let known_count = known.len();
-    let directory = with_what_is_named(tx, context, known.iter())?;
+    }
+    let ids: Vec<&str> = batches.iter().copied().flatten().map(|r| &*r.record.conversion_id).collect();
+    let mut states = conversions::known(tx, context.call.network, &ids)?;
+    if !bases.is_empty() {
+        states.extend(conversions::joined(tx, context.call.network, &bases)?);
+    }
+    let known = states.len();
+    let directory = with_what_is_named(tx, context, states.iter())?;
     let context = &Context { directory: &directory, ..*context };
-    let mut work = Work::new(context, present, batches.iter().map(|batch| batch.len()).sum());
-    for state in known {
-        let id = state.known.conversion.conversion_id.clone();
-        work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
-    }
-    let mut reports = Vec::with_capacity(batches.len());
-    for batch in batches {
-        for positioned in *batch {
-            work.receive(positioned)?;
-        }
-        reports.push(std::mem::take(&mut work.report));
-    }
-    let served = std::mem::take(&mut work.served);
-    parties::add_offer_advertisers(tx, context.call.network, &served.iter().copied().collect::<Vec<_>>())?;
-    let books = work.write(tx)?;
-    Ok(Ingested { reports, books, served, known: known_count, directory: fresh })
+    let mut work = Work::new(context, present, count(batches));
+    states.into_iter().for_each(|state| work.know(state));
+    work.read_earlier(tx, batches)?;
+    let reports = work.receive_all(batches)?;
+    let (books, served) = work.write_with_served(tx)?;
+    Ok(Ingested { reports, books, served, known, directory: fresh })
+}
+
+fn count(batches: &[&[Positioned]]) -> usize {
+    batches.iter().map(|batch| batch.len()).sum()
 }
 
 /// A known conversion as Quittance changes it, with what was last received of what differs.
@@ -128,8 +151,7 @@ pub(super) fn override_states(
     let context = &Context { directory: &directory, ..*context };
     let mut work = Work::new(context, present, overrides.len());
     for Override { state, next, received } in overrides {
-        let id = state.known.conversion.conversion_id.clone();
-        work.slots.insert(id, Slot { known_before: true, state, changed: false, touched: None });
+        work.know(state);
         work.revise(next, received)?;
     }
     work.write(tx)?;
@@ -156,10 +178,18 @@ struct Work<'a> {
     present: Present,
     days: DayFinder,
     slots: HashMap<Box<str>, Slot>,
+    /// The ids by what the tracker calls them, where ids are joined.
+    names: Names,
+    /// The states before the known ones of what is changed, by id.
+    earlier: HashMap<Box<str>, Vec<KnownConversion>>,
     superseded: Vec<Superseded>,
+    moved: Vec<Moved>,
+    returned: Vec<Returned>,
     fold: Fold,
     served: BTreeSet<OfferAdvertiser>,
     report: IngestReport,
+    /// A record was refused as the first of its id: of a known conversion it may be good.
+    refused_as_new: bool,
 }
 
 impl<'a> Work<'a> {
@@ -169,18 +199,64 @@ impl<'a> Work<'a> {
             present,
             days: DayFinder::new(context.zone.clone()),
             slots: HashMap::with_capacity(capacity),
+            names: Names::new(context.rules.key),
+            earlier: HashMap::new(),
             superseded: Vec::new(),
+            moved: Vec::new(),
+            returned: Vec::new(),
             fold: Fold::default(),
             served: BTreeSet::new(),
             report: IngestReport::default(),
+            refused_as_new: false,
         }
     }
 
-    fn receive(&mut self, Positioned { position, record }: &Positioned) -> Result<()> {
-        let counts = match self.apply(record)? {
+    /// Takes in what is known of a conversion.
+    fn know(&mut self, state: State) {
+        let id = state.known.conversion.conversion_id.clone();
+        self.names.add(&id);
+        self.slots.insert(id, Slot::known(state));
+    }
+
+    /// Reads the earlier states of what the records will change: whether they bring one of them back is asked then.
+    fn read_earlier(&mut self, tx: &mut dyn Tx, batches: &[&[Positioned]]) -> Result<()> {
+        let changes = |record: &ConversionRecord| {
+            let id = self.names.meant(record).ok()?;
+            let slot = self.slots.get(&*id).filter(|slot| slot.state.known.revision > 1)?;
+            let next = next_state(&slot.state.known, record);
+            matches!(next, Ok(Outcome::Revised(_))).then(|| &*slot.state.known.conversion.conversion_id)
+        };
+        let ids: BTreeSet<&str> = batches.iter().copied().flatten().filter_map(|row| changes(&row.record)).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let mut earlier: HashMap<Box<str>, Vec<KnownConversion>> = HashMap::with_capacity(ids.len());
+        for State { known, .. } in conversions::superseded(tx, self.context.call.network, &ids)? {
+            earlier.entry(known.conversion.conversion_id.clone()).or_default().push(known);
+        }
+        self.earlier = earlier;
+        Ok(())
+    }
+
+    /// Goes over the records of all batches, and reports what becomes of each batch.
+    fn receive_all(&mut self, batches: &[&[Positioned]]) -> Result<Vec<IngestReport>> {
+        let mut reports = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let rows = self.context.seen.map_or_else(|| Rows::of_batch(batch), Rows::File);
+            for positioned in *batch {
+                self.receive(positioned, &rows)?;
+            }
+            reports.push(std::mem::take(&mut self.report));
+        }
+        Ok(reports)
+    }
+
+    fn receive(&mut self, positioned: &Positioned, rows: &Rows<'_>) -> Result<()> {
+        let counts = match self.apply(positioned, rows)? {
             Ok(counts) => counts,
             Err((field, detail)) => {
-                self.report.rejections.push(Rejection { position: *position, field, detail });
+                self.report.rejections.push(Rejection { position: positioned.position, field, detail });
                 IngestCounts { rejected: 1, ..IngestCounts::default() }
             }
         };
@@ -191,45 +267,77 @@ impl<'a> Work<'a> {
     /// The outer error ends the batch, the inner one refuses the record.
     fn apply(
         &mut self,
-        record: &ConversionRecord,
-    ) -> Result<std::result::Result<IngestCounts, (&'static str, String)>> {
+        positioned: &Positioned,
+        rows: &Rows<'_>,
+    ) -> Result<std::result::Result<IngestCounts, Refusal>> {
+        let record = &positioned.record;
         if let Err(refusal) = self.check_references(record) {
             return Ok(Err(refusal));
         }
+        let id = match self.names.meant(record) {
+            Ok(id) => id,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let none = IngestCounts::default();
-        if !self.slots.contains_key(&record.conversion_id) {
+        let Some(slot) = self.slots.get_mut(&*id) else {
             let first = match self.first(record) {
                 Ok(first) => first,
-                Err(refusal) => return Ok(Err(refusal)),
+                Err(refusal) => {
+                    self.refused_as_new = true;
+                    return Ok(Err(refusal));
+                }
             };
             self.create(first)?;
             return Ok(Ok(IngestCounts { created: 1, ..none }));
-        }
-        let Entry::Occupied(slot) = self.slots.entry(record.conversion_id.clone()) else {
-            return Ok(Ok(none));
         };
-        let slot = slot.into_mut();
         let next = match next_state(&slot.state.known, record) {
             Ok(next) => next,
             Err(error) => return Ok(Err(refused(&error))),
         };
-        Ok(Ok(match next {
-            Outcome::Stale => IngestCounts { stale: 1, ..none },
+        match next {
+            Outcome::Stale => Ok(Ok(IngestCounts { stale: 1, ..none })),
             Outcome::Unchanged { updated_at } => {
                 if let Some(updated_at) = updated_at {
                     slot.state.known.conversion.updated_at = Some(updated_at);
                     slot.touched = Some(updated_at);
                 }
-                IngestCounts { unchanged: 1, ..none }
+                Ok(Ok(IngestCounts { unchanged: 1, ..none }))
             }
-            Outcome::Revised(conversion) => {
-                self.revise(*conversion, None)?;
-                IngestCounts { updated: 1, ..none }
-            }
-        }))
+            Outcome::Revised(next) => self.judge(positioned, rows, *next),
+        }
     }
 
-    fn check_references(&self, record: &ConversionRecord) -> std::result::Result<(), (&'static str, String)> {
+    /// Makes a record that differs from what was received last a revision, where it is one.
+    fn judge(
+        &mut self,
+        Positioned { position, record }: &Positioned,
+        rows: &Rows<'_>,
+        next: Conversion,
+    ) -> Result<std::result::Result<IngestCounts, Refusal>> {
+        let none = IngestCounts::default();
+        let Some(slot) = self.slots.get(&next.conversion_id) else { return Ok(Ok(none)) };
+        let state = &slot.state.known;
+        let received = state.received.as_ref().map(|received| received.under(&state.conversion));
+        let known = received.as_ref().unwrap_or(&state.conversion);
+        let case = Case { rules: self.context.rules, rows, position: *position, record, known, next: &next };
+        let before = self.earlier.get(&next.conversion_id).into_iter().flatten();
+        let replaced = slot.replaced.iter().filter_map(|place| self.superseded.get(*place)).map(|old| &old.state.known);
+        let (moved, returned) = match case.judge(before.chain(replaced))? {
+            Verdict::Stale => return Ok(Ok(IngestCounts { stale: 1, ..none })),
+            Verdict::Refused(field, detail) => return Ok(Err((field, detail))),
+            Verdict::Revised { moved, returned } => (moved, returned),
+        };
+        if moved {
+            self.moved.push(Moved::of(known, &next));
+        }
+        if returned {
+            self.returned.push(Returned::of(known, &next));
+        }
+        self.revise(next, None)?;
+        Ok(Ok(IngestCounts { updated: 1, moved: moved.into(), returned: returned.into(), ..none }))
+    }
+
+    fn check_references(&self, record: &ConversionRecord) -> std::result::Result<(), Refusal> {
         let directory = self.context.directory;
         let unknown = |field: &'static str, what: &str, id: i64| {
             let detail =
@@ -244,9 +352,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn first(&self, record: &ConversionRecord) -> std::result::Result<Conversion, (&'static str, String)> {
-        let status_only = record.affiliate_id.is_none() && record.offer_id.is_none() && record.occurred_at.is_none();
-        if status_only {
+    fn first(&self, record: &ConversionRecord) -> std::result::Result<Conversion, Refusal> {
+        if meant::says_status_only(record) {
             let id = &record.conversion_id;
             return Err((
                 "conversion_id",
@@ -284,7 +391,8 @@ impl<'a> Work<'a> {
         let id = conversion.conversion_id.clone();
         let known = KnownConversion { conversion, received: None, elsewhere, revision: 1, place };
         let state = State { known, received_at: self.context.call.now };
-        self.slots.insert(id, Slot { known_before: false, state, changed: true, touched: None });
+        self.names.add(&id);
+        self.slots.insert(id, Slot { known_before: false, changed: true, ..Slot::known(state) });
         Ok(())
     }
 
@@ -309,8 +417,17 @@ impl<'a> Work<'a> {
         let new = State { known, received_at: self.context.call.now };
         let state = std::mem::replace(&mut slot.state, new);
         slot.changed = true;
+        slot.replaced.push(self.superseded.len());
         self.superseded.push(Superseded { state, end, entry_kept });
         Ok(())
+    }
+
+    /// Writes everything, and answers which books, offers and advertisers were new.
+    fn write_with_served(mut self, tx: &mut dyn Tx) -> Result<(Vec<Book>, BTreeSet<OfferAdvertiser>)> {
+        let served = std::mem::take(&mut self.served);
+        let pairs: Vec<OfferAdvertiser> = served.iter().copied().collect();
+        parties::add_offer_advertisers(tx, self.context.call.network, &pairs)?;
+        Ok((self.write(tx)?, served))
     }
 
     fn write(self, tx: &mut dyn Tx) -> Result<Vec<Book>> {
@@ -345,10 +462,12 @@ impl<'a> Work<'a> {
         accruals::ensure_books(tx, network, &books)?;
         accruals::add(tx, network, &rows)?;
         events::tell_conversions(tx, self.context.call, created.len(), revised.len());
+        events::tell_moved(tx, self.context.call, &self.moved);
+        events::tell_returned(tx, self.context.call, &self.returned);
         Ok(books)
     }
 }
 
-fn refused(error: &RecordError) -> (&'static str, String) {
+fn refused(error: &RecordError) -> Refusal {
     (error.field(), error.to_string())
 }

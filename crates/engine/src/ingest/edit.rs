@@ -10,7 +10,7 @@ use quittance_store::{conversions, networks};
 use serde_json::{Map, Value, json};
 
 use super::BATCH_RECORDS_MAX;
-use super::batch::{self, Context, Override};
+use super::batch::{self, Override};
 use crate::error::{Error, Result};
 use crate::history::Found;
 use crate::{Call, Engine};
@@ -169,7 +169,7 @@ impl Engine {
                 overrides.push(Override { state, next, received });
             }
             let changed: Vec<Box<str>> = overrides.iter().map(|change| change.next.conversion_id.clone()).collect();
-            let context = Context { call, zone: &session.zone, directory: &session.directory };
+            let context = session.context();
             batch::override_states(tx, &context, present, overrides)?;
             changes::add(tx, call.network, &call.actor, call.now, &rows)?;
             let changed: Vec<&str> = changed.iter().map(|id| &**id).collect();

@@ -4,21 +4,20 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use quittance_domain::ids::{NetworkId, PartyKind};
-use quittance_domain::time::Zone;
+use quittance_domain::time::{Timestamp, Zone};
 use quittance_store::dialect::Dialect;
-use quittance_store::{Error as StoreError, Tx, parties};
+use quittance_store::inputs::Input;
 
-use super::batch::{self, Context, Ingested, Known};
-use super::directory::{Directory, Unknown};
-use super::kept::Kept;
 use super::lanes::{Lanes, Written};
+use super::seen::Seen;
+use super::session::Session;
+use super::taken::{self, Digesting, ReadWhole};
 use super::{
     BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection, TOGETHER_RECORDS_MAX,
 };
 use crate::error::{Error, Result};
 use crate::records::{self, Columns, EachRow, Field, Format, Header, InputError, RawRow, RowParser};
-use crate::{Call, Engine, measure};
+use crate::{Call, Engine};
 
 /// How many transactions go on side by side on PostgreSQL. SQLite has one writer.
 const POSTGRES_WRITERS: usize = 2;
@@ -35,6 +34,12 @@ pub struct ImportOptions {
     pub renamed: Vec<(String, Field)>,
     /// Unknown affiliates and offers are created; the network's setting where not given.
     pub create_missing: Option<bool>,
+    /// The columns that make the id of a conversion, where it is not one alone.
+    pub id: Vec<String>,
+    /// Rows of one id are states of one conversion, whatever differs between them.
+    pub revisions: bool,
+    /// What an input says that was imported whole before is taken again.
+    pub again: bool,
 }
 
 /// What an import tells while it goes on.
@@ -51,6 +56,8 @@ pub enum ImportEvent {
     },
     /// Columns that no field claims, each with the field that may be meant.
     UnknownColumns(Vec<(String, Option<&'static str>)>),
+    /// The same input was imported whole before, at this time: it puts nothing back.
+    SaidBefore(Timestamp),
     /// More records are durable: the counts so far.
     Progress(IngestCounts),
 }
@@ -67,6 +74,15 @@ pub struct ImportOutcome {
 /// How the rows of an input are read.
 type ReadRows<'a> =
     Box<dyn FnOnce(&mut Header<'_>, &mut EachRow<'_>) -> std::result::Result<(), InputError> + Send + 'a>;
+
+/// A source of text that may be read a second time.
+pub struct Text<'a> {
+    /// What is read.
+    pub input: Box<dyn Read + Send + 'a>,
+    /// The same from its start once more, where that is possible: else what begins like a known input is kept in a temporary
+    /// file until its end is seen.
+    pub again: Option<Box<dyn Read + Send + 'a>>,
+}
 
 /// Records on their way, each with its row.
 type Batch = Vec<(RawRow, Positioned)>;
@@ -110,7 +126,7 @@ impl Engine {
         }
         let mut session = self.session(call, create_missing)?;
         session.remember();
-        let reports = session.ingest(batches)?;
+        let reports = session.ingest_sent(batches)?;
         session.keep();
         Ok(reports)
     }
@@ -123,47 +139,87 @@ impl Engine {
         options: &ImportOptions,
         tell: &mut dyn FnMut(ImportEvent),
     ) -> ImportOutcome {
+        self.import_text(call, Text { input: Box::new(input), again: None }, options, tell)
+    }
+
+    /// Ingests a whole text. What one says that was imported whole before was said before: it makes what is not there, and
+    /// puts nothing back to an earlier state.
+    pub fn import_text(
+        &self,
+        call: &Call,
+        text: Text<'_>,
+        options: &ImportOptions,
+        tell: &mut dyn FnMut(ImportEvent),
+    ) -> ImportOutcome {
+        let Text { input, again } = text;
+        let digesting = || {
+            let failed = |error: InputError| Error::invalid("", error.to_string());
+            let plain = records::uncompressed(input).map_err(failed)?;
+            let again = again.map(|again| records::uncompressed(again)).transpose().map_err(failed)?;
+            let again = again.map(|again| Box::new(again) as Box<dyn Read + '_>);
+            Digesting::begin(self, call, Box::new(plain), again)
+        };
+        let (mut digesting, before) = match digesting() {
+            Ok(begun) => begun,
+            Err(failure) => return ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
+        };
+        let whole = ReadWhole::default();
         let rows: ReadRows<'_> = Box::new(|header, each| {
-            let (mut text, format) = records::open(input, options.format)?;
-            records::read_rows(&mut *text, format, header, each)
+            let (mut text, format) = records::open(&mut digesting, options.format)?;
+            records::read_rows(&mut *text, format, header, each)?;
+            drop(text);
+            let failed =
+                |error: std::io::Error| InputError::Read { place: "the end".into(), reason: error.to_string() };
+            whole.tell(digesting.end().map_err(failed)?);
+            Ok(())
         });
-        self.import_rows(call, rows, options, tell)
+        let outcome = self.import_rows(call, rows, (options, before), tell);
+        self.imported(call, outcome, whole.input())
     }
 
     /// Ingests a whole file of Parquet. A row's line is its number, from 1.
     pub fn import_parquet(
         &self,
         call: &Call,
-        file: File,
+        mut file: File,
         options: &ImportOptions,
         tell: &mut dyn FnMut(ImportEvent),
     ) -> ImportOutcome {
+        let (input, before) = match taken::of_file(self, call, &mut file) {
+            Ok(known) => known,
+            Err(failure) => return ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
+        };
         let rows: ReadRows<'_> = Box::new(|header, each| records::read_parquet(file, &options.renamed, header, each));
-        self.import_rows(call, rows, options, tell)
+        let outcome = self.import_rows(call, rows, (options, before), tell);
+        self.imported(call, outcome, Some(input))
+    }
+
+    /// Remembers an input that was imported to its end.
+    fn imported(&self, call: &Call, outcome: ImportOutcome, input: Option<Input>) -> ImportOutcome {
+        let Some(input) = input.filter(|_| outcome.failure.is_none()) else { return outcome };
+        ImportOutcome { failure: taken::remember(self, call, &input).err(), ..outcome }
     }
 
     fn import_rows(
         &self,
         call: &Call,
         rows: ReadRows<'_>,
-        options: &ImportOptions,
+        (options, before): (&ImportOptions, Option<Timestamp>),
         tell: &mut dyn FnMut(ImportEvent),
     ) -> ImportOutcome {
-        match self.session(call, options.create_missing) {
-            Ok(session) => self.import_with(&session, rows, options, tell),
+        let seen = Seen::default();
+        let before = before.filter(|_| !options.again);
+        let session = self.session(call, options.create_missing).and_then(|session| {
+            session.check_id(&options.id)?;
+            Ok(session.of_file(&seen, before.is_some(), options.revisions))
+        });
+        match session {
+            Ok(session) => {
+                before.into_iter().for_each(|at| tell(ImportEvent::SaidBefore(at)));
+                self.import_with(&session, rows, options, tell)
+            }
             Err(failure) => ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
         }
-    }
-
-    pub(super) fn session<'a>(&'a self, call: &'a Call, create_missing: Option<bool>) -> Result<Session<'a>> {
-        let network = self.network(call.network)?;
-        let create_missing = match create_missing {
-            Some(create_missing) => create_missing,
-            None => self.network_settings(call)?.create_missing,
-        };
-        let zone = Zone::parse(&network.time_zone).map_err(|e| Error::invalid("time_zone", e.to_string()))?;
-        let directory = Directory::new(network.currency, network.directory_version);
-        Ok(Session { engine: self, call, zone, create_missing, directory, expects_known: true })
     }
 
     fn import_with(
@@ -187,9 +243,8 @@ impl Engine {
                 let done = move || written.advance(writer);
                 scope.spawn(move || write_batches(session, &batches, &messages, &done));
             }
-            let (messages, zone) = (messages, session.zone.clone());
             scope.spawn(move || {
-                if let Err(error) = read_input(rows, options, zone, (&queues, written), &messages) {
+                if let Err(error) = read_input(rows, options, session, (&queues, written), &messages) {
                     let _ = messages.send(Message::Failed(Error::invalid("", error.to_string())));
                 }
             });
@@ -213,99 +268,6 @@ impl Engine {
         }
         outcome
     }
-}
-
-/// What the batches of one input share.
-#[derive(Clone)]
-pub(super) struct Session<'a> {
-    engine: &'a Engine,
-    call: &'a Call,
-    pub(super) zone: Zone,
-    create_missing: bool,
-    pub(super) directory: Directory,
-    /// The batch before named conversions that were known.
-    expects_known: bool,
-}
-
-impl Session<'_> {
-    /// Goes on with the directory that the input before has left, where there is one.
-    fn remember(&mut self) {
-        let kept = self.engine.directories.take(self.call.network);
-        let currency = self.directory.network_currency();
-        // What was read is of its version; whether that is still the present one is seen in the transaction.
-        if let Some(Kept { directory, expects_known }) = kept.filter(|kept| kept.directory.is_worth_keeping(currency)) {
-            (self.directory, self.expects_known) = (directory, expects_known);
-        }
-    }
-
-    /// Leaves the directory to the next input.
-    fn keep(self) {
-        let kept = Kept { directory: self.directory, expects_known: self.expects_known };
-        self.engine.directories.keep(self.call.network, kept);
-    }
-
-    fn ingest(&mut self, batches: &[&[Positioned]]) -> Result<Vec<IngestReport>> {
-        self.look_up(batches)?;
-        let context = Context { call: self.call, zone: &self.zone, directory: &self.directory };
-        // After a batch of new conversions the next one is tried without looking its ids up. One that is known after
-        // all breaks the key, and the batch is done again with a look.
-        let mut look_up = self.expects_known;
-        let mut attempt = |tx: &mut dyn Tx| {
-            let known = if look_up { Known::LookUp } else { Known::None };
-            look_up = true;
-            batch::ingest(tx, &context, batches, known)
-        };
-        let mut outcome = self.engine.store.write(&mut attempt);
-        if let (false, Err(Error::Store(StoreError::Constraint(_)))) = (self.expects_known, &outcome) {
-            outcome = self.engine.store.write(&mut attempt);
-        }
-        let Ingested { reports, books, served, known, directory } = outcome?;
-        if let Some(directory) = directory {
-            self.directory = directory;
-        }
-        self.expects_known = known > 0;
-        self.directory.books.extend(books);
-        self.directory.served.extend(served);
-        let records = batches.iter().copied().flatten();
-        let newest = records.filter_map(|positioned| positioned.record.occurred_at).max();
-        for report in &reports {
-            measure::ingested(&report.counts, self.call.now, newest);
-        }
-        Ok(reports)
-    }
-
-    /// Makes the directory know what the records name, as far as it exists or may be created.
-    fn look_up(&mut self, batches: &[&[Positioned]]) -> Result<()> {
-        let unknown = self.directory.unknown(batches);
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let (engine, network) = (self.engine, self.call.network);
-        engine.store.read(|tx| self.directory.load(tx, network, &unknown))?;
-        let missing = self.directory.unknown(batches);
-        if !self.create_missing || missing.is_empty() {
-            return Ok(());
-        }
-        engine.store.write(|tx| create_missing(tx, network, &missing, &self.directory, self.call))?;
-        engine.store.read(|tx| self.directory.load(tx, network, &missing))
-    }
-}
-
-fn create_missing(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    missing: &Unknown,
-    directory: &Directory,
-    call: &Call,
-) -> Result<()> {
-    let currency = directory.network_currency();
-    let ids: Vec<i64> = missing.affiliates.iter().copied().collect();
-    parties::ensure_parties(tx, network, PartyKind::Affiliate, &ids, currency, call.now)?;
-    let ids: Vec<i64> = missing.advertisers.iter().copied().collect();
-    parties::ensure_parties(tx, network, PartyKind::Advertiser, &ids, currency, call.now)?;
-    let ids: Vec<i64> = missing.offers.iter().copied().collect();
-    parties::ensure_offers(tx, network, &ids)?;
-    Ok(())
 }
 
 /// A writer: one transaction a batch, until the reader is done or a transaction fails.
@@ -344,11 +306,12 @@ fn tell_rejections(rejections: Vec<Rejection>, rows: Vec<RawRow>, messages: &Sen
 fn read_input(
     rows: ReadRows<'_>,
     options: &ImportOptions,
-    zone: Zone,
+    session: &Session<'_>,
     (queues, written): (&[SyncSender<Batch>], &Written),
     messages: &Sender<Message>,
 ) -> std::result::Result<(), InputError> {
-    let parser = RowParser::new(zone, Columns::default(), options.renamed.clone());
+    let zone: Zone = session.zone.clone();
+    let parser = RowParser::new(zone, Columns::default(), options.renamed.clone()).with_id(options.id.clone());
     let parser = std::cell::RefCell::new(parser);
     let mut batches: Vec<Batch> = queues.iter().map(|_| Vec::new()).collect();
     // The writers share what the batches of one input may take in memory.
@@ -356,15 +319,16 @@ fn read_input(
     let mut lanes = Lanes::new(written, batch_records);
     let stopped = || InputError::Stopped("the import was stopped".into());
     let mut header = |cells: csv::ByteRecord| {
-        let columns = Columns::from_header(cells.clone(), &options.renamed)?;
+        let columns = Columns::from_header(cells.clone(), &options.renamed, &options.id)?;
         parser.borrow_mut().columns = columns;
         messages.send(Message::Event(ImportEvent::Header(cells))).map_err(|_| stopped())
     };
     let mut each = |row: RawRow| {
         let parsed = parser.borrow_mut().parse(&row.raw);
+        let parsed = parsed.map_err(|error| (error.field, error.detail)).and_then(|record| session.joined(record));
         match parsed {
-            Err(error) => {
-                let rejection = Rejection { position: row.line, field: error.field, detail: error.detail };
+            Err((field, detail)) => {
+                let rejection = Rejection { position: row.line, field, detail };
                 let event = ImportEvent::Rejected { row, rejection };
                 messages.send(Message::Event(event)).map_err(|_| stopped())
             }
@@ -377,6 +341,7 @@ fn read_input(
                     return Ok(());
                 }
                 let full = std::mem::replace(batch, Vec::with_capacity(batch_records));
+                session.see(full.iter().map(|(_, record)| record));
                 lanes.sent(writer);
                 queues[writer].send(full).map_err(|_| stopped())
             }
@@ -385,6 +350,7 @@ fn read_input(
     let read = rows(&mut header, &mut each);
     // What was read before an error is good, and is kept.
     for (queue, batch) in queues.iter().zip(batches) {
+        session.see(batch.iter().map(|(_, record)| record));
         if !batch.is_empty() && queue.send(batch).is_err() {
             break;
         }

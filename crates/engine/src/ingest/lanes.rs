@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::conversion_key::base_of;
 
 /// How many batches each writer has made durable.
 #[derive(Debug)]
@@ -62,7 +63,8 @@ impl Lanes<'_> {
         if writers == 1 {
             return 0;
         }
-        let id = hash(&record.conversion_id);
+        // What the tracker calls by one name may be one conversion: a record that says less may mean another one's.
+        let id = hash(&base_of(&record.conversion_id));
         let before = self.on_their_way.get(&id).filter(|way| !self.written.includes(**way));
         let by_affiliate = || {
             let key = record.affiliate_id.map_or(id, |affiliate| hash(&affiliate));

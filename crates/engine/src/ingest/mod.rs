@@ -6,15 +6,20 @@ mod earlier;
 mod edit;
 mod generated;
 mod import;
+mod judge;
 mod kept;
 mod lanes;
+mod meant;
 mod release;
+mod seen;
+mod session;
 mod sums;
+mod taken;
 
 use quittance_domain::conversion::ConversionRecord;
 
 pub use edit::{ConversionEdit, ConversionFilter, ConversionList, ConversionPlace, EditReport, State};
-pub use import::{ImportEvent, ImportOptions, ImportOutcome};
+pub use import::{ImportEvent, ImportOptions, ImportOutcome, Text};
 pub(crate) use kept::Directories;
 pub use sums::{ConversionSums, sale_amount};
 
@@ -49,6 +54,11 @@ pub struct IngestCounts {
     pub stale: u64,
     /// Refused.
     pub rejected: u64,
+    /// How many of those that changed a known conversion moved it to another affiliate or offer.
+    pub moved: u64,
+    /// How many of those that changed a known conversion brought it back to what was received before, without saying when it
+    /// was changed.
+    pub returned: u64,
 }
 
 impl IngestCounts {
@@ -59,6 +69,8 @@ impl IngestCounts {
         self.unchanged += other.unchanged;
         self.stale += other.stale;
         self.rejected += other.rejected;
+        self.moved += other.moved;
+        self.returned += other.returned;
     }
 
     /// All records.

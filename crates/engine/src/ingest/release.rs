@@ -4,7 +4,7 @@ use quittance_domain::conversion::{ConversionEdit, ConversionStatus, edited_stat
 use quittance_store::conversions::{self, State};
 use quittance_store::networks;
 
-use super::batch::{self, Context, Override};
+use super::batch::{self, Override};
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
@@ -18,7 +18,7 @@ impl Engine {
             let mut states = conversions::known(tx, call.network, &ids)?;
             states.retain(|state| state.known.conversion.status == ConversionStatus::Hold);
             states.sort_by(|a, b| a.known.conversion.conversion_id.cmp(&b.known.conversion.conversion_id));
-            let context = Context { call, zone: &session.zone, directory: &session.directory };
+            let context = session.context();
             let approved = ConversionEdit { status: Some(ConversionStatus::Approved), ..ConversionEdit::default() };
             let mut overrides = Vec::with_capacity(states.len());
             for state in states {

@@ -103,6 +103,28 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The largest window of a zstd input, as a power of two: 128 MiB, the format's own recommendation.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
+fn failed(error: std::io::Error) -> InputError {
+    InputError::Read { place: "line 1".into(), reason: error.to_string() }
+}
+
+/// A reader of the uncompressed bytes of an input.
+///
+/// # Errors
+/// The input cannot be read.
+pub fn uncompressed<'a>(input: impl Read + Send + 'a) -> Result<Box<dyn BufRead + Send + 'a>, InputError> {
+    let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
+    let start = raw.fill_buf().map_err(failed)?;
+    Ok(if start.starts_with(&GZIP) {
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(raw)))
+    } else if start.starts_with(&ZSTD) {
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(failed)?;
+        decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(failed)?;
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
+    } else {
+        Box::new(raw)
+    })
+}
+
 /// A reader of the plain text of an input, and the format it is in.
 ///
 /// # Errors
@@ -111,18 +133,7 @@ pub fn open<'a>(
     input: impl Read + Send + 'a,
     format: Option<Format>,
 ) -> Result<(Box<dyn BufRead + Send + 'a>, Format), InputError> {
-    let failed = |error: std::io::Error| InputError::Read { place: "line 1".into(), reason: error.to_string() };
-    let mut raw = BufReader::with_capacity(BUFFER_BYTES, input);
-    let start = raw.fill_buf().map_err(failed)?;
-    let mut plain: Box<dyn BufRead + Send + 'a> = if start.starts_with(&GZIP) {
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(raw)))
-    } else if start.starts_with(&ZSTD) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(failed)?;
-        decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(failed)?;
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
-    } else {
-        Box::new(raw)
-    };
+    let mut plain = uncompressed(input)?;
     if plain.fill_buf().map_err(failed)?.starts_with(&BYTE_ORDER_MARK) {
         plain.consume(BYTE_ORDER_MARK.len());
     }

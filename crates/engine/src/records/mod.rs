@@ -7,6 +7,6 @@ mod parquet;
 mod rows;
 
 pub use fields::{Field, FieldError, nearest};
-pub use input::{Format, InputError, open};
+pub use input::{Format, InputError, open, uncompressed};
 pub use parquet::{PARQUET_MAGIC, read_parquet};
 pub use rows::{Columns, EachRow, Header, Raw, RawRow, RowParser, read_rows};

@@ -6,6 +6,7 @@ use std::io::{BufRead, Read};
 use std::rc::Rc;
 
 use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::conversion_key::joined;
 use quittance_domain::time::Zone;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -55,16 +56,23 @@ pub struct Columns {
     /// The header's cells.
     pub header: csv::ByteRecord,
     fields: Vec<Option<Field>>,
+    /// The cells that make the id, where it is made of several columns.
+    id: Vec<usize>,
     /// Columns that no field claims, each with the field that may be meant.
     pub unknown: Vec<(String, Option<&'static str>)>,
 }
 
 impl Columns {
-    /// Reads a header. `renamed` maps columns to fields before their names are looked at.
+    /// Reads a header. `renamed` maps columns to fields before their names are looked at; `id` are the columns, or fields, that
+    /// make the id of a conversion, where it has no column of its own.
     ///
     /// # Errors
     /// A required column is missing, or a field has two.
-    pub fn from_header(header: csv::ByteRecord, renamed: &[(String, Field)]) -> Result<Columns, InputError> {
+    pub fn from_header(
+        header: csv::ByteRecord,
+        renamed: &[(String, Field)],
+        id: &[String],
+    ) -> Result<Columns, InputError> {
         let names: Vec<String> = header.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
         let fields: Vec<Option<Field>> = names.iter().map(|name| claimed(name, renamed)).collect();
         for (i, field) in fields.iter().enumerate() {
@@ -74,19 +82,52 @@ impl Columns {
             }
         }
         let missing = |name: &&str| !fields.iter().flatten().any(|field| field.name() == *name);
-        let unknown = names.iter().zip(&fields).filter(|(name, field)| field.is_none() && !name.is_empty());
+        let id = id_cells(&names, &fields, id)?;
+        let unclaimed = |place: usize| fields[place].is_none() && !names[place].is_empty() && !id.contains(&place);
+        let unknown = (0..names.len()).filter(|place| unclaimed(*place)).map(|place| &names[place]);
         let unknown: Vec<_> =
-            unknown.map(|(n, _)| (n.clone(), nearest(n, Field::names().filter(|f| missing(f))))).collect();
+            unknown.map(|name| (name.clone(), nearest(name, Field::names().filter(|f| missing(f))))).collect();
         let status_only = ["conversion_id", "status", "updated_at"];
         let only_status = fields.iter().flatten().all(|field| status_only.contains(&field.name()));
         let required = ["conversion_id", "status", "affiliate_id", "offer_id", "occurred_at"];
         let required = if only_status { &required[..2] } else { &required[..] };
+        let required = if id.is_empty() { required } else { &required[1..] };
         if let Some(column) = required.iter().copied().find(missing) {
             let meant = unknown.iter().find(|(_, near)| *near == Some(column));
             let hint = meant.map_or(String::new(), |(name, _)| format!("; is {name:?} meant?"));
             return Err(InputError::MissingColumn { column, hint });
         }
-        Ok(Columns { header, fields, unknown })
+        Ok(Columns { header, fields, id, unknown })
+    }
+}
+
+/// Where the columns that make an id are: by their names, else by the fields that they are.
+fn id_cells(names: &[String], fields: &[Option<Field>], id: &[String]) -> Result<Vec<usize>, InputError> {
+    let place = |column: &String| {
+        let by_name = names.iter().position(|name| name == column);
+        let by_field = || fields.iter().position(|field| field.is_some_and(|field| field.name() == column));
+        let missing = || InputError::Column { column: column.clone(), reason: "of --id is not in the header" };
+        by_name.or_else(by_field).ok_or_else(missing)
+    };
+    id.iter().map(place).collect()
+}
+
+/// The id that several columns make, each with its text.
+fn made_id(columns: &[String], texts: Vec<Cow<'_, str>>) -> Result<Box<str>, FieldError> {
+    let mut parts = columns.iter().zip(&texts).map(|(column, text)| (column.as_str(), text.as_ref()));
+    let Some(first) = parts.next() else { return Ok(Box::default()) };
+    joined(first, &parts.collect::<Vec<_>>()).map_err(|error| FieldError { field: error.field, detail: error.detail })
+}
+
+/// What a record has read of a column, as a part of an id: the same however it was written.
+fn part<'a>(record: &'a ConversionRecord, field: Option<Field>, raw: &'a str) -> Cow<'a, str> {
+    match field {
+        Some(Field::ConversionId) => Cow::Borrowed(&record.conversion_id),
+        Some(Field::AffiliateId) => record.affiliate_id.map_or_else(String::new, |id| id.to_string()).into(),
+        Some(Field::OfferId) => record.offer_id.map_or_else(String::new, |id| id.to_string()).into(),
+        Some(Field::AdvertiserId) => record.advertiser_id.map_or_else(String::new, |id| id.to_string()).into(),
+        Some(Field::Text(place)) => record.texts[place].as_deref().unwrap_or_default().into(),
+        _ => raw.trim().into(),
     }
 }
 
@@ -97,13 +138,21 @@ pub struct RowParser {
     /// The columns of a CSV input.
     pub columns: Columns,
     renamed: Vec<(String, Field)>,
+    /// The columns that make an id.
+    id: Vec<String>,
 }
 
 impl RowParser {
     /// A parser for rows whose local times are in this zone.
     #[must_use]
     pub fn new(zone: Zone, columns: Columns, renamed: Vec<(String, Field)>) -> RowParser {
-        RowParser { zone, columns, renamed }
+        RowParser { zone, columns, renamed, id: Vec::new() }
+    }
+
+    /// The same, where several columns make the id of a conversion.
+    #[must_use]
+    pub fn with_id(self, id: Vec<String>) -> RowParser {
+        RowParser { id, ..self }
     }
 
     /// One row as a record.
@@ -136,6 +185,14 @@ impl RowParser {
             })?;
             field.read(&mut record, text, &self.zone)?;
         }
+        if !self.id.is_empty() {
+            let text = |place: &usize| {
+                let raw =
+                    cells.get(*place).map(|cell| std::str::from_utf8(cell).unwrap_or_default()).unwrap_or_default();
+                part(&record, self.columns.fields.get(*place).copied().flatten(), raw)
+            };
+            record.conversion_id = made_id(&self.id, self.columns.id.iter().map(text).collect())?;
+        }
         Ok(record)
     }
 
@@ -150,7 +207,16 @@ impl RowParser {
         })?;
         let mut record = ConversionRecord::default();
         let mut seen: Vec<Field> = Vec::with_capacity(members.len());
+        let mut parts: Vec<Option<(Option<Field>, Cow<'_, str>)>> = vec![None; self.id.len()];
         for (name, value) in members {
+            let place = self.id.iter().position(|column| *column == *name);
+            if let Some(place) = place {
+                let field = claimed(&name, &self.renamed);
+                parts[place] = scalar(field.unwrap_or(Field::ConversionId), value.get())?.map(|text| (field, text));
+                if field.is_none() {
+                    continue;
+                }
+            }
             let Some(field) = claimed(&name, &self.renamed) else {
                 self.remember_unknown(&name);
                 continue;
@@ -163,6 +229,14 @@ impl RowParser {
             if let Some(text) = scalar(field, value.get())? {
                 field.read(&mut record, &text, &self.zone)?;
             }
+        }
+        if !self.id.is_empty() {
+            let text = |(column, given): (&String, &Option<(Option<Field>, Cow<'_, str>)>)| match given {
+                Some((field, raw)) => part(&record, *field, raw).into_owned().into(),
+                // A field that the object calls otherwise.
+                None => part(&record, Field::named(column), "").into_owned().into(),
+            };
+            record.conversion_id = made_id(&self.id, self.id.iter().zip(&parts).map(text).collect())?;
         }
         Ok(record)
     }

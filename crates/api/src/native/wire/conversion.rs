@@ -71,6 +71,10 @@ pub struct BatchReport {
     pub stale: u64,
     /// Records that were refused.
     pub rejected: u64,
+    /// How many of the updated conversions went to another affiliate or offer.
+    pub moved: u64,
+    /// How many of the updated conversions are what they were before, by records that do not say when they were changed.
+    pub returned: u64,
     /// Why each of them was refused.
     pub errors: Vec<Refused>,
 }
@@ -103,6 +107,8 @@ pub fn ingest(report: &IngestReport) -> BatchReport {
         unchanged: report.counts.unchanged,
         stale: report.counts.stale,
         rejected: report.counts.rejected,
+        moved: report.counts.moved,
+        returned: report.counts.returned,
         errors: errors.collect(),
     }
 }
