@@ -79,6 +79,8 @@ pub struct Source<'a> {
     pub currency: Currency,
     /// The rate by which it is converted into the invoice's currency; `None`: it is in that.
     pub rate: Option<Rate>,
+    /// By which rates earlier invoices have billed what they took of the book, the first invoice first.
+    pub paid_rates: &'a [PaidRate],
     /// The periods of the book's non-void invoices, where anything unbilled is earlier than `next_start`.
     pub billed_periods: &'a [Period],
     /// What rounding has left in the book so far, in billing units.
@@ -88,6 +90,30 @@ pub struct Source<'a> {
     /// Up to which days runs have left the book out since its last invoice, in order: what has rolled over is on lines
     /// with those periods.
     pub left_through: &'a [Day],
+}
+
+/// A rate by which an invoice has billed an offer on some days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidRate {
+    /// The offer.
+    pub offer_id: OfferId,
+    /// The days.
+    pub period: Period,
+    /// The rate.
+    pub rate: Rate,
+}
+
+/// A period of an offer in which everything cancels out: it has no line, and its days belong to no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emptied {
+    /// The currency of the book.
+    pub currency: Currency,
+    /// The offer.
+    pub offer_id: OfferId,
+    /// The days.
+    pub period: Period,
+    /// The rate of the line that there would be; `None`: it would be in the invoice's currency.
+    pub rate: Option<Rate>,
 }
 
 /// All that the plan of one invoice depends on.
@@ -199,6 +225,8 @@ pub struct PlannedInvoice {
     pub period: Period,
     /// The lines, own period first, by offer.
     pub lines: Vec<PlannedLine>,
+    /// The periods of offers for which there is no line, since everything cancels out.
+    pub emptied: Vec<Emptied>,
     /// The sum of the lines, in billing units.
     pub total_units: i64,
 }
@@ -225,9 +253,9 @@ pub enum Plan {
 /// A sum does not fit.
 pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
     let period = own_period(situation);
-    let mut lines = Vec::new();
+    let (mut lines, mut emptied) = (Vec::new(), Vec::new());
     for source in situation.sources {
-        lines.extend(lines_of(source, period, situation.currency)?);
+        lines.extend(lines_of(source, period, situation.currency, &mut emptied)?);
     }
     for ExtraLine { line_type, units, converted, comment } in situation.extras {
         let line = PlannedLine::extra(*line_type, period, *units, comment.clone());
@@ -242,7 +270,7 @@ pub fn plan(situation: &Situation<'_>) -> Result<Plan, MoneyError> {
         lines.push(PlannedLine { tax: Some(tax.clone()), ..line });
     }
     let total_units = crate::money::sum_units(lines.iter().map(|line| line.units))?;
-    let invoice = PlannedInvoice { period, lines, total_units };
+    let invoice = PlannedInvoice { period, lines, emptied, total_units };
     let conditions = &situation.conditions;
     let reason = if conditions.unbound {
         None
@@ -278,33 +306,117 @@ fn own_period(situation: &Situation<'_>) -> Period {
     Period { start: start.min(situation.through), end: situation.through }
 }
 
+/// What a line bills: first the own period, then earlier ones, by offer.
+type LineKey = (bool, Period, OfferId);
+
 /// The lines of one book: one an offer and period, without those in which nothing is left, and what rounding has left
 /// once that has reached a minor unit.
-fn lines_of(source: &Source<'_>, own: Period, currency: Currency) -> Result<Vec<PlannedLine>, MoneyError> {
-    let spans = spans(source);
-    let mut sums: BTreeMap<(bool, Period, OfferId), Tally> = BTreeMap::new();
-    for unbilled in source.unbilled {
-        let period = match unbilled.earlier_day {
-            Some(day) => span_of(&spans, day),
-            None => rolled_over(own, source.left_through, unbilled.left_through),
-        };
-        let key = (unbilled.earlier_day.is_some(), period, unbilled.offer_id);
-        sums.entry(key).or_default().add(unbilled.tally)?;
-    }
+fn lines_of(
+    source: &Source<'_>,
+    own: Period,
+    currency: Currency,
+    emptied: &mut Vec<Emptied>,
+) -> Result<Vec<PlannedLine>, MoneyError> {
     let mut lines = Vec::new();
     let mut left = i128::from(source.remainder_units);
-    for ((_, period, offer_id), taken) in sums.into_iter().filter(|(_, taken)| !taken.is_zero()) {
+    for ((_, period, offer_id), (taken, rate)) in sums(source, own)? {
+        if taken.is_zero() {
+            emptied.push(Emptied { currency: source.currency, offer_id, period, rate: rate.cloned() });
+            continue;
+        }
         let exact = Money::new(taken.units, source.currency);
         let rounded = exact.round_to_minor(Rounding::HalfAwayFromZero)?;
         left += i128::from(taken.units) - i128::from(rounded.units());
-        lines.push(line(source, LineType::Conversions, Some(offer_id), (period, taken), rounded, currency)?);
+        let what = (LineType::Conversions, Some(offer_id));
+        lines.push(line(what, (period, taken), (rounded, rate), currency)?);
     }
     let left = i64::try_from(left).map_err(|_| MoneyError::Overflow)?;
     let rounded = Money::new(left, source.currency).round_to_minor(Rounding::TowardZero)?;
     if !lines.is_empty() && !rounded.is_zero() {
-        lines.push(line(source, LineType::Rounding, None, (own, Tally::default()), rounded, currency)?);
+        let (what, rate) = ((LineType::Rounding, None), source.rate.as_ref());
+        lines.push(line(what, (own, Tally::default()), (rounded, rate), currency)?);
     }
     Ok(lines)
+}
+
+/// What each line takes, and by which rate it is converted. What takes back of a day that an earlier invoice has billed is
+/// taken back at the rate that it was paid at. Where only some days of a line are, these have lines of their own.
+fn sums<'a>(source: &'a Source<'_>, own: Period) -> Result<BTreeMap<LineKey, (Tally, Option<&'a Rate>)>, MoneyError> {
+    let spans = spans(source);
+    let mut sums: BTreeMap<LineKey, (Tally, Option<&Rate>)> = BTreeMap::new();
+    let mut add = |key: LineKey, tally: Tally, rate: Option<&'a Rate>| {
+        let sum = sums.entry(key).or_insert((Tally::default(), rate));
+        sum.0.add(tally)
+    };
+    for unbilled in source.unbilled.iter().filter(|unbilled| unbilled.earlier_day.is_none()) {
+        let period = rolled_over(own, source.left_through, unbilled.left_through);
+        add((false, period, unbilled.offer_id), unbilled.tally, source.rate.as_ref())?;
+    }
+    let mut earlier: BTreeMap<(Period, OfferId), Vec<(Day, Tally)>> = BTreeMap::new();
+    for ((offer_id, day), tally) in by_earlier_day(source.unbilled)? {
+        earlier.entry((span_of(&spans, day), offer_id)).or_default().push((day, tally));
+    }
+    for ((period, offer_id), days) in earlier {
+        let rate_of = |day: Day, tally: Tally| match paid_rate(source, offer_id, day, tally) {
+            Some(paid) => Some(paid),
+            None => source.rate.as_ref(),
+        };
+        let mut rates = days.iter().filter(|(_, tally)| tally.units != 0).map(|(day, tally)| rate_of(*day, *tally));
+        let first = rates.next().unwrap_or(source.rate.as_ref());
+        let one_rate = rates.all(|rate| rate == first);
+        for (day, tally) in days {
+            match paid_rate(source, offer_id, day, tally).filter(|_| !one_rate) {
+                Some(paid) => add((true, Period { start: day, end: day }, offer_id), tally, Some(paid))?,
+                None => add((true, period, offer_id), tally, if one_rate { first } else { source.rate.as_ref() })?,
+            }
+        }
+    }
+    Ok(sums)
+}
+
+/// What the conversions of a book come to, in the invoice's currency.
+///
+/// # Errors
+/// A sum does not fit.
+pub fn conversions_units(source: &Source<'_>, currency: Currency) -> Result<i64, MoneyError> {
+    let all = Period { start: Day::MIN, end: Day::MAX };
+    let mut units = Vec::new();
+    for (taken, rate) in sums(source, all)?.into_values() {
+        let exact = Money::new(taken.units, source.currency);
+        units.push(rate.map_or(Ok(exact), |rate| rate.convert(exact, currency))?.units());
+    }
+    crate::money::sum_units(units)
+}
+
+/// What is unbilled of each earlier day of an offer.
+fn by_earlier_day(unbilled: &[Unbilled]) -> Result<BTreeMap<(OfferId, Day), Tally>, MoneyError> {
+    let mut days: BTreeMap<(OfferId, Day), Tally> = BTreeMap::new();
+    for unbilled in unbilled {
+        if let Some(day) = unbilled.earlier_day {
+            days.entry((unbilled.offer_id, day)).or_default().add(unbilled.tally)?;
+        }
+    }
+    Ok(days)
+}
+
+/// The rate at which something is taken back: that of the first invoice that has billed the day. What is added is
+/// converted by the rate of the run.
+fn paid_rate<'a>(source: &'a Source<'_>, offer_id: OfferId, day: Day, tally: Tally) -> Option<&'a Rate> {
+    let paid = source.paid_rates.iter().find(|paid| paid.offer_id == offer_id && paid.period.contains(day));
+    paid.filter(|_| tally.units < 0).map(|paid| &paid.rate)
+}
+
+/// Whether anything of a book in another currency needs a rate of the run: all but what is taken back at the rate that it
+/// was paid at.
+///
+/// # Errors
+/// A sum does not fit.
+pub fn needs_rate(source: &Source<'_>) -> Result<bool, MoneyError> {
+    if source.unbilled.iter().any(|unbilled| unbilled.earlier_day.is_none()) {
+        return Ok(true);
+    }
+    let days = by_earlier_day(source.unbilled)?;
+    Ok(days.into_iter().any(|((offer_id, day), tally)| paid_rate(source, offer_id, day, tally).is_none()))
 }
 
 /// The part of the own period that ends on a day up to which a run has left the book out, or the part after the last of
@@ -318,17 +430,15 @@ fn rolled_over(own: Period, left_through: &[Day], end: Option<Day>) -> Period {
 
 /// A line that bills an amount of a book, converted where the invoice has another currency.
 fn line(
-    source: &Source<'_>,
-    line_type: LineType,
-    offer_id: Option<OfferId>,
+    (line_type, offer_id): (LineType, Option<OfferId>),
     (period, taken): (Period, Tally),
-    rounded: Money,
+    (rounded, rate): (Money, Option<&Rate>),
     currency: Currency,
 ) -> Result<PlannedLine, MoneyError> {
-    let (units, converted) = match &source.rate {
+    let (units, converted) = match rate {
         None => (rounded.units(), None),
         Some(rate) => {
-            let converted = Converted { currency: source.currency, units: rounded.units(), rate: rate.clone() };
+            let converted = Converted { currency: rounded.currency(), units: rounded.units(), rate: rate.clone() };
             (rate.convert(rounded, currency)?.units(), Some(converted))
         }
     };

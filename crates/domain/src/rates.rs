@@ -153,6 +153,31 @@ impl std::fmt::Display for Rate {
     }
 }
 
+/// A rate that something waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingRate {
+    /// The currency that there is.
+    pub from: Currency,
+    /// The currency that is wanted.
+    pub into: Currency,
+    /// The day for which a rate is wanted.
+    pub day: Day,
+    /// The last day up to then that has one, and how many of the wanted currency one unit was: too long ago. `None`: there is
+    /// none up to the day.
+    pub newest: Option<(Day, String)>,
+}
+
+/// For people: `EUR to USD on 2026-01-31, the newest is 1.1 of 2026-01-02`.
+impl std::fmt::Display for MissingRate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {} on {}, ", self.from, self.into, self.day)?;
+        match &self.newest {
+            Some((day, rate)) => write!(f, "the newest is {rate} of {day}"),
+            None => f.write_str("there is none up to then"),
+        }
+    }
+}
+
 /// A quote with where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quoted {

@@ -1,7 +1,7 @@
 //! Parties that have everything converted into their currency: one invoice, each line with its own amount and rate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use quittance_domain::conversion::ConversionRecord;
+use quittance_domain::conversion::{ConversionRecord, ConversionStatus};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, PartyKind};
 use quittance_domain::invoice::VoidReason;
@@ -40,6 +40,11 @@ fn bill(network: &Network, through: &str) -> RunReport {
 
 fn skips(report: &RunReport) -> Vec<(String, String)> {
     report.skipped.iter().map(|skip| (format!("{} {}", skip.units, skip.currency), skip.reason.clone())).collect()
+}
+
+/// For which rates the run has left something out.
+fn missing(report: &RunReport) -> Vec<String> {
+    report.skipped.iter().filter_map(|skip| skip.missing_rate.as_ref()).map(ToString::to_string).collect()
 }
 
 /// The lines as offer, what they take, what that is rounded to, the rate, and the amount billed.
@@ -99,21 +104,69 @@ both_databases! {
         network.assert_verified();
     }
 
-    fn without_a_rate_the_party_is_skipped_and_says_what_is_missing(database) {
+    /// 10.00 USD and 20.01 EUR, which are 22.01 USD at 1.10, do not wait for the yen: 32.01. With 165 JPY and 1.30 USD for a
+    /// EUR on the 23rd one JPY is 0.0078787879 USD: 1234 JPY are 9.7224…, 9.72 on the next invoice.
+    fn what_has_a_rate_is_billed_and_the_rest_says_for_which_rate_it_waits(database) {
         let network = network(database);
         network.rates("2026-01-30,EUR,USD,1.10\n2026-01-23,EUR,JPY,165\n");
-        let expected = [
-            ("20006000 EUR".to_owned(), "missing_rate".to_owned()),
-            ("1234000000 JPY".to_owned(), "missing_rate".to_owned()),
-            ("10000000 USD".to_owned(), "missing_rate".to_owned()),
-        ];
-        // The quote of the yen is eight days old, one more than the setting allows.
-        assert_eq!(skips(&bill(&network, "2026-01-31")), expected);
-        network.engine.set_network(&network.call, &[("rate_max_age_days", "8")]).unwrap();
+        let preview = network.engine.preview(&network.call, &RunRequest::payable_through(day("2026-01-31"))).unwrap();
         // Only on the 23rd no dollar is quoted, and only on the 30th no yen: there is no day with both.
-        assert_eq!(skips(&bill(&network, "2026-01-31")), expected);
+        let report = bill(&network, "2026-01-31");
+        assert_eq!((&preview.totals, &preview.skipped), (&report.totals, &report.skipped));
+        assert_eq!((report.invoices(), report.totals[0].units), (1, 32_010_000));
+        assert_eq!(skips(&report), [("1234000000 JPY".to_owned(), "missing_rate".to_owned())]);
+        assert_eq!(missing(&report), ["JPY to USD on 2026-01-31, there is none up to then"]);
         network.rates("2026-01-23,EUR,USD,1.30\n");
-        assert_eq!(bill(&network, "2026-01-31").invoices(), 1);
+        let report = bill(&network, "2026-01-31");
+        assert_eq!((report.invoices(), skips(&report).len()), (0, 1));
+        // The quote of the yen is eight days old, one more than the setting allows.
+        assert_eq!(missing(&report), ["JPY to USD on 2026-01-31, the newest is 0.0078787879 of 2026-01-23"]);
+        network.engine.set_network(&network.call, &[("rate_max_age_days", "8")]).unwrap();
+        let report = bill(&network, "2026-01-31");
+        assert_eq!((report.invoices(), report.totals[0].units), (1, 9_720_000));
+        network.assert_verified();
+        assert_eq!(bill(&network, "2026-01-31").invoices(), 0);
+    }
+
+    /// 100.00 EUR of 5 January are paid at 1.10, 110.00 USD, and 50.00 EUR of the 6th, 55.00. In February the rate is 1.30:
+    /// the rejected 100.00 are taken back as 110.00, 20.00 of the 50.00 as 22.00, and 10.00 EUR that come late for the 7th are
+    /// 13.00, as are 10.00 of February. In March, without any rate, the remaining 30.00 are taken back as 33.00.
+    fn what_was_converted_is_taken_back_at_the_rate_it_was_paid_at(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-02");
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"currency_policy":"convert"}"#);
+        network.rates("2026-01-30,EUR,USD,1.10\n");
+        network.ingest(vec![
+            record(&network, "a", 1, "2026-01-05", "100.00", "EUR"),
+            record(&network, "b", 1, "2026-01-06", "50.00", "EUR"),
+        ]);
+        assert_eq!(bill(&network, "2026-01-31").totals[0].units, 165_000_000);
+        network.at("2026-03-02");
+        network.rates("2026-02-27,EUR,USD,1.30\n");
+        let rejected = |record: ConversionRecord| ConversionRecord { status: ConversionStatus::parse("rejected"), ..record };
+        network.ingest(vec![
+            rejected(record(&network, "a", 1, "2026-01-05", "100.00", "EUR")),
+            record(&network, "b", 1, "2026-01-06", "30.00", "EUR"),
+            record(&network, "c", 1, "2026-01-07", "10.00", "EUR"),
+            record(&network, "d", 1, "2026-02-07", "10.00", "EUR"),
+            record(&network, "e", 2, "2026-02-08", "200.00", "USD"),
+        ]);
+        assert_eq!(bill(&network, "2026-02-28").totals[0].units, (200 + 13 + 13 - 110 - 22) * 1_000_000);
+        assert_eq!(lines(&network, InvoiceId::new(2)), [
+            "Some(1) 10.00 -> 10.00 EUR at 1.3 of 2026-02-27 = 13.00",
+            "Some(1) -100.00 -> -100.00 EUR at 1.1 of 2026-01-30 = -110.00",
+            "Some(1) 10.00 -> 10.00 EUR at 1.3 of 2026-02-27 = 13.00",
+            "Some(1) -20.00 -> -20.00 EUR at 1.1 of 2026-01-30 = -22.00",
+            "Some(2) 200.00 -> 200.00 USD at - = 200.00",
+        ]);
+        network.assert_verified();
+        network.at("2026-04-02");
+        network.ingest(vec![
+            rejected(record(&network, "b", 1, "2026-01-06", "30.00", "EUR")),
+            record(&network, "f", 2, "2026-03-08", "40.00", "USD"),
+        ]);
+        assert_eq!(bill(&network, "2026-03-31").totals[0].units, 7_000_000);
+        assert_eq!(lines(&network, InvoiceId::new(3))[0], "Some(1) -30.00 -> -30.00 EUR at 1.1 of 2026-01-30 = -33.00");
         network.assert_verified();
     }
 

@@ -149,4 +149,44 @@ both_databases! {
         assert_eq!(ids(&network, 2, 700), expected);
         network.assert_verified();
     }
+
+    /// y is billed for 20 October. Then it moves to 11 November, a day of the same invoice: of that period nothing is left, so
+    /// the next invoice has no line for it. x comes late for 15 September, the period of an invoice that holds 20 October as
+    /// well: its line bills x alone, 7.00. With y rejected the line that was left out comes back: 7.00 − 66.25 = −59.25.
+    fn the_days_of_a_line_that_is_left_out_belong_to_no_other(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-11-25");
+        let bill = |network: &Network, through: &str| {
+            network.engine.bill(&network.call, &RunRequest::payable_through(day(through)), &mut |_| {}).unwrap();
+            network.assert_verified();
+        };
+        network.approve("y 1 3 2026-10-20 66.25");
+        bill(&network, "2026-11-24");
+        network.approve("z 1 1 2026-09-09 10.00");
+        bill(&network, "2026-10-28");
+        network.approve("y 1 3 2026-11-11 66.25\nx 1 3 2026-09-15 7.00");
+        bill(&network, "2026-11-24");
+        let lines = || -> Vec<(i64, String, i64)> {
+            let lines = network.engine.invoice_lines(&network.call, InvoiceId::new(3)).unwrap();
+            lines.iter().map(|line| (line.line_no, line.period.to_string(), line.units / 10_000)).collect()
+        };
+        let x = || ("x".to_owned(), 1, 1, Some(1));
+        let y = |revision, sign, line| ("y".to_owned(), revision, sign, line);
+        assert_eq!(lines(), [(1, "2026-09-09..2026-10-28".to_owned(), 700)]);
+        assert_eq!(entries(&network, 3, None, 10).0, [x(), y(1, -1, None), y(2, 1, None)]);
+        assert_eq!(entries(&network, 3, Some(1), 10).0, [x()]);
+        let mut rejected = network.record("y", 1, 3, "rejected", "2026-11-11", "66.25");
+        rejected.status = quittance_domain::conversion::ConversionStatus::parse("rejected");
+        network.ingest(vec![rejected]);
+        let invoice = network.engine.sync(&network.call, InvoiceId::new(3), None).unwrap();
+        assert_eq!(invoice.billed_units, -59_250_000);
+        assert_eq!(lines()[1], (2, "2026-10-20..2026-11-24".to_owned(), -6625));
+        assert_eq!(entries(&network, 3, Some(2), 10).0, [y(1, -1, Some(2)), y(2, 1, Some(2)), y(2, -1, Some(2))]);
+        network.assert_verified();
+        let off = TakeOffRequest::Conversions(vec!["y".to_owned()]);
+        let invoice = network.engine.take_off(&network.call, InvoiceId::new(3), None, &off).unwrap();
+        assert_eq!((invoice.billed_units, lines().len()), (7_000_000, 1));
+        assert_eq!(entries(&network, 3, None, 10).0, [x()]);
+        network.assert_verified();
+    }
 }

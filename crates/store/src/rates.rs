@@ -18,6 +18,11 @@ statements! {
         ORDER BY day, base, quoted";
     LISTED = "SELECT day, base, quoted, quote, source FROM rates WHERE network_id = $1 AND day >= $2 AND day <= $3 \
         AND (day, base, quoted) > ($4, $5, $6) ORDER BY day, base, quoted LIMIT $7";
+    /// The last day with a quote of a pair, its inverse, or two quotes that meet in a third currency.
+    NEWEST = "SELECT MAX(a.day) FROM rates a JOIN rates b ON b.network_id = a.network_id AND b.day = a.day \
+        WHERE a.network_id = $1 AND a.day <= $2 AND (a.base = $3 OR a.quoted = $3) AND (b.base = $4 OR b.quoted = $4) \
+        AND (a.base = $4 OR a.quoted = $4 OR CASE WHEN a.base = $3 THEN a.quoted ELSE a.base END \
+          = CASE WHEN b.base = $4 THEN b.quoted ELSE b.base END)";
 }
 
 bulks! {
@@ -104,6 +109,22 @@ pub fn table(tx: &mut dyn Tx, network: NetworkId, from: Day, through: Day) -> Re
         table.add(day, base, quoted, quote);
     }
     Ok(table)
+}
+
+/// The last day up to another with a rate from a currency into another: a quote of the pair or its inverse, or by way of a
+/// third currency.
+///
+/// # Errors
+/// What the database says.
+pub fn newest_day(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    (from, into): (Currency, Currency),
+    through: Day,
+) -> Result<Option<Day>> {
+    let params = [network.get().into(), day_number(through).into(), from.code().into(), into.code().into()];
+    let found = tx.query_one(NEWEST, &params)?;
+    found.map(|row| row.opt_int(0)).transpose()?.flatten().map(day).transpose()
 }
 
 /// Writes quotes, in place of those of the same day and pair.

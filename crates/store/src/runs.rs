@@ -3,6 +3,7 @@
 use quittance_domain::accrual::{Book, Cut};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, NetworkId, RunId};
+use quittance_domain::rates::MissingRate;
 use quittance_domain::time::{Day, Timestamp};
 
 use crate::conversions::{currency, day, day_number};
@@ -32,7 +33,7 @@ statements! {
     ADVANCE = "UPDATE runs SET last_party_id = $3, last_currency = $4 WHERE network_id = $1 AND run_id = $2";
     FINISH = "UPDATE runs SET status = 'done', finished_at = $3 WHERE network_id = $1 AND run_id = $2";
     TOTALS = "SELECT currency, invoices, units FROM run_totals WHERE network_id = $1 AND run_id = $2 ORDER BY currency";
-    SKIPS = "SELECT party_id, currency, units, reason FROM run_skips WHERE network_id = $1 AND run_id = $2 \
+    SKIPS = "SELECT party_id, currency, units, reason, rate_from, rate_into, rate_day, newest_day, newest_rate FROM run_skips WHERE network_id = $1 AND run_id = $2 \
         ORDER BY party_id, currency";
     LEFT_THROUGH = "SELECT s.party_id, s.currency, r.through_day FROM run_skips s {by:run_skips_by_party} JOIN runs r \
         ON r.network_id = s.network_id AND r.run_id = s.run_id WHERE s.network_id = $1 AND s.party_id {in:2} AND {within:s.party_id|2} \
@@ -44,7 +45,8 @@ bulks! {
         "ON CONFLICT (network_id, run_id, currency) DO UPDATE SET \
          invoices = run_totals.invoices + excluded.invoices, units = run_totals.units + excluded.units";
     ADD_SKIPS = "run_skips" [
-        "network_id" Int, "run_id" Int, "party_id" Int, "currency" Text, "units" Int, "reason" Text
+        "network_id" Int, "run_id" Int, "party_id" Int, "currency" Text, "units" Int, "reason" Text,
+        "rate_from" Text, "rate_into" Text, "rate_day" Int, "newest_day" Int, "newest_rate" Text
     ] "ON CONFLICT (network_id, run_id, party_id, currency) DO NOTHING";
 }
 
@@ -93,6 +95,8 @@ pub struct RunSkip {
     pub units: i64,
     /// Why, as a machine-readable word.
     pub reason: String,
+    /// The rate that it waits for, where that is why.
+    pub missing_rate: Option<MissingRate>,
 }
 
 fn run(row: &Row) -> Result<Run> {
@@ -247,7 +251,7 @@ pub fn add_totals(tx: &mut dyn Tx, network: NetworkId, run_id: RunId, totals: &[
 /// # Errors
 /// What the database says.
 pub fn add_skips(tx: &mut dyn Tx, network: NetworkId, run_id: RunId, skips: &[RunSkip]) -> Result<()> {
-    let mut values = Vec::with_capacity(skips.len() * 6);
+    let mut values = Vec::with_capacity(skips.len() * 11);
     for skip in skips {
         values.extend([
             Param::Int(network.get()),
@@ -256,6 +260,15 @@ pub fn add_skips(tx: &mut dyn Tx, network: NetworkId, run_id: RunId, skips: &[Ru
             skip.currency.code().into(),
             skip.units.into(),
             (&skip.reason).into(),
+        ]);
+        let missing = skip.missing_rate.as_ref();
+        let newest = missing.and_then(|missing| missing.newest.as_ref());
+        values.extend([
+            Param::from(missing.map(|missing| missing.from.code())),
+            missing.map(|missing| missing.into.code()).into(),
+            missing.map(|missing| day_number(missing.day)).into(),
+            newest.map(|(day, _)| day_number(*day)).into(),
+            newest.map(|(_, rate)| rate).into(),
         ]);
     }
     tx.bulk(&ADD_SKIPS, &values)?;
@@ -285,9 +298,19 @@ pub fn skips(tx: &mut dyn Tx, network: NetworkId, run_id: RunId) -> Result<Vec<R
             currency: currency(row.text(1)?)?,
             units: row.int(2)?,
             reason: row.string(3)?,
+            missing_rate: missing_rate(row)?,
         })
     };
     rows.iter().map(skip).collect()
+}
+
+fn missing_rate(row: &Row) -> Result<Option<MissingRate>> {
+    let Some(from) = row.opt_text(4)? else { return Ok(None) };
+    let newest = match row.opt_int(7)? {
+        Some(number) => Some((day(number)?, row.string(8)?)),
+        None => None,
+    };
+    Ok(Some(MissingRate { from: currency(from)?, into: currency(row.text(5)?)?, day: day(row.int(6)?)?, newest }))
 }
 
 /// Up to which days runs have left books of some parties out, by book and day.

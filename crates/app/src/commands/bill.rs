@@ -217,7 +217,9 @@ pub(crate) fn text(report: &RunReport) -> String {
     let mut skipped = Table::new(&columns);
     for skip in report.skipped.iter().take(SKIPPED_SHOWN) {
         let amount = Money::new(skip.units, skip.currency).to_decimal();
-        skipped.row([skip.party_id.to_string(), skip.currency.to_string(), grouped(amount), skip.reason.clone()]);
+        let missing = skip.missing_rate.as_ref().map_or(String::new(), |missing| format!(": {missing}"));
+        let reason = format!("{}{missing}", skip.reason);
+        skipped.row([skip.party_id.to_string(), skip.currency.to_string(), grouped(amount), reason]);
     }
     out += &skipped.to_string();
     if report.skipped.len() > SKIPPED_SHOWN {

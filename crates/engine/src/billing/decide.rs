@@ -1,21 +1,25 @@
 //! From some books to a decision for each invoice that they could make: what it takes, a reason for none, or nothing.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Cut, Pick, Reach};
 use quittance_domain::conversion::EntryPlace;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::OfferId;
-use quittance_domain::money::{Money, sum_units};
+use quittance_domain::money::sum_units;
 use quittance_domain::period::Period;
-use quittance_domain::planner::{Conditions, Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, plan};
-use quittance_domain::rates::Rate;
+use quittance_domain::planner::{
+    Conditions, PaidRate, Plan, PlannedInvoice, Situation, SkipReason, Source, Unbilled, conversions_units, needs_rate,
+    plan,
+};
+use quittance_domain::rates::{MissingRate, Rate};
 use quittance_domain::time::Day;
-use quittance_store::Tx;
 use quittance_store::accruals::BookState;
 use quittance_store::invoices::TakeOff;
 use quittance_store::parties::Party;
 use quittance_store::runs::RunSkip;
+use quittance_store::{Tx, invoices, rates};
 
 use super::RunRequest;
 use super::entries::Choosing;
@@ -65,6 +69,8 @@ pub(super) struct Decisions {
     /// The parties of the books, for what an invoice keeps of them.
     pub(super) parties: HashMap<i64, Party>,
     pub(super) rules: HashMap<i64, PartyRules>,
+    /// The rates that are missing, by the currencies from and into which.
+    pub(super) missing_rates: HashMap<(Currency, Currency), MissingRate>,
 }
 
 /// The books that one invoice bills: one, or all of a party that has everything converted.
@@ -97,15 +103,49 @@ pub(super) fn decide(
         billed_periods(tx, setup.network, request, &states, &mut limits)?;
     }
     let pending = Pending::load(tx, setup.network, request.kind, &ids, cut.epoch, &sums.months)?;
+    let paid_rates = paid_rates(tx, setup, &facts, request, &sums)?;
     let mut decisions = Decisions::default();
     for group in &groups {
-        let deciding =
-            Deciding { tx, setup, request, cut, facts: &facts, limits: &limits, sums: &sums, pending: &pending, group };
+        let deciding = Deciding {
+            tx,
+            setup,
+            request,
+            cut,
+            facts: &facts,
+            limits: &limits,
+            sums: &sums,
+            pending: &pending,
+            paid_rates: &paid_rates,
+            group,
+        };
         deciding.decide(&mut decisions)?;
     }
     decisions.parties = facts.parties;
     decisions.rules = facts.rules;
     Ok(decisions)
+}
+
+/// By which rates invoices have billed what parties have converted, where anything of an earlier day is unbilled.
+fn paid_rates(
+    tx: &mut dyn Tx,
+    setup: &Setup,
+    facts: &Facts,
+    request: &RunRequest,
+    sums: &UnbilledSums,
+) -> Result<HashMap<Book, Vec<PaidRate>>> {
+    let converts = |book: &&Book| facts.converts_into(book.party_id).is_some_and(|into| into != book.currency);
+    let converted = sums.earlier().filter(converts).map(|book| book.party_id);
+    let parties: Vec<i64> = converted.collect::<BTreeSet<_>>().into_iter().collect();
+    let mut paid: HashMap<Book, Vec<PaidRate>> = HashMap::new();
+    if parties.is_empty() {
+        return Ok(paid);
+    }
+    for row in invoices::paid_rates(tx, setup.network, request.kind, &parties)? {
+        if facts.converts_into(row.book.party_id) == Some(row.into) {
+            paid.entry(row.book).or_default().push(row.paid);
+        }
+    }
+    Ok(paid)
 }
 
 fn groups(facts: &Facts, books: &[BookState]) -> Vec<Group> {
@@ -142,6 +182,7 @@ struct Deciding<'a> {
     limits: &'a HashMap<Book, Limits>,
     sums: &'a UnbilledSums,
     pending: &'a Pending,
+    paid_rates: &'a HashMap<Book, Vec<PaidRate>>,
     group: &'a Group,
 }
 
@@ -163,54 +204,35 @@ impl Deciding<'_> {
         if group.states.iter().all(|state| !self.pending.has(state.book) && self.sums(state.book).is_empty()) {
             return Ok(());
         }
-        let mut takings = Vec::new();
-        for (state, own_next_start) in group.states.iter().zip(&group.own_next_starts) {
-            let mut taking = self.take(state)?;
-            taking.take.after.next_start = *own_next_start;
-            takings.push(taking);
+        let takings = self.takings(decisions)?;
+        if takings.is_empty() {
+            return Ok(());
         }
-        let rates: Vec<Option<Rate>> = group.states.iter().map(|state| self.rate(state.book.currency)).collect();
-        let lacks_rate = |(taking, rate): (&Taking, &Option<Rate>)| {
-            rate.is_none() && (!taking.unbilled.is_empty() || self.pending.has(taking.take.before.book))
-        };
-        if group.converts && takings.iter().zip(&rates).any(lacks_rate) {
-            return self.skip_each(&takings, decisions);
-        }
-        let extras = self.extras(&takings)?;
-        let sources: Vec<Source<'_>> = takings
-            .iter()
-            .zip(rates)
-            .map(|(taking, rate)| Source {
-                currency: taking.take.before.book.currency,
-                rate: rate.filter(|_| taking.take.before.book.currency != group.book.currency),
-                billed_periods: self.billed_periods(taking.take.before.book),
-                remainder_units: self.facts.remainders.get(&taking.take.before.book).copied().unwrap_or(0),
-                unbilled: &taking.unbilled,
-                left_through: self.left_through(taking.take.before.book),
-            })
-            .collect();
+        let without_rate = Cell::new(None);
+        let extras = self.extras(&takings, &without_rate)?;
+        // A share without a rate waits; whatever else there is does not wait for it.
+        let waiting = without_rate.get().filter(|_| extras.missing_rate);
+        let waiting = waiting.map(|from| self.without_rate((group.book, 0), from, decisions)).transpose()?;
+        let sources: Vec<Source<'_>> = takings.iter().map(|taking| self.source(taking)).collect();
         let tax = self.facts.rules.get(&group.book.party_id).and_then(PartyRules::tax);
         let situation = Situation {
             extras: &extras.lines,
             tax: tax.as_ref(),
             currency: group.book.currency,
             // The start of automatic invoices is a bound, not the beginning of a period.
-            from: group
-                .states
+            from: takings
                 .iter()
                 .filter(|_| !self.request.scheduled)
-                .filter_map(|state| first_day(self.request, self.facts, state))
+                .filter_map(|taking| first_day(self.request, self.facts, &taking.take.before))
                 .max(),
             through: takings.iter().map(|taking| taking.take.reach.cut.through).max().unwrap_or(self.cut.through),
-            next_start: group.states.iter().filter_map(|state| state.next_start).max(),
+            next_start: takings.iter().filter_map(|taking| taking.take.before.next_start).max(),
             sources: &sources,
             conditions: Conditions {
                 unbound: self.request.is_unbound(),
                 ..self.facts.conditions(self.setup, group.book)
             },
         };
-        // A share without a rate waits; whatever else there is does not wait for it.
-        let waiting = extras.missing_rate.then(|| skip(group.book, SkipReason::MissingRate, 0));
         // Only conversions are given up. A share or bonus that is taken back, and is more than they come to, is carried.
         // And a run for chosen ones says nothing of what the others come to.
         let gives_up = !self.request.chooses()
@@ -230,8 +252,9 @@ impl Deciding<'_> {
             Plan::Skip { reason, total_units } => decisions.skips.push(skip(group.book, reason, total_units)),
             Plan::Nothing => {
                 decisions.skips.extend(waiting);
-                for state in &group.states {
-                    decisions.skips.extend(held_back(state.book, self.sums(state.book))?);
+                for taking in &takings {
+                    let book = taking.take.before.book;
+                    decisions.skips.extend(held_back(book, self.sums(book))?);
                 }
             }
         }
@@ -240,13 +263,88 @@ impl Deciding<'_> {
 
     /// What the invoice takes besides conversions. One whose conversions are chosen takes none of it; what it bills counts
     /// for the bonuses of later ones.
-    fn extras(&self, takings: &[Taking]) -> Result<Taken> {
+    /// `without_rate` hears of a currency from which there is no rate.
+    fn extras(&self, takings: &[Taking], without_rate: &Cell<Option<Currency>>) -> Result<Taken> {
         if self.request.chooses() {
             return counted_only(&self.setup.bonuses, takings, &self.sums.months);
         }
-        let with_months = |state: &BookState| (state.book, self.sums.months.get(&state.book));
-        let books: Vec<_> = self.group.states.iter().map(with_months).collect();
-        self.pending.take(self.group.book.currency, &self.setup.bonuses, &books, &|currency| self.rate(currency))
+        let rated =
+            takings.iter().map(|taking| taking.take.before.book).filter(|book| self.rate(book.currency).is_some());
+        let books: Vec<_> = rated.map(|book| (book, self.sums.months.get(&book))).collect();
+        let rates = |currency| {
+            let rate = self.rate(currency);
+            if rate.is_none() && without_rate.get().is_none() {
+                without_rate.set(Some(currency));
+            }
+            rate
+        };
+        self.pending.take(self.group.book.currency, &self.setup.bonuses, &books, &rates)
+    }
+
+    /// What the invoice takes of each of its books. One without a rate waits for it, and says so; the others do not wait.
+    fn takings(&mut self, decisions: &mut Decisions) -> Result<Vec<Taking>> {
+        let group = self.group;
+        let mut takings = Vec::new();
+        for (state, own_next_start) in group.states.iter().zip(&group.own_next_starts) {
+            let mut taking = self.take(state)?;
+            taking.take.after.next_start = *own_next_start;
+            if self.rate(state.book.currency).is_some() {
+                takings.push(taking);
+                continue;
+            }
+            let waits = !taking.unbilled.is_empty() && needs_rate(&self.source(&taking))?;
+            if waits || self.pending.has(state.book) {
+                let unbilled = taking.unbilled.iter().filter(|_| waits);
+                let units = sum_units(unbilled.map(|unbilled| unbilled.tally.units))?;
+                let skip = self.without_rate((state.book, units), state.book.currency, decisions)?;
+                decisions.skips.push(skip);
+            }
+            if !waits {
+                takings.push(taking);
+            }
+        }
+        Ok(takings)
+    }
+
+    /// What is to be billed of a book, as the planner wants it.
+    fn source<'a>(&'a self, taking: &'a Taking) -> Source<'a> {
+        let book = taking.take.before.book;
+        let paid_rates = self.paid_rates.get(&book).map_or(&[][..], Vec::as_slice);
+        // Without a rate of the run there is only what is taken back at the rates that it was paid at.
+        let rate = self.rate(book.currency).or_else(|| paid_rates.first().map(|paid| paid.rate.clone()));
+        Source {
+            currency: book.currency,
+            rate: rate.filter(|_| book.currency != self.group.book.currency),
+            paid_rates,
+            billed_periods: self.billed_periods(book),
+            remainder_units: self.facts.remainders.get(&book).copied().unwrap_or(0),
+            unbilled: &taking.unbilled,
+            left_through: self.left_through(book),
+        }
+    }
+
+    /// What is left of a book since there is no rate from a currency into the invoice's.
+    fn without_rate(
+        &mut self,
+        (book, units): (Book, i64),
+        from: Currency,
+        decisions: &mut Decisions,
+    ) -> Result<RunSkip> {
+        let (into, day, settings) = (self.group.book.currency, self.cut.through, &self.setup.settings);
+        let missing = match decisions.missing_rates.get(&(from, into)) {
+            Some(missing) => missing.clone(),
+            None => {
+                let newest = rates::newest_day(self.tx, self.setup.network, (from, into), day)?;
+                let table =
+                    newest.map(|newest| rates::table(self.tx, self.setup.network, newest, newest)).transpose()?;
+                let rate = table.zip(newest).and_then(|(table, day)| table.rate(from, into, day, 0, settings.currency));
+                let newest = rate.map(|rate| (rate.day, rate.to_string()));
+                let missing = MissingRate { from, into, day, newest };
+                decisions.missing_rates.insert((from, into), missing.clone());
+                missing
+            }
+        };
+        Ok(RunSkip { missing_rate: Some(missing), ..skip(book, SkipReason::MissingRate, units) })
     }
 
     /// The rate from a currency into the invoice's, on the run's last day.
@@ -254,18 +352,6 @@ impl Deciding<'_> {
         let settings = &self.setup.settings;
         let into = self.group.book.currency;
         self.setup.rates.rate(from, into, self.cut.through, settings.rate_max_age_days, settings.currency)
-    }
-
-    /// Nothing of the party is billed, since a rate is missing: each book is reported with what it has.
-    fn skip_each(&self, takings: &[Taking], decisions: &mut Decisions) -> Result<()> {
-        for taking in takings {
-            let book = taking.take.before.book;
-            if !taking.unbilled.is_empty() || self.pending.has(book) {
-                let units = sum_units(taking.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
-                decisions.skips.push(skip(book, SkipReason::MissingRate, units));
-            }
-        }
-        Ok(())
     }
 
     /// What an invoice would take of a book. It takes everything inside the run's cut, and the book keeps that cut,
@@ -323,13 +409,8 @@ impl Deciding<'_> {
 
 /// Whether conversions come to less than nothing, in the currency of their invoice.
 fn conversions_are_negative(sources: &[Source<'_>], into: Currency) -> Result<bool> {
-    let mut totals = Vec::new();
-    for source in sources {
-        let units = sum_units(source.unbilled.iter().map(|unbilled| unbilled.tally.units))?;
-        let exact = Money::new(units, source.currency);
-        totals.push(source.rate.as_ref().map_or(Ok(exact), |rate| rate.convert(exact, into))?.units());
-    }
-    Ok(sum_units(totals)? < 0)
+    let totals = sources.iter().map(|source| conversions_units(source, into));
+    Ok(sum_units(totals.collect::<std::result::Result<Vec<_>, _>>()?)? < 0)
 }
 
 /// The books of a negative total that is given up.
@@ -420,7 +501,8 @@ fn billed(sum: &UnbilledSum) -> Option<Unbilled> {
 }
 
 fn skip(book: Book, reason: SkipReason, units: i64) -> RunSkip {
-    RunSkip { party_id: book.party_id, currency: book.currency, units, reason: reason.as_str().to_owned() }
+    let (party_id, currency, reason) = (book.party_id, book.currency, reason.as_str().to_owned());
+    RunSkip { party_id, currency, units, reason, missing_rate: None }
 }
 
 /// A book in which nothing can be billed because all of it waits for hold days.

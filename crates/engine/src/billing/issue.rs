@@ -199,7 +199,7 @@ fn build(
     };
     let lines = (1..).zip(&plan.lines).map(|(no, planned)| line(header, no, planned)).collect();
     let history = vec![issued_row(header, &invoice)];
-    let mut issued = Issued { invoice, lines, history };
+    let mut issued = Issued { invoice, lines, emptied: plan.emptied.clone(), history };
     if header.auto_approve {
         approve(header, &mut issued);
     }

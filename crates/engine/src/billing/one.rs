@@ -61,7 +61,8 @@ impl Engine {
         let what = match report.skipped.first() {
             Some(skip) => {
                 let total = quittance_domain::money::Money::new(skip.units, skip.currency);
-                format!("what is unbilled totals {total} ({})", skip.reason)
+                let missing = skip.missing_rate.as_ref().map_or(String::new(), |missing| format!(": {missing}"));
+                format!("what is unbilled totals {total} ({}{missing})", skip.reason)
             }
             None => format!("nothing in {currency} is unbilled"),
         };

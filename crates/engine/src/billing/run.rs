@@ -415,7 +415,7 @@ impl Work<'_> {
         let facts = Facts::load(tx, &self.setup, kind, &[party_id])?;
         let empty = Decided {
             book: Book { kind, party_id, currency },
-            invoice: PlannedInvoice { period, lines: Vec::new(), total_units: 0 },
+            invoice: PlannedInvoice { period, lines: Vec::new(), emptied: Vec::new(), total_units: 0 },
             takes: Vec::new(),
             extras: Taken::default(),
         };

@@ -224,7 +224,13 @@ pub(super) struct UnbilledSums {
 impl UnbilledSums {
     /// Whether anything is to be billed of a day before the start of its book's next period.
     pub(super) fn any_earlier(&self) -> bool {
-        self.of_book.values().flatten().any(|sum| matches!(sum.class, Class::Earlier(_)))
+        self.earlier().next().is_some()
+    }
+
+    /// The books of which anything is to be billed of a day before the start of their next period.
+    pub(super) fn earlier(&self) -> impl Iterator<Item = &Book> {
+        let earlier = |sum: &UnbilledSum| matches!(sum.class, Class::Earlier(_));
+        self.of_book.iter().filter(move |(_, sums)| sums.iter().any(earlier)).map(|(book, _)| book)
     }
 }
 

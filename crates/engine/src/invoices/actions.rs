@@ -7,7 +7,6 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::{LineType, VoidReason};
 use quittance_domain::money::{Money, Rounding, sum_units};
-use quittance_domain::planner::span_of;
 use quittance_store::accruals::{self, BookState};
 use quittance_store::invoices::{self, Invoice, Line, Voided};
 use quittance_store::{extras, takes};
@@ -17,7 +16,7 @@ use super::change::{Change, booking};
 use crate::billing::extras::count_again;
 use crate::billing::referrals::referred_again;
 use crate::error::{Error, Result};
-use crate::give_back::{self, LineSlot, TakeOffRequest};
+use crate::give_back::{self, TakeOffRequest};
 use crate::{Call, Engine};
 
 /// The longest comment of a correction and text of a void, in characters.
@@ -282,16 +281,4 @@ pub(super) fn round(line: &mut Line, currency: Currency) -> Result<()> {
         }
     };
     Ok(())
-}
-
-/// The `conversions` line of an offer that bills a day of a book: that of the period to which the day was assigned.
-pub(crate) fn line_of(lines: &[Line], invoice: &Invoice, (currency, day, offer): LineSlot) -> Option<usize> {
-    let of_offer = |line: &&Line| {
-        line.line_type == LineType::Conversions
-            && line.offer_id == Some(offer)
-            && line.source_currency(invoice.book.currency) == currency
-    };
-    let spans: Vec<_> = lines.iter().filter(of_offer).map(|line| line.period).collect();
-    let period = span_of(&spans, day);
-    lines.iter().position(|line| of_offer(&line) && line.period == period)
 }

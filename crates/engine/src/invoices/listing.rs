@@ -10,14 +10,15 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::money::Money;
+use quittance_domain::planner::Emptied;
 use quittance_domain::time::Day;
 use quittance_store::conversions::LogEntry;
 use quittance_store::invoices::{Invoice, Line};
 use quittance_store::{Tx, invoices};
 
-use super::actions::line_of;
 use super::conversions::{ConversionPage, ConversionQuery, InvoiceConversion};
 use super::read::found;
+use super::spans::line_of;
 use crate::error::{Error, Result};
 use crate::places::{TakenRow, each_on_invoice, each_on_stored_invoice, each_taken_row};
 use crate::{Call, Engine};
@@ -39,7 +40,8 @@ impl Engine {
             let invoice = found(tx, call, id)?;
             let touched = invoices::any_take_off(tx, call.network, invoice.place())?;
             let whole_off = touched.then(HashMap::new);
-            Listing { tx, call, invoice: &invoice, query, whole_off }.page(after)
+            let emptied = invoices::emptied(tx, call.network, invoice.place())?;
+            Listing { tx, call, invoice: &invoice, emptied: &emptied, query, whole_off }.page(after)
         })
     }
 }
@@ -115,6 +117,7 @@ struct Listing<'a> {
     tx: &'a mut dyn Tx,
     call: &'a Call,
     invoice: &'a Invoice,
+    emptied: &'a [Emptied],
     query: &'a ConversionQuery,
     /// To which epochs all that was left of offers went, as far as it is known; `None`: nothing was taken off the invoice.
     whole_off: Option<HashMap<(Currency, OfferId), Vec<i64>>>,
@@ -159,7 +162,7 @@ impl Listing<'_> {
         lines: &[Line],
         page: &mut ConversionPage,
     ) -> Result<bool> {
-        let line_no = line_of(lines, self.invoice, slot(row)).map(|index| lines[index].line_no);
+        let line_no = line_of(lines, self.emptied, self.invoice, slot(row)).map(|index| lines[index].line_no);
         let at = |entry| Cursor { row: place, entry: Some(entry) }.to_string();
         let (network, invoice) = (self.call.network, self.invoice.place());
         let limit = self.query.limit;
@@ -184,13 +187,13 @@ impl Listing<'_> {
 
     /// The first rows from a place on, of the line that is asked for.
     fn rows(&mut self, start: Option<Cursor>, asked: Option<&Asked>) -> Result<BTreeMap<RowPlace, TakenRow>> {
-        let (mut rows, invoice) = (BTreeMap::new(), self.invoice);
+        let (mut rows, invoice, emptied) = (BTreeMap::new(), self.invoice, self.emptied);
         each_taken_row(self.tx, self.call.network, invoice, &mut |row| {
             let place = RowPlace::of(&row);
             let before = start.is_some_and(|start| place < start.row || place == start.row && start.entry.is_none());
             let full = rows.len() == ROWS_TOGETHER;
             let behind = full && rows.last_key_value().is_some_and(|(last, _)| place > *last);
-            if before || behind || !asked.is_none_or(|asked| asked.has(invoice, &row)) {
+            if before || behind || !asked.is_none_or(|asked| asked.has((invoice, emptied), &row)) {
                 return;
             }
             rows.insert(place, row);
@@ -225,8 +228,9 @@ impl Listing<'_> {
 
 impl Asked {
     /// Whether the line bills what is behind a row.
-    fn has(&self, invoice: &Invoice, row: &TakenRow) -> bool {
-        line_of(&self.of_offer, invoice, slot(row)).is_some_and(|index| self.of_offer[index].line_no == self.line_no)
+    fn has(&self, (invoice, emptied): (&Invoice, &[Emptied]), row: &TakenRow) -> bool {
+        let index = line_of(&self.of_offer, emptied, invoice, slot(row));
+        index.is_some_and(|index| self.of_offer[index].line_no == self.line_no)
     }
 }
 

@@ -17,6 +17,7 @@ mod returns;
 mod revise;
 mod search;
 mod sorted;
+mod spans;
 mod sync;
 mod transfer;
 
@@ -39,10 +40,11 @@ pub use search::{BalanceBound, Either, FoundInvoices, FoundSums, InvoiceFind, In
 pub use sorted::{ListedAs, SortBy, SortedInvoices, SortedQuery};
 
 pub use crate::give_back::TakeOffRequest;
-pub(crate) use actions::{bounded, check_corrections, line_of};
+pub(crate) use actions::{bounded, check_corrections};
 pub(crate) use change::{DOCUMENT, booking, facts, issue_details};
 pub(crate) use edit::NOTE_CHARS_MAX;
 pub(crate) use edit::check as check_edit;
 pub(crate) use items::{check_items, itemized};
 pub(crate) use pay::{PAYMENT_IDS, use_credit};
 pub(crate) use revise::dress;
+pub(crate) use spans::{Billed, billed_by};

@@ -7,7 +7,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::period::Period;
-use quittance_domain::planner::Converted;
+use quittance_domain::planner::{Converted, Emptied};
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::invoices::{self, Invoice, Line, TakeOff};
@@ -16,8 +16,9 @@ use quittance_store::runs;
 use quittance_store::takes::{self, Take};
 use serde_json::json;
 
-use super::actions::{line_of, round};
+use super::actions::round;
 use super::change::Change;
+use super::spans::{converted, line_of};
 use crate::billing::chose;
 use crate::billing::extras::count_again;
 use crate::error::Result;
@@ -27,6 +28,9 @@ use crate::{Call, Engine};
 
 /// What no line bills: of a currency and offer, by day.
 type Unlined = (Currency, OfferId, Vec<(Day, Tally)>);
+
+/// The number of a line before it is given one.
+const UNNUMBERED: i64 = 0;
 
 impl Engine {
     /// Takes what has changed since an invoice was issued on the days that its lines bill: revisions and late
@@ -120,11 +124,15 @@ impl Change<'_> {
         Ok(Some((rows, refused)))
     }
 
-    /// Makes the lines bill what is on the invoice by now. Where everything of a line cancels out there is none, so one may
-    /// have to come back.
+    /// Makes the lines bill what is on the invoice by now. For a period in which everything cancels out there is no line, so
+    /// one may have to come back.
     pub(super) fn bill_again(&mut self, before: &[Line]) -> Result<()> {
         let slots = give_back::on_invoice(self.tx, self.call.network, &self.invoice)?;
+        let emptied = invoices::emptied(self.tx, self.call.network, self.invoice.place())?;
         let mut lines = before.to_vec();
+        for emptied in &emptied {
+            lines.push(self.new_line(emptied.offer_id, emptied.period, converted(emptied)));
+        }
         loop {
             let unlined = self.fill(&mut lines, &slots)?;
             let Some((currency, offer, days)) = unlined.into_iter().find(|(.., days)| !sum(days).is_zero()) else {
@@ -132,24 +140,31 @@ impl Change<'_> {
             };
             let Some((day, _)) = days.iter().find(|(_, tally)| !tally.is_zero()) else { break };
             let period = self.period_of(&lines, (currency, *day, offer));
-            let inside: Vec<_> = days.iter().filter(|(day, _)| period.contains(*day)).copied().collect();
-            let period = if sum(&inside).is_zero() { Period { start: *day, end: *day } } else { period };
+            let taken = |slot: &LineSlot| line_of(&lines, &[], &self.invoice, *slot).is_some();
+            let of_offer = |slot: &&LineSlot| (slot.0, slot.2) == (currency, offer) && period.contains(slot.1);
+            // Days that another line bills stay with it.
+            let apart = slots.keys().filter(of_offer).any(taken);
+            let period = if apart { Period { start: *day, end: *day } } else { period };
             let converted = self.conversion_of(&lines, currency)?;
-            lines.push(Line {
-                line_no: self.invoice.next_line,
-                line_type: LineType::Conversions,
-                offer_id: Some(offer),
-                period,
-                taken: Tally::default(),
-                units: 0,
-                converted,
-                comment: String::new(),
-                tax: None,
-                created_at: self.at(),
-            });
-            self.invoice.next_line += 1;
+            lines.push(self.new_line(offer, period, converted));
         }
-        self.write_lines(before, lines)
+        self.write_lines(before, lines, &emptied)
+    }
+
+    /// A line without anything on it, which has no number yet.
+    fn new_line(&self, offer: OfferId, period: Period, converted: Option<Converted>) -> Line {
+        Line {
+            line_no: UNNUMBERED,
+            line_type: LineType::Conversions,
+            offer_id: Some(offer),
+            period,
+            taken: Tally::default(),
+            units: 0,
+            converted,
+            comment: String::new(),
+            tax: None,
+            created_at: self.at(),
+        }
     }
 
     /// Fills the lines with what is on the invoice; answers what no line bills, by currency and offer.
@@ -159,7 +174,7 @@ impl Change<'_> {
         }
         let mut unlined: BTreeMap<(Currency, OfferId), Vec<(Day, Tally)>> = BTreeMap::new();
         for (slot, tally) in slots {
-            match line_of(lines, &self.invoice, *slot) {
+            match line_of(lines, &[], &self.invoice, *slot) {
                 Some(index) => lines[index].taken.add(*tally)?,
                 None => unlined.entry((slot.0, slot.2)).or_default().push((slot.1, *tally)),
             }
@@ -176,8 +191,10 @@ impl Change<'_> {
         }
         let of_currency =
             |line: &&Line| line.line_type == LineType::Conversions && line.source_currency(own) == currency;
-        if let Some(line) = lines.iter().find(of_currency) {
-            return Ok(line.converted.clone());
+        // What an earlier invoice has paid is taken back at its rate, which is older.
+        let latest = lines.iter().filter(of_currency).filter_map(|line| line.converted.as_ref());
+        if let Some(converted) = latest.max_by_key(|converted| converted.rate.day) {
+            return Ok(Some(converted.clone()));
         }
         let rate = self.rate_on(currency, day)?;
         Ok(Some(Converted { currency, units: 0, rate }))
@@ -196,26 +213,44 @@ impl Change<'_> {
         holding.max().unwrap_or(Period { start: day, end: day })
     }
 
-    /// Writes the lines as they are now.
-    fn write_lines(&mut self, before: &[Line], mut lines: Vec<Line>) -> Result<()> {
+    /// Writes the lines as they are now, and the periods in which everything cancels out.
+    fn write_lines(&mut self, before: &[Line], lines: Vec<Line>, known: &[Emptied]) -> Result<()> {
         let (network, place) = (self.call.network, self.invoice.place());
-        for line in &mut lines {
+        let mut emptied = Vec::new();
+        for mut line in lines {
+            if line.line_type == LineType::Conversions && line.taken == Tally::default() {
+                emptied.extend(self.emptied(&line));
+            }
             let old = before.iter().find(|old| old.line_no == line.line_no);
             if old.is_some_and(|old| old.taken == line.taken) {
                 continue;
             }
-            round(line, self.invoice.book.currency)?;
+            round(&mut line, self.invoice.book.currency)?;
             let nothing = line.taken == Tally::default();
             match (old, nothing) {
                 (None, true) => {}
-                (None, false) => invoices::add_line(self.tx, network, place, line)?,
+                (None, false) => {
+                    line.line_no = self.invoice.next_line;
+                    self.invoice.next_line += 1;
+                    invoices::add_line(self.tx, network, place, &line)?;
+                }
                 (Some(_), true) => {
                     invoices::delete_line(self.tx, network, place, line.line_no)?;
                 }
-                (Some(_), false) => invoices::update_line(self.tx, network, place, line)?,
+                (Some(_), false) => invoices::update_line(self.tx, network, place, &line)?,
             }
         }
+        if emptied != known {
+            invoices::set_emptied(self.tx, network, place, &emptied)?;
+        }
         Ok(())
+    }
+
+    /// The period of a line in which everything cancels out.
+    fn emptied(&self, line: &Line) -> Option<Emptied> {
+        let (currency, period) = (line.source_currency(self.invoice.book.currency), line.period);
+        let rate = line.converted.as_ref().map(|converted| converted.rate.clone());
+        line.offer_id.map(|offer_id| Emptied { currency, offer_id, period, rate })
     }
 }
 

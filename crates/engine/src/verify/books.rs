@@ -6,6 +6,7 @@ use quittance_domain::accrual::{Book, Cut, Tally};
 use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId};
 use quittance_domain::invoice::{InvoiceStatus, LineType};
 use quittance_domain::money::{Money, Rounding};
+use quittance_domain::period::Period;
 use quittance_domain::tax::Tax;
 use quittance_domain::time::Day;
 use quittance_store::Tx;
@@ -18,7 +19,7 @@ use super::facts::{Facts, list};
 use super::{Findings, history};
 use crate::Call;
 use crate::error::Result;
-use crate::invoices::line_of;
+use crate::invoices::{Billed, billed_by};
 use crate::places::owner;
 
 /// Epoch, posting day, billable day and offer of a row that was given back.
@@ -52,6 +53,13 @@ pub(super) fn check(
 
 /// What an invoice took, by day and offer.
 type Taken = BTreeMap<(Day, OfferId), i128>;
+
+/// What no line of an invoice bills, in units and conversions, and on which days.
+#[derive(Default)]
+struct Unlined {
+    sums: (i128, i128),
+    days: Vec<String>,
+}
 
 /// One book while it is checked.
 pub(super) struct BookCheck<'a> {
@@ -284,27 +292,7 @@ impl BookCheck<'_> {
         let id = invoice.invoice_id;
         let lines = list(&self.facts.lines, id);
         let (units, conversions) = self.on_invoice(invoice, owners);
-        let mut sums = vec![(0_i128, 0_i128); lines.len()];
-        let mut unlined: BTreeMap<OfferId, (i128, i128, Vec<String>)> = BTreeMap::new();
-        for ((day, offer), units) in units {
-            let conversions = conversions.get(&(day, offer)).copied().unwrap_or_default();
-            match line_of(lines, invoice, (self.book.currency, day, offer)) {
-                Some(index) => {
-                    sums[index].0 += units;
-                    sums[index].1 += conversions;
-                }
-                None => {
-                    let of_offer = unlined.entry(offer).or_default();
-                    (of_offer.0, of_offer.1) = (of_offer.0 + units, of_offer.1 + conversions);
-                    of_offer.2.push(format!("{units} units on {day}"));
-                }
-            }
-        }
-        // A line in which everything cancels out is left out, so its days can only be told by their sum.
-        for (offer, (_, _, days)) in unlined.into_iter().filter(|(_, of)| (of.0, of.1) != (0, 0)) {
-            let text = format!("invoice {id}: no line bills what it took of offer {offer}: {}", days.join(", "));
-            self.findings.add("I3", text);
-        }
+        let sums = self.by_line(invoice, &units, &conversions);
         let of_book = |line: &Line| line.source_currency(invoice.book.currency) == self.book.currency;
         let billing =
             lines.iter().zip(sums).filter(|(line, _)| line.line_type == LineType::Conversions && of_book(line));
@@ -330,6 +318,35 @@ impl BookCheck<'_> {
             }
         }
         wrong.into_iter().for_each(|wrong| self.findings.add("I3", format!("invoice {id} {wrong}")));
+    }
+
+    /// What an invoice took, in units and conversions, by the line that bills it. I3: what no line bills cancels out.
+    fn by_line(&mut self, invoice: &Invoice, units: &Taken, conversions: &Taken) -> Vec<(i128, i128)> {
+        let (lines, emptied) =
+            (list(&self.facts.lines, invoice.invoice_id), list(&self.facts.emptied, invoice.invoice_id));
+        let mut sums = vec![(0_i128, 0_i128); lines.len()];
+        let mut unlined: BTreeMap<(OfferId, Option<Period>), Unlined> = BTreeMap::new();
+        for ((day, offer), units) in units {
+            let conversions = conversions.get(&(*day, *offer)).copied().unwrap_or_default();
+            let billed = billed_by(lines, emptied, invoice, (self.book.currency, *day, *offer));
+            if let Some(Billed::Line(index)) = billed {
+                sums[index] = (sums[index].0 + units, sums[index].1 + conversions);
+                continue;
+            }
+            let period = match billed {
+                Some(Billed::Emptied(index)) => Some(emptied[index].period),
+                // Invoices that were issued before such periods were kept: their days can only be told by their sum.
+                _ => None,
+            };
+            let of_period = unlined.entry((*offer, period)).or_default();
+            of_period.sums = (of_period.sums.0 + units, of_period.sums.1 + conversions);
+            of_period.days.push(format!("{units} units on {day}"));
+        }
+        for ((offer, _), unlined) in unlined.into_iter().filter(|(_, unlined)| unlined.sums != (0, 0)) {
+            let (id, days) = (invoice.invoice_id, unlined.days.join(", "));
+            self.findings.add("I3", format!("invoice {id}: no line bills what it took of offer {offer}: {days}"));
+        }
+        sums
     }
 
     /// I3: approved = billed + unbilled + remainder, and the remainder is what rounding can leave.

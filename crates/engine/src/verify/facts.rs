@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use quittance_domain::accrual::{Book, Tally};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
+use quittance_domain::planner::Emptied;
 use quittance_store::Tx;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::audit::{self, PartyPosting};
@@ -28,6 +29,7 @@ pub(super) struct Facts {
     pub(super) write_offs: HashMap<Book, Vec<WriteOff>>,
     pub(super) openings: HashMap<Book, OpeningBalance>,
     pub(super) lines: HashMap<InvoiceId, Vec<Line>>,
+    pub(super) emptied: HashMap<InvoiceId, Vec<Emptied>>,
     pub(super) payments: HashMap<InvoiceId, Vec<Payment>>,
     /// What is the credit of a party, by party.
     pub(super) credits: HashMap<i64, Vec<Payment>>,
@@ -84,6 +86,7 @@ impl Facts {
             write_offs: given_up,
             openings: openings.into_iter().map(|opening| (opening.book, opening)).collect(),
             lines: by_invoice(invoices::lines_of_parties(tx, network, kind, parties)?),
+            emptied: by_invoice(invoices::emptied_of_parties(tx, network, kind, parties)?),
             payments,
             credits,
             take_offs: by_invoice(invoices::take_offs_of_parties(tx, network, kind, parties)?),

@@ -273,9 +273,11 @@ impl Model {
                     && days(e)
             })
             .collect();
-        // Nothing is guessed: what has no rate cannot come onto it.
-        let rated =
-            |e: &crate::model::Entry| self.rate(e.book.currency, invoice.book.currency, invoice.rate_day).is_some();
+        // Nothing is guessed: what has no rate cannot come onto it, unless a line of its currency has one.
+        let rated = |e: &crate::model::Entry| {
+            lines.iter().any(|line| line.0 == e.book.currency)
+                || self.rate(e.book.currency, invoice.book.currency, invoice.rate_day).is_some()
+        };
         let unrated: Vec<usize> = more.iter().copied().filter(|n| !rated(&self.log[*n])).collect();
         if self.has_lines_by_offer(&unrated) {
             return false;

@@ -156,6 +156,7 @@ impl Game {
         self.say(format!("run {plain:?}"));
         for _ in 0..=i64::from(self.rarely(4)) {
             let known = self.model.invoices.len();
+            self.learn_paid();
             let preview = self.network.engine.preview(&self.network.call, &request).unwrap();
             let report = self.network.engine.bill(&self.network.call, &request, &mut |_| {}).unwrap();
             assert_eq!((&preview.totals, &preview.skipped), (&report.totals, &report.skipped), "{:#?}", self.told);
@@ -352,11 +353,9 @@ impl Game {
         if self.dice.below(3) == 0 {
             let offer = self.dice.below(4) + 1;
             let done = engine.take_off(call, id, None, &TakeOffRequest::Offers(vec![OfferId::new(offer)]));
-            return (
-                format!("take off offer {offer}"),
-                done.map(drop),
-                self.model.take_off(index, |e| e.state.offer == offer),
-            );
+            let expected = self.model.take_off(index, |e| e.state.offer == offer);
+            self.learn_rates(index);
+            return (format!("take off offer {offer}"), done.map(drop), expected);
         }
         let owned: Vec<String> =
             self.model.log.iter().filter(|e| e.place == Place::Invoice(index)).map(|e| e.conversion.clone()).collect();
@@ -364,6 +363,7 @@ impl Game {
         let conversion = owned.get(self.dice.below(owned.len())).cloned().unwrap_or(any);
         let done = engine.take_off(call, id, None, &TakeOffRequest::Conversions(vec![conversion.clone()]));
         let expected = self.model.take_off(index, |e| e.conversion == conversion);
+        self.learn_rates(index);
         (format!("take off {conversion}"), done.map(drop), expected)
     }
 
@@ -372,12 +372,17 @@ impl Game {
         let own = real(self.model.invoices[index].book).currency;
         let lines = engine.invoice_lines(call, id).unwrap();
         let of_conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
-        let days: Days = of_conversions
+        let mut days: Days = of_conversions
             .map(|l| (l.source_currency(own).code(), l.period.start.number(), l.period.end.number()))
             .collect();
+        // A line that was left out has a rate, and no days that are looked at.
+        let left_out = self.emptied(index);
+        days.extend(left_out.iter().map(|emptied| (emptied.currency.code(), 1, 0)));
         let done = engine.sync(call, id, None);
         let days: Vec<_> = days.into_iter().collect();
-        (format!("synchronize {days:?}"), done.map(drop), self.model.sync(index, &days))
+        let expected = self.model.sync(index, &days);
+        self.learn_rates(index);
+        (format!("synchronize {days:?}"), done.map(drop), expected)
     }
 
     fn take_back(&mut self, index: usize, id: InvoiceId) -> Done {

@@ -6,12 +6,13 @@ use quittance_domain::accrual::Book as RealBook;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
 use quittance_domain::invoice::LineType;
+use quittance_domain::planner::Emptied;
 use quittance_domain::time::{Day, Timestamp};
-use quittance_engine::invoices::{Invoice, InvoiceFilter};
+use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceConversion, InvoiceFilter, Line};
 use quittance_engine::reports::Cell;
 use quittance_testkit::{Dice, Network, TestDatabase};
 
-use crate::model::{Book, CENT, FRACTIONS, Kind, Model, Place, Status};
+use crate::model::{Book, CENT, CONVERTS, Entry, FRACTIONS, Kind, Model, Place, Status};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 /// 1 January 2026.
@@ -219,6 +220,82 @@ impl Game {
         }
     }
 
+    /// With which lines invoices have paid euros to the affiliate that converts.
+    pub(crate) fn learn_paid(&mut self) {
+        self.model.paid.clear();
+        for index in 0..self.model.invoices.len() {
+            let plain = &self.model.invoices[index];
+            if (plain.book.kind, plain.book.party) != (Kind::Payable, CONVERTS) || plain.status == Status::Void {
+                continue;
+            }
+            let lines = self.network.engine.invoice_lines(&self.network.call, InvoiceId::new(plain.id)).unwrap();
+            for line in lines.iter().filter(|l| l.line_type == LineType::Conversions && l.taken.units > 0) {
+                if line.converted.is_some() {
+                    let (start, end) = (line.period.start.number(), line.period.end.number());
+                    self.model.paid.push((line.offer_id.unwrap().get(), start, end, rate_of(line)));
+                }
+            }
+        }
+    }
+
+    /// By which rate a change of an invoice bills each entry is looked up, and judged by the sum.
+    pub(crate) fn learn_rates(&mut self, index: usize) {
+        let plain = &self.model.invoices[index];
+        if (plain.book.kind, plain.book.party) != (Kind::Payable, CONVERTS) {
+            return;
+        }
+        let id = InvoiceId::new(plain.id);
+        let lines = self.network.engine.invoice_lines(&self.network.call, id).unwrap();
+        for listed in self.listed(id, None) {
+            let line = lines.iter().find(|line| Some(line.line_no) == listed.line_no);
+            let same = |e: &&mut Entry| {
+                (e.place, &e.conversion, e.revision, e.sign)
+                    == (Place::Invoice(index), &listed.conversion_id, listed.revision, listed.sign)
+            };
+            // What no line bills cancels out by any rate.
+            self.model.log.iter_mut().filter(same).for_each(|e| e.rate = line.map_or(1, rate_of));
+        }
+    }
+
+    fn listed(&self, id: InvoiceId, line_no: Option<i64>) -> Vec<InvoiceConversion> {
+        let query = ConversionQuery { line_no, after: None, limit: 10_000 };
+        self.network.engine.invoice_conversions(&self.network.call, id, &query).unwrap().conversions
+    }
+
+    /// The periods of an invoice in which everything cancels out.
+    pub(crate) fn emptied(&self, index: usize) -> Vec<Emptied> {
+        let plain = &self.model.invoices[index];
+        let place = quittance_store::invoices::Place {
+            kind: real_kind(plain.book.kind),
+            party_id: plain.book.party,
+            invoice_id: InvoiceId::new(plain.id),
+        };
+        let network = self.network.call.network;
+        self.network.engine.store().read(|tx| quittance_store::invoices::emptied(tx, network, place)).unwrap()
+    }
+
+    /// What is listed of each line comes to what it took; and what of no line, to nothing.
+    fn compare_listings(&self) {
+        for plain in self.model.invoices.iter().filter(|i| i.status != Status::Void) {
+            let id = InvoiceId::new(plain.id);
+            let listed = self.listed(id, None);
+            for line in self.network.engine.invoice_lines(&self.network.call, id).unwrap() {
+                let of_line: Vec<_> = listed.iter().filter(|l| l.line_no == Some(line.line_no)).cloned().collect();
+                let sums = (of_line.iter().map(|l| l.amount.units()).sum(), of_line.iter().map(|l| l.sign).sum());
+                let taken = (line.taken.units, line.taken.conversions);
+                assert_eq!(sums, taken, "line {} of invoice {id}\n{}", line.line_no, self.story());
+                let alone = self.listed(id, Some(line.line_no)).len();
+                assert_eq!(alone, of_line.len(), "line {} of invoice {id}\n{}", line.line_no, self.story());
+            }
+            let mut none: BTreeMap<(i64, &str), (i64, i64)> = BTreeMap::new();
+            for l in listed.iter().filter(|l| l.line_no.is_none()) {
+                let sum = none.entry((l.offer_id, l.amount.currency().code())).or_default();
+                *sum = (sum.0 + l.amount.units(), sum.1 + l.sign);
+            }
+            assert!(none.values().all(|sum| *sum == (0, 0)), "no line of invoice {id}: {none:?}\n{}", self.story());
+        }
+    }
+
     /// Per book: approved = billed + unbilled + given up + remainder; and the party's balance in the ledger.
     pub(crate) fn compare_books(&self) {
         let (engine, call) = (&self.network.engine, &self.network.call);
@@ -267,8 +344,14 @@ impl Game {
 
     pub(crate) fn finish(&mut self) {
         self.compare();
+        self.compare_listings();
         self.compare_books();
     }
+}
+
+/// A whole number of dollars for a euro.
+fn rate_of(line: &Line) -> i64 {
+    line.converted.as_ref().map_or(1, |converted| converted.rate.exact().parse().unwrap())
 }
 
 pub(crate) fn real_kind(kind: Kind) -> InvoiceKind {

@@ -74,6 +74,8 @@ pub(crate) struct Entry {
     pub(crate) billable: i32,
     pub(crate) units: i64,
     pub(crate) place: Place,
+    /// What its invoice multiplies it by: 1, or the rate of its line.
+    pub(crate) rate: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +167,9 @@ pub(crate) struct Model {
     pub(crate) next_id: i64,
     /// Dollars for a euro, by day.
     pub(crate) rates: BTreeMap<i32, i64>,
+    /// The lines with which invoices have paid euros to the affiliate that converts, the first invoice first: offer, first
+    /// and last day, and the rate.
+    pub(crate) paid: Vec<(i64, i32, i32, i64)>,
     pub(crate) referrals: Vec<crate::extras::Referral>,
     pub(crate) scheduled_through: BTreeMap<(Kind, i64), i32>,
 }
@@ -197,6 +202,7 @@ impl Model {
                 billable: known.place.1,
                 units: sign * units,
                 place: Place::Unbilled,
+                rate: 1,
             });
         }
     }
@@ -287,9 +293,7 @@ impl Model {
 
     /// What an invoice's entries come to, in its currency.
     pub(crate) fn conversions_of(&self, index: usize) -> i64 {
-        let invoice = &self.invoices[index];
-        let on = self.log.iter().filter(|e| e.place == Place::Invoice(index));
-        on.map(|e| e.units * self.rate(e.book.currency, invoice.book.currency, invoice.rate_day).unwrap_or(1)).sum()
+        self.log.iter().filter(|e| e.place == Place::Invoice(index)).map(|e| e.units * e.rate).sum()
     }
 
     pub(crate) fn billed(&self, index: usize) -> i64 {

@@ -72,10 +72,13 @@ pub(crate) type Hints = BTreeMap<Book, i64>;
 
 /// What becomes of the books of one invoice.
 enum Decision {
-    Issue(Box<Invoice>, Vec<usize>, extras::Extras),
+    Issue(Box<Invoice>, Rated, extras::Extras),
     GiveUp(Vec<usize>),
     Skip(Vec<Skip>),
 }
+
+/// The entries that an invoice takes, and what it multiplies each by.
+type Rated = (Vec<usize>, Vec<i64>);
 
 /// The first days on which the schedule bills.
 pub(crate) const AUTO_START: i32 = 20_454 + 30;
@@ -108,9 +111,13 @@ impl Model {
             }
         }
         let known = self.referrals.len();
-        let decided: Vec<Decision> =
-            groups.iter().map(|(book, sources)| self.decide(request, *book, sources, known, hints)).collect();
         let (mut skips, mut issued) = (Vec::new(), Vec::new());
+        let mut decided: Vec<Decision> = Vec::new();
+        for (book, sources) in &groups {
+            let (decision, without_rate) = self.decide(request, *book, sources, known, hints);
+            skips.extend(without_rate);
+            decided.push(decision);
+        }
         // Ids are given to what is given up first.
         for decision in &decided {
             if let Decision::GiveUp(taken) = decision {
@@ -120,7 +127,7 @@ impl Model {
         }
         for decision in decided {
             match decision {
-                Decision::Issue(invoice, taken, extras) => issued.push(self.issue(*invoice, &taken, extras)),
+                Decision::Issue(invoice, rated, extras) => issued.push(self.issue(*invoice, rated, extras)),
                 Decision::Skip(left) => skips.extend(left),
                 Decision::GiveUp(_) => {}
             }
@@ -134,10 +141,12 @@ impl Model {
         skips
     }
 
-    fn issue(&mut self, invoice: Invoice, taken: &[usize], extras: extras::Extras) -> usize {
+    fn issue(&mut self, invoice: Invoice, (taken, rates): Rated, extras: extras::Extras) -> usize {
         let index = self.invoices.len();
         self.next_id += 1;
-        taken.iter().for_each(|n| self.log[*n].place = Place::Invoice(index));
+        for (n, rate) in taken.into_iter().zip(rates) {
+            (self.log[n].place, self.log[n].rate) = (Place::Invoice(index), rate);
+        }
         extras.referrals.iter().for_each(|n| self.referrals[*n].taken = Some(index));
         self.books.insert(invoice.book);
         self.invoices.push(Invoice { id: self.next_id, ..invoice });
@@ -195,22 +204,64 @@ impl Model {
         chosen
     }
 
-    fn decide(&self, request: &Request, book: Book, sources: &[Book], known: usize, hints: &Hints) -> Decision {
+    /// By which rate each of some entries of one book is billed; `None`: one of them waits for a rate. What takes more back
+    /// of an earlier day of an offer than it adds goes by the rate that the first invoice has paid it at.
+    fn rates_of(&self, taken: &[usize], into: &str, (through, next): (i32, Option<i32>)) -> Option<Vec<i64>> {
+        let mut days: BTreeMap<(i64, i32), i64> = BTreeMap::new();
+        for e in taken.iter().map(|n| &self.log[*n]) {
+            *days.entry((e.state.offer, e.day)).or_default() += e.units;
+        }
+        let rate = |n: &usize| {
+            let e = &self.log[*n];
+            let back = next.is_some_and(|next| e.day < next) && days[&(e.state.offer, e.day)] < 0;
+            let paid = self.paid.iter().find(|paid| paid.0 == e.state.offer && (paid.1..=paid.2).contains(&e.day));
+            let paid = paid.filter(|_| back && e.book.currency != into).map(|paid| paid.3);
+            paid.or_else(|| self.rate(e.book.currency, into, through))
+        };
+        taken.iter().map(rate).collect()
+    }
+
+    fn decide(
+        &self,
+        request: &Request,
+        book: Book,
+        sources: &[Book],
+        known: usize,
+        hints: &Hints,
+    ) -> (Decision, Vec<Skip>) {
         let next = sources.iter().filter_map(|source| self.periods(*source).iter().map(|p| p.1 + 1).max()).max();
-        let (mut taken, mut held, mut missing) = (Vec::new(), Vec::new(), false);
-        let mut of_source = Vec::new();
+        let (mut taken, mut held, mut rates, mut without_rate) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let sum = |entries: &[usize]| entries.iter().map(|n| self.log[*n].units).sum::<i64>();
         for source in sources {
             let (takes, holds) = self.takes(request, *source, next);
-            missing |= !takes.is_empty() && self.rate(source.currency, book.currency, request.through).is_none();
-            of_source.push((*source, takes.clone()));
-            taken.extend(takes);
-            held.push((*source, holds));
+            match self.rates_of(&takes, book.currency, (request.through, next)) {
+                None => without_rate.push((source.party, source.currency, sum(&takes), "missing_rate")),
+                Some(of_source) => {
+                    taken.extend(takes);
+                    rates.extend(of_source);
+                    held.push((*source, holds));
+                }
+            }
         }
+        let none = held.is_empty();
+        let decision = if none {
+            Decision::Skip(Vec::new())
+        } else {
+            self.decide_on(request, (book, next), held, (taken, rates), known, hints)
+        };
+        (decision, without_rate)
+    }
+
+    fn decide_on(
+        &self,
+        request: &Request,
+        (book, next): (Book, Option<i32>),
+        held: Vec<(Book, Vec<usize>)>,
+        (taken, rates): Rated,
+        known: usize,
+        hints: &Hints,
+    ) -> Decision {
         let sum = |entries: &[usize]| entries.iter().map(|n| self.log[*n].units).sum::<i64>();
-        if missing {
-            let left = of_source.iter().filter(|(_, takes)| !takes.is_empty());
-            return Decision::Skip(left.map(|(b, takes)| (b.party, b.currency, sum(takes), "missing_rate")).collect());
-        }
         let end = match request.sum {
             None => request.through,
             Some(_) => taken.iter().map(|n| self.log[*n].day).max().unwrap_or(request.through),
@@ -235,7 +286,7 @@ impl Model {
         let invoice = Invoice {
             id: 0,
             book,
-            sources: sources.iter().map(|source| source.currency).collect(),
+            sources: held.iter().map(|(source, _)| source.currency).collect(),
             start: start.min(end),
             end,
             rate_day: request.through,
@@ -249,15 +300,11 @@ impl Model {
             chosen: request.chooses(),
             off: BTreeSet::new(),
         };
-        let base: i64 = taken
-            .iter()
-            .map(|n| &self.log[*n])
-            .map(|e| e.units * self.rate(e.book.currency, book.currency, request.through).unwrap_or(1))
-            .sum::<i64>();
+        let base: i64 = taken.iter().zip(&rates).map(|(n, rate)| self.log[*n].units * rate).sum();
         let conversions = base;
         let base = base + extras.referral + extras.bonus;
         let total = base + extras::tax(book, base);
-        self.judge(request, invoice, (total, conversions), taken, extras, hints)
+        self.judge(request, invoice, (total, conversions), (taken, rates), extras, hints)
     }
 
     fn judge(
@@ -265,7 +312,7 @@ impl Model {
         request: &Request,
         mut invoice: Invoice,
         (mut total, total_of_conversions): (i64, i64),
-        taken: Vec<usize>,
+        (taken, rates): Rated,
         extras: extras::Extras,
         hints: &Hints,
     ) -> Decision {
@@ -296,7 +343,7 @@ impl Model {
             }
             () if bound && total <= 0 => skip("not_positive"),
             () if bound && total < extras::minimum(book) => skip("below_minimum"),
-            () => Decision::Issue(Box::new(invoice), taken, extras),
+            () => Decision::Issue(Box::new(invoice), (taken, rates), extras),
         }
     }
 

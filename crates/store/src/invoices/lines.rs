@@ -5,7 +5,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::period::Period;
-use quittance_domain::planner::Converted;
+use quittance_domain::planner::{Converted, PaidRate};
 use quittance_domain::rates::Rate;
 use quittance_domain::tax::Tax;
 use quittance_domain::time::Timestamp;
@@ -36,6 +36,13 @@ statements! {
         AND invoice_id = $4 AND line_no = $5";
     UPDATE_LINE = "UPDATE invoice_lines SET conversions = $6, taken_units = $7, units = $8, source_units = $9 WHERE network_id = $1 \
         AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND line_no = $5";
+    /// By which rates invoices have billed what they took of books in other currencies, the first invoice first.
+    PAID_RATES = "SELECT l.party_id, l.source_currency, i.currency, l.offer_id, l.period_start, l.period_end, l.rate, l.rate_day, \
+        l.rate_source FROM invoice_lines l JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind \
+        AND i.party_id = l.party_id AND i.invoice_id = l.invoice_id WHERE l.network_id = $1 AND l.kind = $2 \
+        AND l.party_id {in:3} AND {within:l.party_id|3} AND {within:i.party_id|3} AND l.line_type = 'conversions' \
+        AND l.source_currency IS NOT NULL AND l.taken_units > 0 AND i.status <> 'void' \
+        ORDER BY l.party_id, l.invoice_id, l.line_no";
     /// What rounding has left in the books of some parties; an invoice whose lines are all exact is not read.
     REMAINDERS = "SELECT l.party_id, COALESCE(l.source_currency, i.currency), \
         CAST(SUM(l.taken_units - COALESCE(l.source_units, l.units)) AS BIGINT) FROM invoice_lines l \
@@ -255,10 +262,44 @@ fn tax(row: &Row) -> Result<Option<Tax>> {
 
 fn converted(row: &Row) -> Result<Option<Converted>> {
     let Some(code) = row.opt_text(11)? else { return Ok(None) };
-    let exact = row.text(13)?;
-    let rate = Rate::read(exact, day(row.int(14)?)?, row.string(15)?);
-    let rate = rate.ok_or_else(|| Error::Corrupt(format!("rate {exact}")))?;
+    let rate =
+        read_rate(row, 13)?.ok_or_else(|| Error::Corrupt("a line in another currency has no rate".to_owned()))?;
     Ok(Some(Converted { currency: currency(code)?, units: row.int(12)?, rate }))
+}
+
+/// A rate from three columns, the exact figure, the day and the source; `None` where there is none.
+pub(super) fn read_rate(row: &Row, column: usize) -> Result<Option<Rate>> {
+    let Some(exact) = row.opt_text(column)? else { return Ok(None) };
+    let rate = Rate::read(exact, day(row.int(column + 1)?)?, row.string(column + 2)?);
+    rate.map(Some).ok_or_else(|| Error::Corrupt(format!("rate {exact}")))
+}
+
+/// A rate by which an invoice has billed what it took of a book in another currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidRateRow {
+    /// The book.
+    pub book: Book,
+    /// The invoice's currency.
+    pub into: Currency,
+    /// Of which offer and days, and the rate.
+    pub paid: PaidRate,
+}
+
+/// The rates by which the non-void invoices of some parties have billed what they took of books in other currencies, by
+/// party, the first invoice first.
+///
+/// # Errors
+/// What the database says.
+pub fn paid_rates(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: &[i64]) -> Result<Vec<PaidRateRow>> {
+    let rows = tx.query(PAID_RATES, &[network.get().into(), kind.as_str().into(), Param::Ints(parties)])?;
+    let paid = |row: &Row| {
+        let book = Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? };
+        let period = Period { start: day(row.int(4)?)?, end: day(row.int(5)?)? };
+        let (offer_id, rate) = (OfferId::new(row.int(3)?), read_rate(row, 6)?);
+        let rate = rate.ok_or_else(|| Error::Corrupt("a line in another currency has no rate".to_owned()))?;
+        Ok(PaidRateRow { book, into: currency(row.text(2)?)?, paid: PaidRate { offer_id, period, rate } })
+    };
+    rows.iter().map(paid).collect()
 }
 
 /// The lines of all invoices of a range of parties, with the invoice, in order.

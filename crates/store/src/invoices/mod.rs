@@ -2,6 +2,7 @@
 
 pub(crate) mod counts;
 pub(crate) mod destinations;
+pub(crate) mod emptied;
 pub(crate) mod filter;
 pub(crate) mod history;
 pub(crate) mod items;
@@ -21,6 +22,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, InvoiceNumber, NetworkId, RunId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::period::Period;
+use quittance_domain::planner::Emptied;
 use quittance_domain::time::{Day, Timestamp};
 
 use self::counts::listed;
@@ -28,6 +30,7 @@ pub use self::counts::{Listed, counted};
 pub use self::destinations::{
     Destination, destinations, erase_accounts, forget_accounts, put_destination, went_through, went_to,
 };
+pub use self::emptied::{emptied, emptied_of_parties, set_emptied};
 pub use self::filter::{InvoiceFilter, last_id, list};
 pub use self::history::{
     HistoryFilter, HistoryPlace, HistoryRow, NetworkHistoryRow, find_history, history, history_after,
@@ -36,8 +39,8 @@ pub use self::history::{
 pub use self::items::{ItemRow, Measure, items, put_items};
 use self::lines::WrittenLine;
 pub use self::lines::{
-    Line, add_line, corrections_after, delete_line, each_line, lines, lines_after, lines_of_parties, remainders,
-    update_line,
+    Line, PaidRateRow, add_line, corrections_after, delete_line, each_line, lines, lines_after, lines_of_parties,
+    paid_rates, remainders, update_line,
 };
 pub use self::list::{
     Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, id_of_number, nth_found, rows,
@@ -296,6 +299,8 @@ pub struct Issued {
     pub invoice: Invoice,
     /// Its lines.
     pub lines: Vec<Line>,
+    /// The periods of offers in which everything cancels out.
+    pub emptied: Vec<Emptied>,
     /// Its history so far.
     pub history: Vec<HistoryRow>,
 }
@@ -316,6 +321,8 @@ pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<(
     tx.bulk(&INSERT, &invoices)?;
     tx.bulk(&lines::INSERT_LINES, &all_lines)?;
     tx.bulk(&history::INSERT_HISTORY, &all_history)?;
+    let emptied = issued.iter().flat_map(|new| new.emptied.iter().map(|emptied| (new.invoice.place(), emptied)));
+    emptied::add_emptied(tx, network, emptied)?;
     let mut sums = SumChanges::default();
     issued.iter().for_each(|new| sums.take_in(&new.invoice, Listed::of(&new.invoice, false)));
     sums.write(tx, network)

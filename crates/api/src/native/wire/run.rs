@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use quittance_domain::rates::MissingRate as Missing;
 use quittance_engine::billing::{ListedRun as Known, RunReport};
 use quittance_engine::schedule::ScheduleReport;
 use serde::Serialize;
@@ -46,6 +47,42 @@ pub struct RunSkip {
     /// Why not: `below_minimum`, `no_payment_method`, `not_positive`, `party_on_hold`, `party_inactive`, `offer_hold`,
     /// `missing_rate`.
     pub reason: String,
+    /// The rate that it waits for; only where the reason is `missing_rate`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub missing_rate: Option<MissingRate>,
+}
+
+/// A rate that something waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MissingRate {
+    /// The currency that there is.
+    pub from: Code,
+    /// The currency that is wanted.
+    pub to: Code,
+    /// The day for which a rate is wanted.
+    pub date: Date,
+    /// The newest rate up to then, which is too old; `null` where there is none.
+    pub newest: Option<NewestRate>,
+}
+
+/// The newest rate that there is of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NewestRate {
+    /// Its day.
+    pub date: Date,
+    /// How many units of the wanted currency one unit was.
+    pub rate: String,
+}
+
+fn missing_rate(missing: &Missing) -> MissingRate {
+    let newest = missing.newest.as_ref();
+    MissingRate {
+        from: missing.from.into(),
+        to: missing.into.into(),
+        date: missing.day.into(),
+        newest: newest.map(|(day, rate)| NewestRate { date: (*day).into(), rate: rate.clone() }),
+    }
 }
 
 /// A negative total that a run gave up.
@@ -79,6 +116,7 @@ pub fn run(report: &RunReport) -> Run {
             currency: skip.currency.into(),
             amount: Amount::of(skip.units, skip.currency),
             reason: skip.reason.to_string(),
+            missing_rate: skip.missing_rate.as_ref().map(missing_rate),
         }
     });
     let written_off = report.written_off.iter().map(|given_up| {
