@@ -170,6 +170,12 @@ impl Reach {
     pub fn holds(&self, place: EntryPlace, offer: OfferId) -> bool {
         self.cut.holds(place) && self.pick.as_ref().is_none_or(|pick| pick.holds(place.posting_day, offer))
     }
+
+    /// Whether a day of an offer is meant, whatever had come in by then.
+    #[must_use]
+    pub fn covers(&self, day: Day, offer: OfferId) -> bool {
+        day <= self.cut.through && self.pick.as_ref().is_none_or(|pick| pick.holds(day, offer))
+    }
 }
 
 impl Pick {

@@ -58,6 +58,22 @@ pub(crate) struct Referrer {
     pub(crate) threshold: Option<String>,
     #[serde(default, deserialize_with = "day")]
     pub(crate) until: Option<Day>,
+    /// For so many months from the first commission on.
+    pub(crate) months: Option<i32>,
+}
+
+impl Referrer {
+    /// The last day whose conversions are shared, where the first commission that is shared is of a day; `None`: there is
+    /// no end.
+    pub(crate) fn last_day(&self, first: Option<Day>) -> Option<Day> {
+        let by_months = self.months.zip(first).map(|(months, first)| first.plus_months(months).plus_days(-1));
+        [self.until, by_months].into_iter().flatten().min()
+    }
+
+    /// Whether the share may end before a day, as far as can be said without the first commission.
+    pub(crate) fn may_end_before(&self, day: Day) -> bool {
+        self.months.is_some() || self.until.is_some_and(|until| until < day)
+    }
 }
 
 /// What a referrer's share is of.

@@ -226,12 +226,11 @@ impl Engine {
         };
         let Some(run) = run else { return Err(Error::NotFound(format!("there is no {kind} run yet"))) };
         let found = self.run_report(call, run)?;
-        let columns = vec!["run_id", id_column(found.kind), "currency", "amount", "reason", "missing_rate"];
+        let columns = vec!["run_id", id_column(found.kind), "currency", "amount", "reason"];
         let row = |skip: &quittance_store::runs::RunSkip| {
             let (party, code) = (Cell::Number(skip.party_id), Cell::text(skip.currency.code()));
             let amount = Cell::amount(skip.units, skip.currency);
-            let missing = skip.missing_rate.as_ref().map_or(String::new(), ToString::to_string);
-            vec![Cell::Number(run.get()), party, code, amount, Cell::text(&skip.reason), Cell::text(&missing)]
+            vec![Cell::Number(run.get()), party, code, amount, Cell::text(&skip.reason)]
         };
         Ok(Report { columns, rows: found.skipped.iter().map(row).collect() })
     }

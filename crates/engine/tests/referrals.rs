@@ -62,6 +62,37 @@ fn balances(network: &Network) -> Vec<String> {
     balances.into_iter().filter(|(_, _, units)| *units != 0).map(shown).collect()
 }
 
+/// Affiliate 2 was referred by affiliate 1 at 5 %, under a further condition.
+fn referred(database: &TestDatabase, condition: &str) -> Network {
+    let mut network = Network::create(database.engine());
+    network.at("2026-10-01");
+    refer(&network, &format!(r#"{{"affiliate":1,"percent":"5"{condition}}}"#));
+    network
+}
+
+fn refer(network: &Network, referrer: &str) {
+    network.set_party(PartyKind::Affiliate, &format!(r#"{{"id":2,"name":"Two","referrer":{referrer}}}"#));
+}
+
+/// 200.00 of affiliate 2 are on invoice 1, and their share of 10.00 on invoice 2.
+fn september(network: &mut Network) {
+    network.approve("a 2 1 2026-09-10 200.00");
+    bill(network, "2026-09-30");
+    bill(network, "2026-09-30");
+    assert_eq!(lines(network, 2), ["referral 10.00 Referral of affiliate 2 Two: 5 % of 200.00"]);
+    network.at("2026-11-02");
+}
+
+/// The 200.00 are rejected, and 300.00 are new: invoice 4 of 100.00. Affiliate 1 has something, so that it has an invoice.
+fn october(network: &Network) {
+    network.approve("c 2 1 2026-10-20 300.00\nx 1 2 2026-10-01 1.00");
+    network.ingest(vec![network.record("a", 2, 1, "rejected", "2026-09-10", "200.00")]);
+    bill(network, "2026-10-31");
+    assert_eq!(lines(network, 4), ["conversions 300.00", "conversions -200.00"]);
+    network.approve("d 1 1 2026-10-21 30.00");
+    bill(network, "2026-10-31");
+}
+
 both_databases! {
     fn whom_an_affiliate_has_referred_is_known_by_its_manager_too(database) {
         let network = network(database, r#"{"affiliate":5,"percent":"10"}"#);
@@ -181,5 +212,108 @@ both_databases! {
         let shown: Vec<_> = fees.iter().map(|total| format!("{} {}", total.currency, total.units / 10_000)).collect();
         assert_eq!(shown, ["EUR 250"]);
         assert_eq!(bill(&network, "2026-01-31").invoices(), 0);
+    }
+
+    /// 33.33 of 29 September and 100.00 of 5 October are on one invoice, and the share ends with September: 5 % of 33.33 are
+    /// 1.6665. Of what is taken off it, 33.33 count, and 100.00 do not.
+    fn a_term_goes_by_the_day_of_the_conversion(database) {
+        let mut network = referred(database, r#","until":"2026-09-30""#);
+        network.at("2026-11-02");
+        network.approve("a 2 1 2026-09-29 33.33\nb 2 1 2026-10-05 100.00");
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 1), ["conversions 133.33"]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 2), ["referral 1.67 Referral of affiliate 2 Two: 5 % of 33.33"]);
+        network.approve("d 1 1 2026-10-21 30.00");
+        let off = |id: &str| TakeOffRequest::Conversions(vec![id.to_owned()]);
+        network.engine.take_off(&network.call, id(1), None, &off("b")).unwrap();
+        network.engine.take_off(&network.call, id(1), None, &off("a")).unwrap();
+        // What is taken off is billed again, and shared again as it was.
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 3), ["conversions 30.00", "referral -1.67 Referral of affiliate 2 Two: 5 % of -33.33"]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 5), ["referral 1.67 Referral of affiliate 2 Two: 5 % of 33.33"]);
+    }
+
+    /// Shared was 200.00 of September, 10.00. Rejected after the end of the share, 10.00 are taken back; 300.00 of October
+    /// are shared with nobody.
+    fn what_is_rejected_after_the_end_of_a_share_is_taken_back(database) {
+        let mut network = referred(database, r#","until":"2026-09-30""#);
+        september(&mut network);
+        october(&network);
+        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2 Two: 5 % of -200.00"]);
+        assert_eq!(bill(&network, "2026-10-31").invoices(), 0);
+    }
+
+    /// Affiliate 4 refers with 10 % from October on: 30.00 of the new 300.00. What is rejected was shared with affiliate 1.
+    fn a_difference_is_shared_with_whom_it_was_shared_first(database) {
+        let mut network = referred(database, "");
+        september(&mut network);
+        refer(&network, r#"{"affiliate":4,"percent":"10"}"#);
+        october(&network);
+        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2 Two: 5 % of -200.00"]);
+        assert_eq!(lines(&network, 6), ["referral 30.00 Referral of affiliate 2 Two: 10 % of 300.00"]);
+        // Everything of the invoice is taken back from each as it was given: 5 % of 200.00 more for affiliate 1.
+        network.engine.void(&network.call, id(4), None, VoidReason::Other, "").unwrap();
+        network.approve("e 1 1 2026-10-22 1.00\nf 4 1 2026-10-22 50.00");
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 7), ["conversions 1.00", "referral 10.00 Referral of affiliate 2 Two: 5 % of 200.00"]);
+        assert_eq!(lines(&network, 9), ["conversions 50.00", "referral -30.00 Referral of affiliate 2 Two: 10 % of -300.00"]);
+    }
+
+    fn a_difference_is_shared_also_where_the_referrer_was_taken_away(database) {
+        let mut network = referred(database, r#","threshold":"100""#);
+        september(&mut network);
+        refer(&network, r#""""#);
+        october(&network);
+        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2 Two: 5 % of -200.00"]);
+        assert_eq!(bill(&network, "2026-10-31").invoices(), 0);
+    }
+
+    /// What was billed before there was a referrer is no share of anybody, also where it is taken back later.
+    fn what_was_never_shared_is_not_taken_back(database) {
+        let mut network = referred(database, "");
+        refer(&network, r#""""#);
+        network.at("2026-10-01");
+        network.approve("a 2 1 2026-09-10 200.00");
+        bill(&network, "2026-09-30");
+        refer(&network, r#"{"affiliate":1,"percent":"5"}"#);
+        network.at("2026-11-02");
+        network.approve("c 2 1 2026-10-20 300.00");
+        network.ingest(vec![network.record("a", 2, 1, "rejected", "2026-09-10", "200.00")]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 2).len(), 2);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 3), ["referral 15.00 Referral of affiliate 2 Two: 5 % of 300.00"]);
+    }
+
+    /// A month from 15 September, the first commission, to 14 October: 5 % of 100.00, then of 20.00 of the 14th, and not of 40.00
+    /// of the 15th; and of 7.00 that come late for 20 September.
+    fn a_term_of_months_counts_from_the_first_commission(database) {
+        let mut network = referred(database, r#","months":1"#);
+        network.approve("a 2 1 2026-09-15 100.00");
+        bill(&network, "2026-09-30");
+        network.at("2026-11-02");
+        network.approve("b 2 1 2026-10-14 20.00\nc 2 2 2026-10-15 40.00\nd 2 1 2026-10-15 40.00\ne 2 1 2026-09-20 7.00");
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 2), ["referral 5.00 Referral of affiliate 2 Two: 5 % of 100.00"]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 4), ["referral 1.35 Referral of affiliate 2 Two: 5 % of 27.00"]);
+    }
+
+    /// The same on one invoice, of what the conversions bring: 10.00 in the first month, 30.00 after it.
+    fn a_term_of_months_may_end_within_the_first_invoice(database) {
+        let mut network = referred(database, r#","basis":"revenue","months":1"#);
+        network.at("2026-11-02");
+        let earn = |id: &str, on: &str, revenue: &str| {
+            let record = network.record(id, 2, 1, "approved", on, "1.00");
+            network.ingest(vec![ConversionRecord { revenue: Some(revenue.into()), ..record }]);
+        };
+        earn("a", "2026-09-15", "4.00");
+        earn("b", "2026-10-14", "6.00");
+        earn("c", "2026-10-15", "30.00");
+        bill(&network, "2026-10-31");
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 2), ["referral 0.50 Referral of affiliate 2 Two: 5 % of revenue 10.00"]);
     }
 }

@@ -18,8 +18,7 @@ const REFERRAL_NUMBERS: &str = "referral_no";
 macro_rules! referral_columns {
     () => {
         "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units, \
-         referral_no \
-         FROM referrals "
+         referral_no, until_day, terms_of, first_day FROM referrals "
     };
 }
 
@@ -28,8 +27,15 @@ statements! {
         AND affiliate_id {in:2} AND {within:affiliate_id|2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
     REFERRALS_OF_REFERRER = "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, \
-        threshold_units, referral_no, invoice_id, recorded_at FROM referrals WHERE network_id = $1 AND affiliate_id = $2 \
+        threshold_units, referral_no, until_day, terms_of, first_day, invoice_id, recorded_at FROM referrals WHERE network_id = $1 AND affiliate_id = $2 \
         AND ($3 = 0 OR referred_id = $3) AND recorded_at >= $4 AND recorded_at < $5 ORDER BY referral_no";
+    OWN_TERMS = concat!(referral_columns!(), "{by:referrals_by_referred} WHERE network_id = $1 AND referred_id {in:2} \
+        AND {within:referred_id|2} AND terms_of = 0 ORDER BY referred_id, source_invoice, referral_no");
+    FIRST_SHARED = "SELECT r.affiliate_id, r.referred_id, MIN(r.first_day) FROM referrals r {by:referrals_by_referred} \
+        JOIN invoices i ON i.network_id = r.network_id AND i.kind = 'payable' AND i.party_id = r.referred_id \
+        AND i.invoice_id = r.source_invoice WHERE r.network_id = $1 AND r.referred_id {in:2} AND {within:r.referred_id|2} \
+        AND {within:i.party_id|2} AND r.first_day IS NOT NULL AND i.status <> 'void' GROUP BY r.affiliate_id, r.referred_id \
+        ORDER BY r.affiliate_id, r.referred_id";
     TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $4 WHERE network_id = $1 AND affiliate_id = $2 \
         AND referral_no {in:3} AND invoice_id = 0";
     RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
@@ -53,7 +59,8 @@ statements! {
 bulks! {
     ADD_REFERRALS = "referrals" [
         "network_id" Int, "affiliate_id" Int, "referral_no" Int, "currency" Text, "referred_id" Int,
-        "source_invoice" Int, "base_currency" Text, "units" Int, "basis" Text, "share" Text, "threshold_units" Int, "epoch" Int, "invoice_id" Int, "recorded_at" Int
+        "source_invoice" Int, "base_currency" Text, "units" Int, "basis" Text, "share" Text, "threshold_units" Int, "epoch" Int, "invoice_id" Int, "recorded_at" Int,
+        "until_day" Int, "terms_of" Int, "first_day" Int
     ] "";
     ADD_OPENINGS = "opening_balances" [
         "network_id" Int, "kind" Text, "party_id" Int, "currency" Text, "units" Int, "day" Int, "invoice_id" Int,
@@ -91,6 +98,12 @@ pub struct Referral {
     pub threshold_units: i64,
     /// Its place among the network's; 0 before it is recorded.
     pub referral_no: i64,
+    /// The last day whose conversions are shared.
+    pub until: Option<Day>,
+    /// The invoice by whose terms it is shared, which billed first what this is a difference to; `None`: by its own.
+    pub terms_of: Option<InvoiceId>,
+    /// The first day of a commission that is shared by these terms, as far as the invoice knows.
+    pub first_day: Option<Day>,
 }
 
 fn referral(row: &Row) -> Result<Referral> {
@@ -104,7 +117,27 @@ fn referral(row: &Row) -> Result<Referral> {
         share: row.string(7)?,
         threshold_units: row.int(8)?,
         referral_no: row.int(9)?,
+        until: row.opt_int(10)?.map(day).transpose()?,
+        terms_of: Some(row.int(11)?).filter(|id| *id != 0).map(InvoiceId::new),
+        first_day: row.opt_int(12)?.map(day).transpose()?,
     })
+}
+
+/// By which terms the invoices of some referred affiliates are shared that have any: the first record of each invoice says it.
+///
+/// # Errors
+/// What the database says.
+pub fn own_terms(tx: &mut dyn Tx, network: NetworkId, referred: &[i64]) -> Result<Vec<Referral>> {
+    tx.query(OWN_TERMS, &[network.get().into(), Param::Ints(referred)])?.iter().map(referral).collect()
+}
+
+/// The day of the first commission that was shared, by referrer and referred affiliate, of some referred ones.
+///
+/// # Errors
+/// What the database says.
+pub fn first_shared(tx: &mut dyn Tx, network: NetworkId, referred: &[i64]) -> Result<Vec<((i64, i64), Day)>> {
+    let first = |row: &Row| Ok(((row.int(0)?, row.int(1)?), day(row.int(2)?)?));
+    tx.query(FIRST_SHARED, &[network.get().into(), Param::Ints(referred)])?.iter().map(first).collect()
 }
 
 /// What came together up to an epoch and no invoice of these referrers has taken yet.
@@ -156,8 +189,8 @@ pub fn referrals_of_referrer(
         before.micros().into(),
     ];
     let recorded = |row: &Row| {
-        let invoice = Some(row.int(10)?).filter(|id| *id != 0).map(InvoiceId::new);
-        Ok(RecordedReferral { referral: referral(row)?, invoice, recorded_at: Timestamp::from_micros(row.int(11)?) })
+        let invoice = Some(row.int(13)?).filter(|id| *id != 0).map(InvoiceId::new);
+        Ok(RecordedReferral { referral: referral(row)?, invoice, recorded_at: Timestamp::from_micros(row.int(14)?) })
     };
     tx.query(REFERRALS_OF_REFERRER, &params)?.iter().map(recorded).collect()
 }
@@ -177,7 +210,7 @@ pub fn add_referrals(
         return Ok(());
     }
     let first = networks::next(tx, network, REFERRAL_NUMBERS, 1, referrals.len() as i64)?;
-    let mut values = Vec::with_capacity(referrals.len() * 14);
+    let mut values = Vec::with_capacity(referrals.len() * 17);
     for (no, referral) in (first..).zip(referrals) {
         values.extend([
             Param::Int(network.get()),
@@ -194,6 +227,9 @@ pub fn add_referrals(
             epoch.into(),
             Param::Int(0),
             now.micros().into(),
+            referral.until.map(day_number).into(),
+            referral.terms_of.map_or(0, InvoiceId::get).into(),
+            referral.first_day.map(day_number).into(),
         ]);
     }
     tx.bulk(&ADD_REFERRALS, &values)?;

@@ -273,7 +273,21 @@ fn refer(entry: &mut Map<String, Value>, params: (Option<i64>, Option<String>), 
     }
     let referrer = match affiliate {
         None | Some(0) => Value::String(String::new()),
-        Some(id) => json!({ "affiliate": id, "percent": percent.unwrap_or_else(|| "0".to_owned()) }),
+        Some(id) => {
+            // What else was agreed with the same referrer stays: basis, threshold, term.
+            let same = known.filter(|by| by.affiliate == id);
+            let mut referrer: Map<String, Value> = same.map(|by| by.more.clone().into_iter().collect()).unwrap_or_default();
+            let flat = referrer.get("basis").is_some_and(|basis| basis == "flat");
+            if flat && params.1.is_some() {
+                // A percentage takes the place of a fee.
+                referrer.retain(|key, _| key != "basis" && key != "fee");
+            }
+            if !flat || params.1.is_some() {
+                referrer.insert("percent".to_owned(), percent.unwrap_or_else(|| "0".to_owned()).into());
+            }
+            referrer.insert("affiliate".to_owned(), id.into());
+            referrer.into()
+        }
     };
     entry.insert("referrer".to_owned(), referrer);
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use quittance_domain::accrual::{Book, Cut, Pick, Reach};
 use quittance_domain::conversion::EntryPlace;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::OfferId;
+use quittance_domain::ids::{InvoiceKind, OfferId};
 use quittance_domain::money::sum_units;
 use quittance_domain::period::Period;
 use quittance_domain::planner::{
@@ -25,6 +25,7 @@ use super::RunRequest;
 use super::entries::Choosing;
 use super::extras::{BonusRules, Months, Pending, Taken};
 use super::facts::{Facts, Setup};
+use super::sharing::{PastTerms, Slots};
 use super::sums::{
     Class, Limits, UnbilledSum, UnbilledSums, billed_periods, first_day, limits, periods_matter, unbilled_sums,
 };
@@ -58,6 +59,10 @@ pub(super) struct Decided {
     pub(super) takes: Vec<BookTake>,
     /// What it takes besides conversions.
     pub(super) extras: Taken,
+    /// What it bills of each day, as far as shares of referrers need it.
+    pub(super) slots: Slots,
+    /// The day of the first commission that was shared with the referrer of today.
+    pub(super) first_shared: Option<Day>,
 }
 
 /// The decisions for some books.
@@ -69,6 +74,8 @@ pub(super) struct Decisions {
     /// The parties of the books, for what an invoice keeps of them.
     pub(super) parties: HashMap<i64, Party>,
     pub(super) rules: HashMap<i64, PartyRules>,
+    /// How earlier invoices are shared, of referred affiliates with differences to them.
+    pub(super) past_terms: PastTerms,
     /// The rates that are missing, by the currencies from and into which.
     pub(super) missing_rates: HashMap<(Currency, Currency), MissingRate>,
 }
@@ -104,7 +111,8 @@ pub(super) fn decide(
     }
     let pending = Pending::load(tx, setup.network, request.kind, &ids, cut.epoch, &sums.months)?;
     let paid_rates = paid_rates(tx, setup, &facts, request, &sums)?;
-    let mut decisions = Decisions::default();
+    let past_terms = past_terms(tx, setup, &facts, request, &sums)?;
+    let mut decisions = Decisions { past_terms, ..Decisions::default() };
     for group in &groups {
         let deciding = Deciding {
             tx,
@@ -123,6 +131,21 @@ pub(super) fn decide(
     decisions.parties = facts.parties;
     decisions.rules = facts.rules;
     Ok(decisions)
+}
+
+/// How invoices are shared to which there are differences.
+fn past_terms(
+    tx: &mut dyn Tx,
+    setup: &Setup,
+    facts: &Facts,
+    request: &RunRequest,
+    sums: &UnbilledSums,
+) -> Result<PastTerms> {
+    if request.kind != InvoiceKind::Payable {
+        return Ok(PastTerms::default());
+    }
+    let parties: Vec<i64> = sums.earlier().map(|book| book.party_id).collect::<BTreeSet<_>>().into_iter().collect();
+    PastTerms::load(tx, setup.network, &parties, &[], &|party| facts.referrer(party).is_some())
 }
 
 /// By which rates invoices have billed what parties have converted, where anything of an earlier day is unbilled.
@@ -244,7 +267,10 @@ impl Deciding<'_> {
             }
             Plan::Issue(invoice) => {
                 decisions.skips.extend(waiting);
-                decisions.issue.push(decided(group.book, invoice, takings, extras));
+                let slots = self.slots(&takings, &decisions.past_terms);
+                let issued = decided(group.book, invoice, takings, extras);
+                let first_shared = self.facts.first_shared(group.book.party_id);
+                decisions.issue.push(Decided { slots, first_shared, ..issued });
             }
             Plan::Skip { reason: SkipReason::NotPositive, total_units } if total_units < 0 && gives_up => {
                 decisions.give_up.push(given_up(group.book, situation.through, takings)?);
@@ -279,6 +305,20 @@ impl Deciding<'_> {
             rate
         };
         self.pending.take(self.group.book.currency, &self.setup.bonuses, &books, &rates)
+    }
+
+    /// What the invoice bills of each day, where its party was referred, or was when earlier days were billed.
+    fn slots(&self, takings: &[Taking], past: &PastTerms) -> Slots {
+        let party = self.group.book.party_id;
+        if self.facts.referrer(party).is_none() && !past.has(party) {
+            return Slots::new();
+        }
+        let of_taking = |taking: &Taking| {
+            let currency = taking.take.before.book.currency;
+            let slot = move |u: &Unbilled| ((currency, u.earlier_day.unwrap_or(u.first_day), u.offer_id), u.tally);
+            taking.unbilled.iter().map(slot).collect::<Slots>()
+        };
+        takings.iter().flat_map(of_taking).collect()
     }
 
     /// What the invoice takes of each of its books. One without a rate waits for it, and says so; the others do not wait.
@@ -462,7 +502,7 @@ fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>, extras: Ta
         let after = BookState { next_start: taking.take.after.next_start.max(next_start), ..taking.take.after };
         BookTake { after, ..taking.take }
     });
-    Decided { book, takes: takes.collect(), invoice, extras }
+    Decided { book, takes: takes.collect(), invoice, extras, slots: Slots::new(), first_shared: None }
 }
 
 /// The days and offers of what a request takes. No more rows of these epochs come, so the offers that are there now say

@@ -8,15 +8,16 @@ use quittance_domain::ids::{InvoiceKind, NetworkId};
 use quittance_domain::money::Money;
 use quittance_domain::planner::Conditions;
 use quittance_domain::rates::RateTable;
+use quittance_domain::time::Day;
 use quittance_store::parties::{self, Party, PaymentMethod, PaymentSystem};
-use quittance_store::{Tx, invoices, rates};
+use quittance_store::{Tx, extras, invoices, rates};
 use serde::Deserialize;
 
 use super::RunRequest;
 use super::entries::Wanted;
 use super::extras::BonusRules;
 use crate::error::Result;
-use crate::party_rules::{CurrencyPolicy, PartyRules};
+use crate::party_rules::{CurrencyPolicy, PartyRules, Referrer};
 use crate::settings::Settings;
 
 /// What a whole run has in common.
@@ -63,6 +64,8 @@ pub(super) struct Facts {
     pub(super) rules: HashMap<i64, PartyRules>,
     methods: BTreeMap<i64, Vec<PaymentMethod>>,
     pub(super) remainders: HashMap<Book, i64>,
+    /// The day of the first commission that was shared, by referrer and referred affiliate, where a term counts from there.
+    first_shared: HashMap<(i64, i64), Day>,
 }
 
 impl Facts {
@@ -74,12 +77,31 @@ impl Facts {
             methods.entry(method.party_id).or_default().push(method);
         }
         let rules = parties.iter().map(|party| Ok((party.party_id, PartyRules::of(party)?)));
+        let rules: HashMap<i64, PartyRules> = rules.collect::<Result<_>>()?;
+        let counts_months = |rules: &PartyRules| rules.referrer.as_ref().is_some_and(|by| by.months.is_some());
+        let first_shared = match kind {
+            InvoiceKind::Payable if rules.values().any(counts_months) => {
+                extras::first_shared(tx, setup.network, ids)?.into_iter().collect()
+            }
+            _ => HashMap::new(),
+        };
         Ok(Facts {
-            rules: rules.collect::<Result<_>>()?,
+            rules,
+            first_shared,
             parties: parties.into_iter().map(|p| (p.party_id, p)).collect(),
             methods,
             remainders: invoices::remainders(tx, setup.network, kind, ids)?.into_iter().collect(),
         })
+    }
+
+    /// Who has referred a party.
+    pub(super) fn referrer(&self, party_id: i64) -> Option<&Referrer> {
+        self.rules.get(&party_id)?.referrer.as_ref()
+    }
+
+    /// The day of the first commission of a party that was shared with the referrer of today.
+    pub(super) fn first_shared(&self, party_id: i64) -> Option<Day> {
+        self.first_shared.get(&(self.referrer(party_id)?.affiliate, party_id)).copied()
     }
 
     /// The currency into which all of a party is converted; `None`: each of its books is billed by itself.

@@ -21,7 +21,8 @@ use quittance_store::write_offs::{self, WriteOff};
 use quittance_store::{Tx, networks};
 
 use super::decide::{BookTake, Decided, Decisions, GivenUp};
-use super::{extras, referrals};
+use super::sharing::{self, NewShares};
+use super::extras;
 use crate::error::Result;
 use crate::invoices::booking;
 use crate::{Call, events, give_back};
@@ -98,12 +99,12 @@ pub(super) fn issue(
     let both = decisions.issue.iter().zip(&issued);
     extras::mark(tx, network, both.map(|(decided, issued)| (&issued.invoice, &decided.extras)))?;
     let mut shares = Vec::new();
-    for Issued { invoice, lines, .. } in &issued {
-        if let Some(rules) = decisions.rules.get(&invoice.book.party_id) {
-            shares.extend(referrals::refer(tx, network, rules, invoice, lines)?);
-        }
+    for (decided, Issued { invoice, lines, emptied, .. }) in decisions.issue.iter().zip(&issued) {
+        let Some(rules) = decisions.rules.get(&invoice.book.party_id) else { continue };
+        let new = NewShares { past: &decisions.past_terms, rules, first: decided.first_shared, slots: &decided.slots };
+        shares.extend(sharing::refer(tx, network, &new, invoice, (lines, emptied))?);
     }
-    referrals::add_referrals(tx, header.call, header.epoch, &shares)?;
+    sharing::add_referrals(tx, header.call, header.epoch, &shares)?;
     Ok((totals(&issued)?, issued.iter().map(|issued| issued.invoice.invoice_id).collect()))
 }
 

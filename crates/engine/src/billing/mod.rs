@@ -10,8 +10,9 @@ pub(crate) mod issue;
 mod itemized;
 mod one;
 mod payout;
-pub(crate) mod referrals;
+mod referrals;
 mod run;
+pub(crate) mod sharing;
 mod sums;
 
 pub(crate) use run::chose;

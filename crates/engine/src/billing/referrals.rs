@@ -11,13 +11,10 @@ use quittance_domain::percent::Percent;
 use quittance_domain::planner::ExtraLine;
 use quittance_domain::rates::Rate;
 use quittance_store::extras::{self, Referral};
-use quittance_store::invoices::{self, Invoice, Line};
-use quittance_store::{Tx, accruals, parties};
+use quittance_store::{Tx, parties};
 
-use crate::Call;
 use crate::error::Result;
-use crate::party_rules::{Basis, PartyRules};
-use crate::places::{each_on_invoice, taken_rows};
+use crate::party_rules::Basis;
 
 /// Rates into the currency of an invoice.
 pub(super) type Rates<'a> = &'a dyn Fn(Currency) -> Option<Rate>;
@@ -135,7 +132,8 @@ impl PendingReferrals {
         let converted = parts.iter().map(|(base, rate)| rate.as_ref().map_or(Ok(*base), |r| r.convert(*base, into)));
         let total = sum_units(converted.collect::<std::result::Result<Vec<_>, _>>()?.into_iter().map(Money::units))?;
         let Some(threshold) = threshold(group, first.currency, into, rates)? else { return Ok(None) };
-        if threshold > 0 && total < threshold {
+        // What is taken back waits until it comes to as much, too.
+        if total.unsigned_abs() < threshold.unsigned_abs() {
             return Ok(Some(Vec::new()));
         }
         if first.basis == Basis::Flat.as_str() {
@@ -186,126 +184,4 @@ fn threshold(group: &[&Referral], from: Currency, into: Currency, rates: Rates<'
 
 fn corrupt(text: String) -> quittance_store::Error {
     quittance_store::Error::Corrupt(text)
-}
-
-/// What the conversions on some lines come to, in the invoice's currency.
-fn payout(lines: &[Line]) -> Result<i64> {
-    let conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
-    Ok(sum_units(conversions.map(|line| line.units))?)
-}
-
-/// What an invoice's share is of, by currency: at least one amount, which may be zero.
-fn bases(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    basis: Basis,
-    invoice: &Invoice,
-    lines: &[Line],
-) -> Result<BTreeMap<Currency, i64>> {
-    let mut bases = match basis {
-        Basis::Payout | Basis::Flat => BTreeMap::new(),
-        Basis::Revenue | Basis::Margin => revenue(tx, network, invoice)?,
-    };
-    let own = bases.entry(invoice.book.currency).or_default();
-    match basis {
-        Basis::Payout | Basis::Flat => *own = payout(lines)?,
-        Basis::Revenue => {}
-        Basis::Margin => *own = sum_units([*own, -payout(lines)?])?,
-    }
-    Ok(bases)
-}
-
-/// What the conversions on an invoice bring. It reads them one by one, as no accrual of an affiliate knows it.
-fn revenue(tx: &mut dyn Tx, network: NetworkId, invoice: &Invoice) -> Result<BTreeMap<Currency, i64>> {
-    let take_offs = invoices::take_offs(tx, network, invoice.place())?;
-    let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
-    for row in taken_rows(tx, network, invoice)? {
-        each_on_invoice(tx, network, &take_offs, &row, 0, &mut |_, entry| {
-            *sums.entry(entry.revenue.currency()).or_default() += i128::from(entry.revenue.units());
-            true
-        })?;
-    }
-    let units = |units| i64::try_from(units).map_err(|_| quittance_domain::money::MoneyError::Overflow);
-    sums.into_iter().map(|(currency, sum)| Ok((currency, units(sum)?))).collect()
-}
-
-/// What a newly issued invoice brings whoever has referred its affiliate.
-pub(super) fn refer(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    rules: &PartyRules,
-    invoice: &Invoice,
-    lines: &[Line],
-) -> Result<Vec<Referral>> {
-    let Some(referrer) = rules.referrer.as_ref().filter(|_| invoice.book.kind == InvoiceKind::Payable) else {
-        return Ok(Vec::new());
-    };
-    if referrer.until.is_some_and(|until| invoice.period.end > until) {
-        return Ok(Vec::new());
-    }
-    let share = match referrer.basis {
-        Basis::Flat => referrer.fee.clone().unwrap_or_else(|| "0".to_owned()),
-        _ => referrer.percent.clone().unwrap_or_default(),
-    };
-    let currency = invoice.book.currency;
-    let threshold = referrer.threshold.as_deref().and_then(|text| Money::parse(text, currency).ok());
-    let of = |base: Money| Referral {
-        affiliate_id: referrer.affiliate,
-        currency,
-        referred_id: invoice.book.party_id,
-        source_invoice: invoice.invoice_id,
-        base,
-        basis: referrer.basis.as_str().to_owned(),
-        share: share.clone(),
-        threshold_units: threshold.map_or(0, Money::units),
-        referral_no: 0,
-    };
-    let bases = bases(tx, network, referrer.basis, invoice, lines)?;
-    Ok(bases.into_iter().map(|(currency, units)| of(Money::new(units, currency))).collect())
-}
-
-/// Records what new invoices bring the referrers, whose books are there from then on.
-pub(super) fn add_referrals(tx: &mut dyn Tx, call: &Call, epoch: i64, referrals: &[Referral]) -> Result<()> {
-    let book = |referral: &Referral| Book {
-        kind: InvoiceKind::Payable,
-        party_id: referral.affiliate_id,
-        currency: referral.currency,
-    };
-    let mut books: Vec<Book> = referrals.iter().map(book).collect();
-    books.sort_unstable();
-    books.dedup();
-    accruals::ensure_books(tx, call.network, &books)?;
-    Ok(extras::add_referrals(tx, call.network, referrals, epoch, call.now)?)
-}
-
-/// What a change of an invoice's lines takes from its referrer, or brings it. A void invoice has none.
-pub(crate) fn referred_again(
-    tx: &mut dyn Tx,
-    call: &Call,
-    epoch: i64,
-    invoice: &Invoice,
-    before: &[Line],
-    after: &[Line],
-) -> Result<()> {
-    let conversions = |lines: &[Line]| {
-        let of_conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
-        of_conversions.map(|line| (line.line_no, line.taken, line.units)).collect::<Vec<_>>()
-    };
-    if conversions(before) == conversions(after) {
-        return Ok(());
-    }
-    let known = extras::referrals_of(tx, call.network, invoice.invoice_id)?;
-    let Some(first) = known.first() else { return Ok(()) };
-    let mut changes = match after {
-        [] => BTreeMap::new(),
-        lines => bases(tx, call.network, Basis::parse(&first.basis), invoice, lines)?,
-    };
-    for referral in &known {
-        let change = changes.entry(referral.base.currency()).or_default();
-        *change = sum_units([*change, -referral.base.units()])?;
-    }
-    changes.retain(|_, units| *units != 0);
-    let change = |(currency, units)| Referral { base: Money::new(units, currency), ..first.clone() };
-    let changes: Vec<Referral> = changes.into_iter().map(change).collect();
-    add_referrals(tx, call, epoch, &changes)
 }

@@ -418,6 +418,8 @@ impl Work<'_> {
             invoice: PlannedInvoice { period, lines: Vec::new(), emptied: Vec::new(), total_units: 0 },
             takes: Vec::new(),
             extras: Taken::default(),
+            slots: Vec::new(),
+            first_shared: None,
         };
         let decisions =
             Decisions { issue: vec![empty], parties: facts.parties, rules: facts.rules, ..Decisions::default() };

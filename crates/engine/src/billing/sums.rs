@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use quittance_domain::accrual::{Book, Bucket, Cut, Tally};
-use quittance_domain::ids::{NetworkId, OfferId};
+use quittance_domain::ids::{InvoiceKind, NetworkId, OfferId};
 use quittance_domain::money::MoneyError;
 use quittance_domain::period::Period;
 use quittance_domain::time::Day;
@@ -55,6 +55,8 @@ pub(super) struct Limits {
     pub(super) picked: Picked,
     /// Up to which days runs have left the book out since its last invoice, in order.
     pub(super) left_through: Vec<Day>,
+    /// What is billed of each day is told apart, since a term of a share may end on any of them.
+    by_day: bool,
     /// The periods of its invoices, where anything depends on them.
     pub(super) billed_periods: Vec<Period>,
 }
@@ -91,7 +93,9 @@ pub(super) fn limits(
     let parties = parties(books);
     let of_book = |state: &BookState| {
         let from = first_day(request, facts, state);
-        (state.book, Limits { next_start: state.next_start, from, ..Limits::default() })
+        let referrer = facts.referrer(state.book.party_id).filter(|_| request.kind == InvoiceKind::Payable);
+        let by_day = referrer.is_some_and(|referrer| referrer.may_end_before(request.through));
+        (state.book, Limits { next_start: state.next_start, from, by_day, ..Limits::default() })
     };
     let mut limits: HashMap<Book, Limits> = books.iter().map(of_book).collect();
     for (book, picked) in unbilled::picked(tx, network, request.kind, &parties)? {
@@ -184,7 +188,7 @@ pub(super) fn first_day(request: &RunRequest, facts: &Facts, state: &BookState) 
 /// The sums of one book while its rows come in.
 #[derive(Default)]
 struct OfBook {
-    sums: HashMap<(OfferId, Class), UnbilledSum>,
+    sums: HashMap<(OfferId, Class, Option<Day>), UnbilledSum>,
     months: Months,
 }
 
@@ -194,13 +198,14 @@ impl OfBook {
         bucket: Bucket,
         tally: Tally,
         class: Class,
-        by_month: bool,
+        (by_month, by_day): (bool, bool),
     ) -> std::result::Result<(), MoneyError> {
         let Bucket { place, offer_id, .. } = bucket;
         if by_month && matches!(class, Class::Own(_) | Class::Earlier(_)) {
             self.months.entry((offer_id, place.posting_day.first_of_month())).or_default().add(tally)?;
         }
-        let sum = self.sums.entry((offer_id, class)).or_insert(UnbilledSum {
+        let day = Some(place.posting_day).filter(|_| by_day && matches!(class, Class::Own(_)));
+        let sum = self.sums.entry((offer_id, class, day)).or_insert(UnbilledSum {
             offer_id,
             class,
             tally: Tally::default(),
@@ -263,7 +268,7 @@ pub(super) fn unbilled_sums(
         // A book that is not asked for has no limits.
         let Some((_, Some(limits), of_book)) = &mut open else { return };
         let class = limits.class(&setup.wanted, cut, &bucket);
-        if let Err(error) = of_book.add(bucket, tally, class, by_month) {
+        if let Err(error) = of_book.add(bucket, tally, class, (by_month, limits.by_day)) {
             overflow.get_or_insert(error);
         }
     })?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::change::{Change, booking};
 use crate::billing::extras::count_again;
-use crate::billing::referrals::referred_again;
+use crate::billing::sharing::unreferred;
 use crate::error::{Error, Result};
 use crate::give_back::{self, TakeOffRequest};
 use crate::{Call, Engine};
@@ -181,7 +181,7 @@ impl Change<'_> {
         let epoch = give_back::give_back_all(self.tx, self.call.network, &self.invoice)?;
         self.invoice.voided = Some(Voided { epoch, reason: reason.as_str().to_owned(), text: text.to_owned() });
         let lines = self.lines()?;
-        referred_again(self.tx, self.call, self.present.epoch, &self.invoice, &lines, &[])?;
+        unreferred(self.tx, self.call, self.present.epoch, &self.invoice)?;
         extras::release(self.tx, self.call.network, self.invoice.book, self.invoice.invoice_id)?;
         let billed = booking(self.invoice.book, &lines);
         self.book("void", 0, self.today, &billed.reversed())?;

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::destination;
 use crate::billing::issue::ENTRY_IDS;
-use crate::billing::referrals::referred_again;
 use crate::error::{Error, Result};
 use crate::{Call, Engine, events};
 
@@ -150,7 +149,6 @@ impl<'t> Change<'t> {
         self.tax_again()?;
         let after = self.lines()?;
         self.invoice.billed_units = sum_units(after.iter().map(|line| line.units))?;
-        referred_again(self.tx, self.call, self.present.epoch, &self.invoice, before, &after)?;
         let difference = booking(self.invoice.book, &after).less(booking(self.invoice.book, before));
         self.book("adjust", self.invoice.version + 1, self.today, &difference)
     }

@@ -47,4 +47,4 @@ pub(crate) use edit::check as check_edit;
 pub(crate) use items::{check_items, itemized};
 pub(crate) use pay::{PAYMENT_IDS, use_credit};
 pub(crate) use revise::dress;
-pub(crate) use spans::{Billed, billed_by};
+pub(crate) use spans::{Billed, billed_by, converted};

@@ -21,6 +21,7 @@ use super::change::Change;
 use super::spans::{converted, line_of};
 use crate::billing::chose;
 use crate::billing::extras::count_again;
+use crate::billing::sharing::referred_again;
 use crate::error::Result;
 use crate::give_back::{self, LineSlot, TakenOff, Welcome};
 use crate::places::{TakenRow, owner};
@@ -148,7 +149,10 @@ impl Change<'_> {
             let converted = self.conversion_of(&lines, currency)?;
             lines.push(self.new_line(offer, period, converted));
         }
-        self.write_lines(before, lines, &emptied)
+        let emptied = self.write_lines(before, lines, &emptied)?;
+        let lines = self.lines()?;
+        let shared = (lines.as_slice(), emptied.as_slice());
+        referred_again(self.tx, self.call, self.present.epoch, &self.invoice, shared, &slots)
     }
 
     /// A line without anything on it, which has no number yet.
@@ -213,8 +217,8 @@ impl Change<'_> {
         holding.max().unwrap_or(Period { start: day, end: day })
     }
 
-    /// Writes the lines as they are now, and the periods in which everything cancels out.
-    fn write_lines(&mut self, before: &[Line], lines: Vec<Line>, known: &[Emptied]) -> Result<()> {
+    /// Writes the lines as they are now, and the periods in which everything cancels out; answers these.
+    fn write_lines(&mut self, before: &[Line], lines: Vec<Line>, known: &[Emptied]) -> Result<Vec<Emptied>> {
         let (network, place) = (self.call.network, self.invoice.place());
         let mut emptied = Vec::new();
         for mut line in lines {
@@ -243,7 +247,7 @@ impl Change<'_> {
         if emptied != known {
             invoices::set_emptied(self.tx, network, place, &emptied)?;
         }
-        Ok(())
+        Ok(emptied)
     }
 
     /// The period of a line in which everything cancels out.

@@ -13,6 +13,9 @@ use super::reader::{Problems, Table, amount, day, flag, id, is_empty, one_of, pl
 /// The most days that invoices can be delayed.
 const DELAY_DAYS_MAX: i64 = 365;
 
+/// The longest term of a referral, in months.
+const TERM_MONTHS_MAX: i64 = 1_200;
+
 /// The longest notes about a party, in characters.
 const NOTES_CHARS_MAX: usize = 10_000;
 
@@ -202,6 +205,7 @@ fn read_referrer(table: &mut Table<'_>, problems: &mut Problems) -> Value {
     keep("basis", basis.map(Value::from));
     keep("threshold", table.value("threshold", problems, positive_amount));
     keep("until", table.value("until", problems, json_day));
+    keep("months", table.value("months", problems, |v| whole(1, TERM_MONTHS_MAX)(v).map(Value::from)));
     Value::Object(read)
 }
 

@@ -48,6 +48,9 @@ pub struct ReferredBy {
     pub affiliate: i64,
     /// Its share in percent, as it was given.
     pub percent: Option<String>,
+    /// What else was agreed, as it was given: basis, fee, threshold, term.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
 }
 
 /// A party in a list.

@@ -237,13 +237,12 @@ impl Model {
         if !self.is_unpaid(index) || off.is_empty() {
             return false;
         }
-        let before = self.conversions_of(index);
         self.count_again(index, &off, -1);
         for n in off {
             self.log[n].place = Place::Unbilled;
             self.invoices[index].off.insert(self.log[n].conversion.clone());
         }
-        self.refer(index, self.conversions_of(index) - before, false);
+        self.refer_again(index);
         true
     }
 
@@ -282,10 +281,12 @@ impl Model {
         if self.has_lines_by_offer(&unrated) {
             return false;
         }
-        let before = self.conversions_of(index);
+        if more.is_empty() {
+            return true;
+        }
         self.count_again(index, &more, 1);
         more.iter().for_each(|n| self.log[*n].place = Place::Invoice(index));
-        self.refer(index, self.conversions_of(index) - before, false);
+        self.refer_again(index);
         true
     }
 
@@ -294,7 +295,7 @@ impl Model {
         if matches!(self.invoices[index].status, Status::Paid | Status::Void) || noted {
             return false;
         }
-        let (billed, conversions) = (self.billed(index), self.conversions_of(index));
+        let billed = self.billed(index);
         self.invoices[index].frozen = Some(billed);
         self.invoices[index].status = Status::Void;
         // What was given up of it is not given up any more, and no credit.
@@ -307,7 +308,7 @@ impl Model {
             self.log[n].place = Place::Unbilled;
         }
         self.referrals.iter_mut().filter(|r| r.taken == Some(index)).for_each(|r| r.taken = None);
-        self.refer(index, -conversions, false);
+        self.refer_again(index);
         true
     }
 

@@ -11,6 +11,7 @@ use quittance_engine::ingest::Positioned;
 use quittance_engine::invoices::{PaymentRequest, ReturnRequest, TakeOffRequest};
 
 use crate::changes::Paying;
+use crate::extras::Terms;
 use crate::game::{Days, Game, plain, real, real_kind, totals};
 use crate::model::{Book, CENT, FRACTIONS, Kind, Place, State};
 use crate::runs::{From, Hints, Request, Skip, Wanted};
@@ -162,6 +163,7 @@ impl Game {
             assert_eq!((&preview.totals, &preview.skipped), (&report.totals, &report.skipped), "{:#?}", self.told);
             let mut hints = totals(&self.real_invoices(), known);
             hints.extend(zeros(&report));
+            self.learn_reaches();
             let skips = self.model.run(&plain, &hints);
             self.compare_skips(&report, &skips);
         }
@@ -198,6 +200,7 @@ impl Game {
                 hints
             })
             .collect();
+        self.learn_reaches();
         let left = self.model.schedule(&hints);
         assert_eq!(report.runs.len(), left.len(), "runs of the schedule\n{}", self.told.join("\n"));
         for (run, skips) in report.runs.iter().zip(&left) {
@@ -211,7 +214,7 @@ impl Game {
         let day = self.model.today - 20 - self.dice.below(40);
         let through = if self.rarely(6) { None } else { Some(day) };
         let text = through.map_or("none".to_owned(), |day| Day::from_number(day).to_string());
-        let (name, value, expected) = match self.dice.below(8) {
+        let (name, value, expected) = match self.dice.below(11) {
             0 => {
                 self.model.auto_approve = flag;
                 ("auto_approve", flag.to_string(), true)
@@ -242,11 +245,31 @@ impl Game {
                 self.network.set_party(PartyKind::Affiliate, &format!(r#"{{"id":{party},"on_hold":{flag}}}"#));
                 return;
             }
-            _ => return self.erase(),
+            7 => return self.erase(),
+            _ => return self.change_referrer(),
         };
         self.say(format!("set {name}={value}: {expected}"));
         let done = self.network.engine.set_network(&self.network.call, &[(name, &value)]);
         assert_eq!(done.is_ok(), expected, "{done:?}\n{}", self.told.join("\n"));
+    }
+
+    /// Affiliate 4 is referred by another, for another share, for a time, or by nobody.
+    fn change_referrer(&mut self) {
+        let until = self.some(2, |game| game.model.today + 10 - game.dice.below(30));
+        let term = until.map_or(String::new(), |day| format!(r#","until":"{}""#, Day::from_number(day)));
+        let of = |referrer, percent, threshold| Terms { referrer, percent: Some(percent), threshold, until };
+        let (json, terms) = match self.dice.below(4) {
+            0 => (r#""""#.to_owned(), None),
+            1 => (format!(r#"{{"affiliate":1,"percent":"10"{term}}}"#), Some(of(1, 10, 0))),
+            2 => (format!(r#"{{"affiliate":5,"percent":"20"{term}}}"#), Some(of(5, 20, 0))),
+            _ => (format!(r#"{{"affiliate":5,"percent":"5","threshold":"20"{term}}}"#), Some(of(5, 5, 2_000))),
+        };
+        self.say(format!("affiliate 4 is referred: {terms:?}"));
+        self.network.set_party(PartyKind::Affiliate, &format!(r#"{{"id":4,"referrer":{json}}}"#));
+        match terms {
+            Some(terms) => self.model.referrers.insert(4, terms),
+            None => self.model.referrers.remove(&4),
+        };
     }
 
     fn erase(&mut self) {
@@ -380,6 +403,7 @@ impl Game {
         days.extend(left_out.iter().map(|emptied| (emptied.currency.code(), 1, 0)));
         let done = engine.sync(call, id, None);
         let days: Vec<_> = days.into_iter().collect();
+        self.learn_reaches();
         let expected = self.model.sync(index, &days);
         self.learn_rates(index);
         (format!("synchronize {days:?}"), done.map(drop), expected)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Book, CENT, Invoice, Kind, Model, Place, cents};
+use crate::model::{Book, CENT, Entry, Invoice, Kind, Model, Place, Status, cents};
 
 /// What was billed to a referred affiliate, for whoever referred it.
 #[derive(Debug, Clone)]
@@ -13,11 +13,39 @@ pub(crate) struct Referral {
     pub(crate) units: i64,
     /// The invoice that pays for it.
     pub(crate) taken: Option<usize>,
+    pub(crate) terms: Terms,
+    /// The invoice whose terms these are.
+    pub(crate) of: usize,
 }
 
-/// Who has referred whom: 5 gets 5 % of what 4 is billed, once it is 20.00; and a fee of 2.50 for 1.
-fn referrer(affiliate: i64) -> Option<i64> {
-    matches!(affiliate, 1 | 4).then_some(5)
+/// What a referrer is promised: a percentage once so many cents have come together, up to a day; without one, 2.50 once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Terms {
+    pub(crate) referrer: i64,
+    pub(crate) percent: Option<i64>,
+    pub(crate) threshold: i64,
+    pub(crate) until: Option<i32>,
+}
+
+/// What an invoice took of a book: up to a day, and of a pick only these days and offers. The engine says it; which entries
+/// that were is judged entry by entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    pub(crate) currency: &'static str,
+    pub(crate) take_no: i64,
+    pub(crate) through: i32,
+    pub(crate) days: Option<Vec<(i32, i32)>>,
+    pub(crate) offers: Option<Vec<i64>>,
+}
+
+impl Reach {
+    fn covers(&self, e: &Entry) -> bool {
+        let days = |days: &Vec<(i32, i32)>| days.iter().any(|(start, end)| (*start..=*end).contains(&e.day));
+        e.book.currency == self.currency
+            && e.day <= self.through
+            && self.days.as_ref().is_none_or(days)
+            && self.offers.as_ref().is_none_or(|offers| offers.contains(&e.state.offer))
+    }
 }
 
 /// 20 % on affiliate 4's invoices, 19 % on those of advertiser 2, each of all but the tax, rounded once.
@@ -100,7 +128,7 @@ impl Model {
                 extras.bonus += more * self.rate(currency, book.currency, end).unwrap_or(1);
             }
         }
-        if pays && book.kind == Kind::Payable && book.party == 5 {
+        if pays && book.kind == Kind::Payable {
             self.shares(book, known, &mut extras);
         }
         extras
@@ -108,17 +136,18 @@ impl Model {
 
     /// What referred affiliates have brought a referrer: of those that were recorded before the run.
     fn shares(&self, book: Book, known: usize, extras: &mut Extras) {
-        for referred in [1, 4] {
-            let pending: Vec<usize> = (0..known)
-                .filter(|n| {
-                    let r = &self.referrals[*n];
-                    r.taken.is_none() && r.book == book && r.referred == referred
-                })
-                .collect();
+        let mut groups: BTreeMap<(i64, Option<i64>), Vec<usize>> = BTreeMap::new();
+        for (n, r) in self.referrals.iter().take(known).enumerate() {
+            if r.taken.is_none() && r.book == book {
+                groups.entry((r.referred, r.terms.percent)).or_default().push(n);
+            }
+        }
+        for ((_, percent), pending) in groups {
             let base: i64 = pending.iter().map(|n| self.referrals[*n].units).sum();
-            let share = match referred {
-                4 if base >= 2_000 * CENT => cents(base * 5, 100),
-                1 if base > 0 && !self.fee_is_paid() && !self.fee_elsewhere(book, known) => 250 * CENT,
+            let threshold = pending.iter().map(|n| self.referrals[*n].terms.threshold).max().unwrap() * CENT;
+            let share = match percent {
+                Some(percent) if base.abs() >= threshold => cents(base * percent, 100),
+                None if base > 0 && !self.fee_is_paid() && !self.fee_elsewhere(book, known) => 250 * CENT,
                 _ => 0,
             };
             if share != 0 {
@@ -142,17 +171,82 @@ impl Model {
         self.referrals.iter().any(|r| r.referred == 1 && r.taken.is_some())
     }
 
-    /// What a change of an invoice's conversions brings whoever has referred its affiliate.
-    pub(crate) fn refer(&mut self, index: usize, units: i64, at_issue: bool) {
+    /// The invoice whose terms an entry on an invoice is shared by: the first that is not void and reaches its day and offer.
+    fn shared_as(&self, index: usize, e: &Entry) -> usize {
+        let counts = |i: &usize| self.invoices[*i].status != Status::Void || self.known(index, *i).is_some();
+        let mut takes: Vec<(i64, usize)> = Vec::new();
+        for i in (0..self.invoices.len()).filter(counts) {
+            let invoice = &self.invoices[i];
+            if (invoice.book.kind, invoice.book.party) == (e.book.kind, e.book.party) {
+                let reaches = self.reaches.get(&invoice.id).into_iter().flatten().filter(|reach| reach.covers(e));
+                takes.extend(reaches.map(|reach| (reach.take_no, i)));
+            }
+        }
+        takes.into_iter().min().map_or(index, |(_, first)| first)
+    }
+
+    /// The terms of a share that is known of an invoice by those of another, or its own.
+    fn known(&self, index: usize, of: usize) -> Option<Terms> {
+        self.referrals.iter().find(|r| r.source == index && r.of == of).map(|r| r.terms)
+    }
+
+    /// What the entries on an invoice are shared by, and how much of them.
+    fn bases(&self, index: usize) -> BTreeMap<usize, (Terms, i64)> {
+        let mut bases: BTreeMap<usize, (Terms, i64)> = BTreeMap::new();
+        for e in self.on(index).into_iter().map(|n| &self.log[n]) {
+            let of = self.shared_as(index, e);
+            let Some(terms) = self.invoices[of].terms.filter(|terms| terms.until.is_none_or(|until| e.day <= until)) else {
+                continue;
+            };
+            bases.entry(of).or_insert((terms, 0)).1 += e.units;
+        }
+        bases
+    }
+
+    /// What a new invoice brings whoever has referred its affiliate.
+    pub(crate) fn refer_new(&mut self, index: usize) {
         let book = self.invoices[index].book;
-        let known = at_issue || self.referrals.iter().any(|r| r.source == index);
-        let Some(referrer) = referrer(book.party).filter(|_| book.kind == Kind::Payable && known) else { return };
-        if units == 0 && !at_issue {
+        if book.kind != Kind::Payable {
             return;
         }
-        let of = Book { party: referrer, ..book };
-        self.books.insert(of);
-        self.referrals.push(Referral { book: of, referred: book.party, source: index, units, taken: None });
+        let terms = self.referrers.get(&book.party).copied();
+        self.invoices[index].terms = terms;
+        let start = self.invoices[index].start;
+        let mut bases = self.bases(index);
+        if let Some(terms) = terms.filter(|terms| terms.until.is_none_or(|until| start <= until)) {
+            bases.entry(index).or_insert((terms, 0));
+        }
+        if !bases.contains_key(&index) {
+            self.invoices[index].terms = None;
+        }
+        for (of, (terms, units)) in bases {
+            if of == index || units != 0 {
+                self.record(index, of, terms, units);
+            }
+        }
+    }
+
+    fn record(&mut self, index: usize, of: usize, terms: Terms, units: i64) {
+        let book = self.invoices[index].book;
+        let of_referrer = Book { party: terms.referrer, ..book };
+        self.books.insert(of_referrer);
+        let referred = book.party;
+        self.referrals.push(Referral { book: of_referrer, referred, source: index, units, taken: None, terms, of });
+    }
+
+    /// What a change of an invoice's entries brings its referrers; a void one brings nothing any more.
+    pub(crate) fn refer_again(&mut self, index: usize) {
+        if self.invoices[index].book.kind != Kind::Payable {
+            return;
+        }
+        let void = self.invoices[index].status == Status::Void;
+        let mut bases = if void { BTreeMap::new() } else { self.bases(index) };
+        for r in self.referrals.iter().filter(|r| r.source == index) {
+            bases.entry(r.of).or_insert((r.terms, 0)).1 -= r.units;
+        }
+        for (of, (terms, units)) in bases.into_iter().filter(|(_, (_, units))| *units != 0) {
+            self.record(index, of, terms, units);
+        }
     }
 
     /// What a change of the entries on an invoice does to what it counts.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quittance_domain::accrual::Book as RealBook;
+use quittance_domain::accrual::{Book as RealBook, Pick};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
 use quittance_domain::invoice::LineType;
@@ -10,8 +10,10 @@ use quittance_domain::planner::Emptied;
 use quittance_domain::time::{Day, Timestamp};
 use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceConversion, InvoiceFilter, Line};
 use quittance_engine::reports::Cell;
+use quittance_store::takes;
 use quittance_testkit::{Dice, Network, TestDatabase};
 
+use crate::extras::{Reach, Terms};
 use crate::model::{Book, CENT, CONVERTS, Entry, FRACTIONS, Kind, Model, Place, Status};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -63,6 +65,8 @@ impl Game {
             dice: Dice::seeded(seed),
             told: Vec::new(),
         };
+        let of = |percent, threshold| Terms { referrer: 5, percent, threshold, until: None };
+        game.model.referrers.extend([(1, of(None, 0)), (4, of(Some(5), 2_000))]);
         game.tick(0);
         for (kind, rules) in RULES {
             game.network.set_party(kind, rules);
@@ -235,6 +239,25 @@ impl Game {
                     self.model.paid.push((line.offer_id.unwrap().get(), start, end, rate_of(line)));
                 }
             }
+        }
+    }
+
+    /// What invoices of affiliates took of their books.
+    pub(crate) fn learn_reaches(&mut self) {
+        let network = self.network.call.network;
+        let takes = self.network.engine.store().read(|tx| takes::of_parties(tx, network, InvoiceKind::Payable, (1, 5)));
+        self.model.reaches.clear();
+        for take in takes.unwrap() {
+            let pick = take.reach.pick;
+            let days = |pick: &Pick| pick.days.iter().map(|p| (p.start.number(), p.end.number())).collect();
+            let offers = |pick: &Pick| Some(pick.offers.as_ref()?.iter().map(|offer| offer.get()).collect());
+            self.model.reaches.entry(take.document.get()).or_default().push(Reach {
+                take_no: take.take_no,
+                currency: take.book.currency.code(),
+                through: take.reach.cut.through.number(),
+                days: pick.as_ref().map(days),
+                offers: pick.as_ref().and_then(offers),
+            });
         }
     }
 

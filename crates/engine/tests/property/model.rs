@@ -118,6 +118,8 @@ pub(crate) struct Invoice {
     pub(crate) counted: BTreeMap<(usize, &'static str, i32), (i64, i64, i64)>,
     /// What rounding makes of its lines, those of kind `rounding` included.
     pub(crate) rounding: i64,
+    /// By which terms it is shared, where it is.
+    pub(crate) terms: Option<crate::extras::Terms>,
     /// What it billed when it was voided: it says so for ever.
     pub(crate) frozen: Option<i64>,
     /// It was made of conversions that a run chose.
@@ -171,6 +173,10 @@ pub(crate) struct Model {
     /// and last day, and the rate.
     pub(crate) paid: Vec<(i64, i32, i32, i64)>,
     pub(crate) referrals: Vec<crate::extras::Referral>,
+    /// What referrers are promised today, by whom they have referred.
+    pub(crate) referrers: BTreeMap<i64, crate::extras::Terms>,
+    /// What the invoices of affiliates took, by their ids.
+    pub(crate) reaches: BTreeMap<i64, Vec<crate::extras::Reach>>,
     pub(crate) scheduled_through: BTreeMap<(Kind, i64), i32>,
 }
 

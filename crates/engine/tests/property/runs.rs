@@ -133,7 +133,7 @@ impl Model {
             }
         }
         for index in issued {
-            self.refer(index, self.conversions_of(index), true);
+            self.refer_new(index);
             if self.auto_approve {
                 self.approve(index);
             }
@@ -296,6 +296,7 @@ impl Model {
             bonus: extras.bonus,
             counted: extras.counted.clone(),
             rounding: 0,
+            terms: None,
             frozen: None,
             chosen: request.chooses(),
             off: BTreeSet::new(),

@@ -94,10 +94,14 @@ pub struct Referrer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub threshold: Option<String>,
-    /// The last day that counts.
+    /// The last day whose conversions are shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub until: Option<String>,
+    /// For how many months there is a share, from the first commission on that is shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1200)]
+    pub months: Option<i64>,
 }
 
 /// How a party is taxed.
