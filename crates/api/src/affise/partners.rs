@@ -276,7 +276,8 @@ fn refer(entry: &mut Map<String, Value>, params: (Option<i64>, Option<String>), 
         Some(id) => {
             // What else was agreed with the same referrer stays: basis, threshold, term.
             let same = known.filter(|by| by.affiliate == id);
-            let mut referrer: Map<String, Value> = same.map(|by| by.more.clone().into_iter().collect()).unwrap_or_default();
+            let mut referrer: Map<String, Value> =
+                same.map(|by| by.more.clone().into_iter().collect()).unwrap_or_default();
             let flat = referrer.get("basis").is_some_and(|basis| basis == "flat");
             if flat && params.1.is_some() {
                 // A percentage takes the place of a fee.

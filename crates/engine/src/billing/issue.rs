@@ -21,8 +21,8 @@ use quittance_store::write_offs::{self, WriteOff};
 use quittance_store::{Tx, networks};
 
 use super::decide::{BookTake, Decided, Decisions, GivenUp};
-use super::sharing::{self, NewShares};
 use super::extras;
+use super::sharing::{self, NewShares};
 use crate::error::Result;
 use crate::invoices::booking;
 use crate::{Call, events, give_back};

@@ -187,7 +187,9 @@ impl Sharing<'_> {
         let mut sums: BTreeMap<(Terms, Currency), i128> = BTreeMap::new();
         for row in taken_rows(tx, network, invoice)? {
             let bucket = row.key.bucket;
-            let Some(whose) = self.of((bucket.book.currency, bucket.place.posting_day, bucket.offer_id)) else { continue };
+            let Some(whose) = self.of((bucket.book.currency, bucket.place.posting_day, bucket.offer_id)) else {
+                continue;
+            };
             each_on_invoice(tx, network, &take_offs, &row, 0, &mut |_, entry| {
                 *sums.entry((whose, entry.revenue.currency())).or_default() += i128::from(entry.revenue.units());
                 true

@@ -195,7 +195,8 @@ impl Model {
         let mut bases: BTreeMap<usize, (Terms, i64)> = BTreeMap::new();
         for e in self.on(index).into_iter().map(|n| &self.log[n]) {
             let of = self.shared_as(index, e);
-            let Some(terms) = self.invoices[of].terms.filter(|terms| terms.until.is_none_or(|until| e.day <= until)) else {
+            let Some(terms) = self.invoices[of].terms.filter(|terms| terms.until.is_none_or(|until| e.day <= until))
+            else {
                 continue;
             };
             bases.entry(of).or_insert((terms, 0)).1 += e.units;
