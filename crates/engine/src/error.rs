@@ -86,6 +86,7 @@ impl Error {
             Error::Store(
                 Store::Busy
                 | Store::Contention
+                | Store::NotNow(_)
                 | Store::Lost(_)
                 | Store::CommitUnknown(_)
                 | Store::Open(_)

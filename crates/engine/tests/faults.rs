@@ -73,3 +73,63 @@ fn a_server_that_drops_the_connection_loses_nothing_and_is_reached_again() {
     assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
     network.assert_verified();
 }
+
+#[test]
+fn a_server_that_says_not_now_is_asked_again_later_whatever_its_code() {
+    let Some(database) = TestDatabase::postgres() else { return };
+    let store = Store::open(database.url()).unwrap();
+    let kind_of = |sql: &str| {
+        let error = quittance_engine::Error::from(store.run_sql(sql).unwrap_err());
+        assert!(error.is_definitive(), "{error}");
+        (error.kind(), error.to_string())
+    };
+    // The classes of the appendix "PostgreSQL Error Codes" that pass by themselves or by an operator's hand.
+    for code in [
+        "08000", "08003", "08006", "25006", "25P03", "25P04", "40000", "40001", "40003", "40P01", "53000", "53100",
+        "53200", "53300", "53400", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "58000", "58030",
+        "72000",
+    ] {
+        let (kind, told) =
+            kind_of(&format!("DO $$ BEGIN RAISE EXCEPTION 'of {code}' USING ERRCODE = '{code}'; END $$"));
+        assert_eq!(kind, ErrorKind::Busy, "{code}: {told}");
+    }
+    // What does not pass is a defect.
+    assert_eq!(kind_of("SELECT nothing FROM nowhere").0, ErrorKind::Internal);
+}
+
+#[test]
+fn a_statement_that_takes_too_long_or_is_cancelled_changes_nothing() {
+    let Some(database) = TestDatabase::postgres() else { return };
+    let network = network(&database);
+    let impatient = format!("{}?options=-c%20statement_timeout%3D200ms", database.url());
+    let store = Store::open(&impatient).unwrap();
+    let failed = store.run_sql("SELECT pg_sleep(5)").unwrap_err();
+    assert!(matches!(failed, Error::NotNow(_)), "{failed:?}");
+    assert!(failed.to_string().contains("statement timeout"), "{failed}");
+    // A write that waits for another's lock longer than the server lets it.
+    let epoch = || network.engine.store().read(|tx| networks::current_epoch(tx, network.call.network)).unwrap();
+    let before = epoch();
+    network
+        .engine
+        .store()
+        .write(|tx| {
+            networks::raise_epoch(tx, network.call.network)?;
+            let second = store.write(|tx| networks::raise_epoch(tx, network.call.network));
+            assert!(matches!(second, Err(Error::NotNow(_))), "{second:?}");
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(epoch(), before + 1);
+    // Cancelled by an administrator.
+    let cancelled = std::thread::scope(|scope| {
+        let sleeping = scope.spawn(|| network.engine.store().run_sql("SELECT pg_sleep(30)"));
+        let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
+            WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep(30)%'";
+        while !sleeping.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            store.run_sql(cancel).unwrap();
+        }
+        sleeping.join().unwrap()
+    });
+    assert!(matches!(cancelled, Err(Error::NotNow(_))), "{cancelled:?}");
+}

@@ -51,6 +51,10 @@ pub enum Error {
         /// The version this program needs.
         known: i64,
     },
+    /// The database does not do it now: it has cancelled it, or lacks memory, or its disk fails. Nothing of this transaction
+    /// was kept.
+    #[error("the database did not do it now, nothing was changed; try again later: {0}")]
+    NotNow(String),
     /// The connection was lost before the commit was sent. Nothing of this transaction was kept.
     #[error("the connection to the database was lost, nothing was changed: {0}")]
     Lost(String),

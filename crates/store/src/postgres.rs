@@ -1,5 +1,6 @@
 //! The PostgreSQL driver: a bounded pool of connections, prepared statements, closures run again after a conflict.
 
+mod said;
 mod tls;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::events::Outbox;
 use crate::measure;
+use crate::postgres::said::said;
 use crate::tx::{Bulk, Kind, Param, Row, Tx, Value};
 
 /// How often a closure is run again after a conflict before the caller is told.
@@ -70,16 +72,7 @@ fn failure(error: &postgres::Error) -> Error {
             Error::Database(text)
         };
     };
-    match code.code() {
-        "40001" | "40P01" => Error::Contention,
-        "53100" => Error::Full(text),
-        "25006" => Error::ReadOnly(text),
-        "22021" => Error::Unsupported("a text has a NUL character in it, which PostgreSQL does not keep".to_owned()),
-        "55P03" | "53300" => Error::Busy,
-        code if code.starts_with("57P") || code.starts_with("08") => Error::Lost(text),
-        code if code.starts_with("23") => Error::Constraint(text),
-        _ => Error::Database(text),
-    }
+    said(code.code(), text)
 }
 
 impl Postgres {
