@@ -244,6 +244,10 @@ both_databases! {
         for (path, body, pointer) in [
             ("/webhooks", json!({}), "/url"),
             ("/webhooks", json!({ "url": "hooks.example" }), "/url"),
+            ("/webhooks", json!({ "url": "https://hooks.example:99999/" }), "/url"),
+            ("/webhooks", json!({ "url": "https://hooks.example:0/" }), "/url"),
+            ("/webhooks", json!({ "url": "https://[::1]:70000/" }), "/url"),
+            ("/webhooks", json!({ "url": "https://hooks.example:x/" }), "/url"),
             ("/webhooks", json!({ "url": "https://a.example/", "types": ["invoice.eaten"] }), "/types/0"),
             ("/webhooks", json!({ "url": "https://a.example/", "secret": "guess" }), "/secret"),
             ("/webhooks/1/replay", json!({}), "/from_event"),

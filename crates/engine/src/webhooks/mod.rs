@@ -76,6 +76,12 @@ fn words(types: &[EventType]) -> String {
     types.iter().map(|event_type| event_type.as_str()).collect::<Vec<_>>().join(" ")
 }
 
+/// What stands behind the colon of a host; the colons of an address of IPv6 are within brackets.
+fn port(authority: &str) -> Option<&str> {
+    let host_end = authority.rfind(']').map_or(0, |end| end + 1);
+    authority.get(host_end..)?.split_once(':').map(|(_, port)| port)
+}
+
 /// Whether a URL is one that something can be sent to. Where it leads is seen when it is called.
 fn check_url(url: &str) -> Result<()> {
     let wrong = |why: &str| Err(Error::invalid("/url", format!("url: {why}")));
@@ -91,6 +97,11 @@ fn check_url(url: &str) -> Result<()> {
     }
     if authority.contains('@') {
         return wrong("a name and password in it would be shown; use the signature instead");
+    }
+    if let Some(port) = port(authority)
+        && !matches!(port.parse::<u16>(), Ok(1..))
+    {
+        return wrong(&format!("its port {port:?} is not between 1 and 65535"));
     }
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) || url.contains('#') {
         return wrong("it must have printable ASCII characters only, no spaces and no #");
