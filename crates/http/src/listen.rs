@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -39,6 +39,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConn
 /// finished.
 pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let door = Arc::new(Door::new(limits));
+    let routes = routes.layer(middleware::from_fn(addressed));
     // Each connection has a receiver until it ends.
     let (stopping, _) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
@@ -61,6 +62,20 @@ pub async fn serve(listener: TcpListener, routes: Router, limits: Limits, stop: 
     drop(listener);
     let _ = stopping.send(());
     stopping.closed().await;
+}
+
+/// A layer that refuses a request of HTTP/1.1 that does not name its host once: RFC 9112 wants it so, since of two names a
+/// server in front may have gone by the other.
+async fn addressed(request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+        return next.run(request).await;
+    }
+    let told = match hosts {
+        0 => "the request has no Host header; HTTP/1.1 requires one\n",
+        _ => "the request has more than one Host header\n",
+    };
+    (StatusCode::BAD_REQUEST, told).into_response()
 }
 
 /// Lets as many connections in as there are places, has as many more wait for a moment, and tells the others to come again.

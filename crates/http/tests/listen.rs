@@ -43,6 +43,25 @@ fn a_whole_request_is_answered() {
     });
 }
 
+#[test]
+fn a_request_names_its_host_once() {
+    beside_a_server(Limits::default(), |address| {
+        let with = |version: &str, hosts: &str| {
+            let rest = "Connection: close\r\nContent-Length: 2\r\n\r\nhi";
+            answer(address, &format!("POST / HTTP/{version}\r\n{hosts}{rest}"))
+        };
+        for (hosts, told) in [("", "the request has no Host header"), ("Host: x\r\nHost: y\r\n", "more than one Host")]
+        {
+            let said = with("1.1", hosts);
+            assert!(said.starts_with("HTTP/1.1 400 ") && said.contains("content-type: text/plain"), "{said}");
+            assert!(said.contains(told), "{said}");
+        }
+        // HTTP/1.0 knows no such header; an empty one names no host, which is allowed.
+        assert!(with("1.0", "").starts_with("HTTP/1.0 200 "));
+        assert!(with("1.1", "Host:\r\n").starts_with("HTTP/1.1 200 "));
+    });
+}
+
 /// What is said about a head that does not come within a second.
 const LATE: &str = "the head of the request did not arrive within 1 seconds";
 
