@@ -11,7 +11,8 @@ use quittance_domain::time::Zone;
 use quittance_engine::ingest::Positioned;
 use quittance_engine::keys::{Actor, Role};
 use quittance_engine::records::Field;
-use quittance_http::access::{Access, Rule, bearer, check};
+use quittance_http::access::{Access, Rule, bearer, check, no_head};
+use quittance_http::encoding::plain_body;
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
 use quittance_http::{AppState, Problem, gather};
@@ -83,8 +84,10 @@ pub fn routes(state: &AppState) -> Router {
     let (route, _) = described().split_for_parts();
     route
         .layer(middleware::from_fn_with_state(access, check))
+        .layer(middleware::from_fn_with_state(state.limits, plain_body))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(plain))
+        .layer(middleware::from_fn(no_head))
         .with_state(state.clone())
 }
 

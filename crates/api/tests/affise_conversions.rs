@@ -355,7 +355,7 @@ both_databases! {
         assert!(edit("all=1&params[date_from]=2026-01-01&status=hold").starts_with("params[date_to]: "));
         // A filter that is not known would change too much if it were ignored.
         let unknown = "all=1&params[date_from]=2026-01-01&params[date_to]=2026-01-31&params[os]=Android&status=hold";
-        assert!(edit(unknown).starts_with("os: "));
+        assert!(edit(unknown).starts_with("params[os]: "));
         let list = affise.call(Role::Admin, "GET", "/3.0/stats/conversions?os=Android", FORM, "");
         assert!(failure(&list, 400).starts_with("os: "));
         let absent = affise.call(Role::Admin, "GET", "/3.0/stats/conversionsbyid?id=zz", FORM, "");

@@ -42,6 +42,75 @@ fn billed(database: &TestDatabase) -> Network {
 type Write<'a> = (&'a str, &'a [(&'a str, &'a str)], Value);
 
 both_databases! {
+    fn who_asks_for_less_never_gets_everything(database) {
+        let network = billed(database);
+        let affise = Affise::serve(database, &network);
+        let json = "application/json";
+        for (kind, body, name) in [
+            (FORM, "affiliate_id=1", "affiliate_id"),
+            (FORM, "aid=", "aid"),
+            (FORM, "include_aids[]=", "include_aids"),
+            (FORM, "include_aids=", "include_aids"),
+            (FORM, "include_aids[]=1&include_aids[]=", "include_aids"),
+            (FORM, "exclude_aids[]=", "exclude_aids"),
+            (FORM, "aids[]=1", "aids"),
+            (FORM, "partner=1", "partner"),
+            (FORM, "AID=1", "AID"),
+            (FORM, "offers[]=1", "offers"),
+            (FORM, "currency=EUR", "currency"),
+            (FORM, "offer_ids[]=", "offer_ids"),
+            (FORM, "countries[]=", "countries"),
+            (FORM, "date_to=", "date_to"),
+            (FORM, "aid=1&include_aids[]=2", "include_aids"),
+            (FORM, "date=2026-01-31&date_to=2026-01-03", "date"),
+            (json, r#"{"include_aids":[]}"#, "include_aids"),
+            (json, r#"{"currencies":[""]}"#, "currencies"),
+            (json, r#"{"aid":1,"aid":2}"#, "aid"),
+        ] {
+            let text = failure(&affise.call(Role::Admin, "POST", "/3.1/payments/generate", kind, body), 400);
+            assert!(text.starts_with(&format!("{name}: ")) || text == format!("{name} is given twice"), "{body}: {text}");
+            if kind == FORM {
+                let path = format!("/3.1/payments/generate?{body}");
+                let text = failure(&affise.call(Role::Admin, "POST", &path, FORM, ""), 400);
+                assert!(text.starts_with(&format!("{name}: ")), "{path}: {text}");
+            }
+        }
+        // A misspelt name is told with the one that is meant.
+        for (body, near) in [("aids[]=1", "aid"), ("AID=1", "aid"), ("offers[]=1", "offer_ids"), ("currency=EUR", "currencies")] {
+            assert!(affise.refused("/3.1/payments/generate", body).ends_with(&format!("is {near} meant?")), "{body}");
+        }
+        assert!(affise.payments().is_empty(), "nothing was billed");
+        affise.post("/3.1/payments/generate", "aid=1&note=");
+        assert_eq!(affise.payments().len(), 1);
+        for (path, body, name) in [
+            ("/3.1/payments/bulk-delete", "ids[]=&all=1", "ids"),
+            ("/3.1/payments/delete/1", "ids[]=", "ids"),
+            ("/3.1/payments/delete/1", "id=7", "id"),
+            ("/3.1/payments/1/conversions/delete", "conversion_ids[]=&offer_ids[]=1", "conversion_ids"),
+            ("/3.0/admin/conversion/edit", "all=1&status=declined&params[date_from]=2026-01-01&params[date_to]=2026-01-31&params[partner][]=", "params[partner]"),
+            ("/3.0/admin/conversion/edit", "all=1&status=declined&params[date_from]=2026-01-01&params[date_to]=2026-01-31&params[partners][]=1", "params[partners]"),
+            ("/3.0/admin/conversion/edit", "all=1&status=declined&params[date_from]=2026-01-01&params[date_to]=2026-01-31&params[limit]=1", "params[limit]"),
+            ("/3.0/admin/conversion/edit", "all=1&status=declined&ids[]=a&params[date_from]=2026-01-01&params[date_to]=2026-01-31", "ids"),
+            ("/3.0/admin/conversion/edit", "ids[]=a&status=declined&params[partner][]=2", "params"),
+            ("/3.0/admin/conversion/edit", "ids[]=a&status=declined&advertiser_id=1", "advertiser_id"),
+            ("/3.0/admin/conversion/edit", "ids[]=a&status=confirmed&payout=1", "payout"),
+            ("/3.0/admin/conversions/import", "list[0][offer]=1&list[0][pid]=1&list[0][payouts]=3", "list[0][payouts]"),
+            ("/3.0/admin/advertiser-invoice", "supplier_id=1&currency=USD&detail[]=", "detail"),
+            ("/3.0/admin/advertiser-invoice", "supplier_id=1&currency=USD&end_date=", "end_date"),
+            ("/3.0/admin/advertiser-invoice", "supplier_id=1&currency=USD&detail[0][offer_id]=1&detail[0][amout]=5", "detail[0][amout]"),
+            ("/3.0/admin/partner/1", "payment_systems[0][system]=13&payment_systems[0][curency]=USD", "payment_systems[0][curency]"),
+            ("/3.0/admin/partner/1", "ref_percent=5", "ref_percent"),
+        ] {
+            let text = affise.refused(path, body);
+            assert!(text.starts_with(&format!("{name}: ")), "{path} {body}: {text}");
+        }
+        let conversions = affise.get("/3.0/stats/conversions?date_from=2026-01-01&date_to=2026-01-31");
+        let statuses: Vec<&str> = conversions["conversions"].as_array().unwrap().iter().map(|c| c["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["confirmed"; 3]);
+        assert_eq!(affise.payments().len(), 1, "nothing was deleted");
+        network.assert_verified();
+    }
+
     fn rule_1_every_answer_is_json(database) {
         let network = billed(database);
         let affise = Affise::serve(database, &network);

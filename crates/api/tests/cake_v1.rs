@@ -222,6 +222,40 @@ both_databases! {
         network.assert_verified();
     }
 
+    fn a_misspelt_amount_does_not_pay_the_whole_balance(database) {
+        let network = network(database);
+        let server = serve(database, &network);
+        let received = format!("{ACCOUNTING}/MarkAdvertiserBillAsReceived");
+        for (more, name) in [
+            ("payment_amout=4.5", "payment_amout"),
+            ("paymentAmount=4.5", "paymentAmount"),
+            ("amount=4.5", "amount"),
+            ("payment_amount=abc", "payment_amount"),
+            ("payment_amount=4,5", "payment_amount"),
+            ("payment_amount=-abc", "payment_amount"),
+            ("offer_id=1", "offer_id"),
+            ("date_from=2026-01-01", "date_from"),
+        ] {
+            let told = message(&form(&server, Role::Finance, &received, &format!("bill_id=4&{more}")));
+            assert!(told.starts_with(&format!("{name}: ")), "{more}: {told}");
+        }
+        // In the address, beside a body.
+        let path = format!("{received}?payment_amount=4.5");
+        let told = d(&server.json(Role::Finance, &path, json!({ "bill_id": 4 })))["message"].clone();
+        assert!(told.as_str().unwrap().starts_with("payment_amount: there is a body"), "{told}");
+        let paid = form(&server, Role::Finance, &format!("{ACCOUNTING}/MarkAffiliateBillAsPaid"), "bill_id=1&payment_amount=1");
+        assert!(message(&paid).starts_with("payment_amount: "), "{}", paid.text);
+        let other = "bill_id=1&invoiced_amount=13";
+        let told = message(&form(&server, Role::Finance, &format!("{ACCOUNTING}/MarkAffiliateBillAsReceived"), other));
+        assert_eq!(told, "invoiced_amount: 13 is not the amount of the bill, 12.50");
+        assert_eq!((status_of(&network, 1), status_of(&network, 4)), ("pending".into(), "pending".into()));
+        // What only CAKE knows stays alone, and so does every parameter that is empty.
+        let all = "bill_id=4&payment_amount=&payment_type_id=&verification_code=&date_payment_received=&notes=&offer_id=&session=x";
+        assert_eq!(message(&form(&server, Role::Finance, &received, all)), "Bill Marked As Received");
+        assert_eq!(status_of(&network, 4), "paid");
+        network.assert_verified();
+    }
+
     fn failures_are_answered_with_status_200_in_the_form_of_the_request(database) {
         let network = network(database);
         let server = serve(database, &network);

@@ -331,6 +331,27 @@ fn start(database: &TestDatabase) -> Server {
 impl Server {
     /// The answer to a request with the key of a role, which stands where the interface has it.
     fn ask(&self, role: Role, method: &str, path: &str, sent: &'static str) -> (StatusCode, String) {
+        let body = if matches!(method, "GET" | "HEAD") { Body::empty() } else { Body::from(sent) };
+        self.send(role, method, path, sent.starts_with('{'), &[], body)
+    }
+
+    /// The answer to an administrator's POST that is packed by gzip.
+    fn packed(&self, path: &str, sent: &[u8]) -> (StatusCode, String) {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, sent).unwrap();
+        let body = Body::from(packed.finish().unwrap());
+        self.send(Role::Admin, "POST", path, sent.starts_with(b"{"), &[("content-encoding", "gzip")], body)
+    }
+
+    fn send(
+        &self,
+        role: Role,
+        method: &str,
+        path: &str,
+        json: bool,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> (StatusCode, String) {
         let (separator, key) = (if path.contains('?') { '&' } else { '?' }, secret(role));
         let uri = match path {
             path if path.starts_with("/api") || path.starts_with("/affiliates/api") => {
@@ -346,8 +367,10 @@ impl Server {
             path if path.starts_with("/v1") => request.header("x-eflow-api-key", key),
             _ => request,
         };
-        let body = if method == "GET" { Body::empty() } else { Body::from(sent) };
-        let form = if sent.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let form = if json { "application/json" } else { "application/x-www-form-urlencoded" };
         let request = request.header("content-type", form).body(body).unwrap();
         self.runtime.block_on(async {
             let response = routes(self.state.clone()).oneshot(request).await.unwrap();
@@ -419,6 +442,38 @@ fn check_table(database: &TestDatabase, table: &'static str) {
     }
 }
 
+/// What HEAD answers where GET shows something: the same without a body. What a GET changes has no HEAD.
+fn head_is_get_without_a_body(server: &Server, table: &'static str, role: Role) {
+    for [_, path, ..] in rows(table).filter(|[method, ..]| *method == "GET") {
+        let (status, body) = server.ask(role, "HEAD", path, "");
+        assert_eq!(body, "", "HEAD {path}");
+        let writes = path.starts_with("/postback") || path.contains("/Mark");
+        let wanted = if writes { StatusCode::METHOD_NOT_ALLOWED } else { server.ask(role, "GET", path, "").0 };
+        assert_eq!(status, wanted, "HEAD {path}");
+    }
+}
+
+/// A name that no route takes, near to none.
+const UNKNOWN: &str = "qqq";
+
+/// Every route that changes something refuses a name that it does not know, and says it: in the body and in the address.
+fn unknown_names_are_refused(server: &Server, table: &'static str, bodies: [&'static str; 2]) {
+    let changes = |[method, _, cells, _]: &[&'static str; 4]| *method != "GET" && !cells.starts_with("+++");
+    for [method, path, cells, _] in rows(table).filter(changes) {
+        let role = if cells.starts_with('.') { Role::Affiliate } else { Role::Admin };
+        let files = ["conversions:batch", "/rates", "/balances"].iter().any(|end| path.ends_with(end));
+        for body in bodies.into_iter().filter(|_| !files) {
+            let (status, told) = server.ask(role, method, path, body);
+            assert!(
+                status == StatusCode::BAD_REQUEST && told.contains(UNKNOWN),
+                "{method} {path} {body}: {status} {told}"
+            );
+        }
+        let (status, told) = server.ask(role, method, &format!("{path}?{UNKNOWN}[]=1"), "");
+        assert!(status == StatusCode::BAD_REQUEST && told.contains(UNKNOWN), "{method} {path}?: {status} {told}");
+    }
+}
+
 #[test]
 fn the_tables_are_complete() {
     every_route_has_a_row(NATIVE, native::RULES);
@@ -447,6 +502,40 @@ both_databases! {
 
     fn the_postback_does_what_the_table_says(database) {
         check_table(database, POSTBACK);
+    }
+
+    fn head_is_asked_on_all_interfaces(database) {
+        let server = start(database);
+        for (table, role) in [(NATIVE, Role::Admin), (CAKE, Role::Admin), (AFFISE, Role::Admin), (EVERFLOW, Role::Admin), (POSTBACK, Role::Tracker)] {
+            head_is_get_without_a_body(&server, table, role);
+        }
+    }
+
+    fn every_route_that_changes_something_refuses_unknown_names(database) {
+        let server = start(database);
+        unknown_names_are_refused(&server, NATIVE, [r#"{"qqq":[1]}"#, r#"{"qqq":1,"qqq":2}"#]);
+        unknown_names_are_refused(&server, EVERFLOW, [r#"{"qqq":[1]}"#, r#"{"qqq":1,"qqq":2}"#]);
+        unknown_names_are_refused(&server, AFFISE, ["qqq[]=1", "{\"qqq\":[1]}"]);
+    }
+
+    fn packed_bodies_are_read_on_all_interfaces(database) {
+        let server = start(database);
+        for (path, sent, said) in [
+            ("/billing/v1/invoices/1/payments", r#"{"qqq":1}"#, "qqq"),
+            ("/v1/networks/affiliates", r#"{"qqq":1}"#, "qqq"),
+            ("/3.1/payments/generate", "qqq=1", "qqq"),
+            ("/3.1/payments/generate", r#"{"qqq":1}"#, "qqq"),
+            ("/api/2/update_invoice.json", r#"{"invoice_id":1,"invoice_status":"qqq"}"#, "qqq"),
+            ("/api/1/accounting.asmx/MarkAdvertiserBillAsReceived", "bill_id=3&payment_amount=qqq", "qqq"),
+            ("/postback", "conversion_id=z1&affiliate_id=1&offer_id=1&status=approved&payout=qqq", "qqq"),
+        ] {
+            let (status, told) = server.packed(path, sent.as_bytes());
+            assert!(status.is_client_error() || path.contains("asmx"), "{path}: {status}");
+            assert!(told.contains(said), "{path}: {told}");
+            // No more is unpacked than a plain body may have.
+            let (status, _) = server.packed(path, &vec![b' '; 20 << 20]);
+            assert!(status == StatusCode::PAYLOAD_TOO_LARGE || path.contains("asmx") && status == StatusCode::OK, "{path}: {status}");
+        }
     }
 
     fn what_is_planted_is_seen_by_the_networks_own_people(database) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Query, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use quittance_engine::keys::{Actor, KeyRefusal, Role};
@@ -82,6 +82,15 @@ pub async fn check(State(access): State<Access>, mut request: Request, next: Nex
     }
 }
 
+/// A layer over routes that change something on a GET: a HEAD, which must change nothing, is not one of their methods.
+pub async fn no_head(request: Request, next: Next) -> Response {
+    if request.method() != Method::HEAD {
+        return next.run(request).await;
+    }
+    let allow = HeaderValue::from_static("GET, POST");
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allow)]).into_response()
+}
+
 /// Who calls and what is left to the key; else the problem, with what is left where the key is known.
 async fn admit(
     access: &Access,
@@ -120,8 +129,10 @@ async fn authenticated(access: &Access, secret: Option<String>, client: Option<I
     }
 }
 
+/// A HEAD is a GET whose answer has no body: whoever may ask the one may ask the other.
 fn allowed(rules: &[Rule], method: &Method, route: &str, role: Role) -> bool {
-    let rule = rules.iter().find(|rule| rule.method == method.as_str() && rule.route == route);
+    let method = if *method == Method::HEAD { Method::GET.as_str() } else { method.as_str() };
+    let rule = rules.iter().find(|rule| rule.method == method && rule.route == route);
     rule.is_some_and(|rule| rule.roles.contains(&role))
 }
 
@@ -133,6 +144,8 @@ mod tests {
     fn a_route_without_a_row_is_refused_to_everybody() {
         let rules = [Rule { method: "GET", route: "/a", roles: &[Role::Viewer] }];
         assert!(allowed(&rules, &Method::GET, "/a", Role::Viewer));
+        assert!(allowed(&rules, &Method::HEAD, "/a", Role::Viewer));
+        assert!(!allowed(&rules, &Method::HEAD, "/a", Role::Admin));
         assert!(!allowed(&rules, &Method::GET, "/a", Role::Admin));
         assert!(!allowed(&rules, &Method::POST, "/a", Role::Viewer));
         assert!(!allowed(&rules, &Method::GET, "/b", Role::Admin));

@@ -7,6 +7,8 @@ pub mod encoding;
 pub mod gather;
 pub mod health;
 pub mod idempotency;
+pub mod json;
+pub mod known;
 pub mod limits;
 pub mod listen;
 pub mod measure;

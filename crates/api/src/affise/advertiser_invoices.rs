@@ -11,6 +11,7 @@ use quittance_engine::invoices::{
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
+use quittance_http::known::{Known, any, full, full_rows};
 
 use super::error::renamed;
 use super::params::{Params, not, required};
@@ -29,6 +30,19 @@ const NAMES: &[(&str, &str)] = &[
     ("amount", "amount"),
     ("quantity", "actions"),
 ];
+
+/// What a new invoice and an update take: days and rows narrow what is billed.
+pub(super) const INVOICE: &[Known] = &[
+    full("supplier_id"),
+    full("currency"),
+    full("start_date"),
+    full("end_date"),
+    any("status"),
+    any("comment"),
+    full_rows("detail", DETAIL),
+];
+/// What a row takes.
+const DETAIL: &[Known] = &[any("offer_id"), any("payout_type"), any("actions"), full("amount"), any("comment")];
 
 /// What a list is asked for.
 struct Wanted {

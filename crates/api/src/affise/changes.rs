@@ -7,6 +7,7 @@ use quittance_engine::invoices::{DestinationEdit, Invoice, InvoiceEdit, Step, Ta
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
+use quittance_http::known::{Known, any, full};
 
 use super::error::{of_state, renamed};
 use super::params::{not, required};
@@ -24,6 +25,15 @@ const NAMES: &[(&str, &str)] = &[
     ("public_notes", "comment"),
     ("internal_notes", "note"),
 ];
+
+/// What an update takes.
+pub(super) const UPDATE: &[Known] = &[any("payment_account"), any("status"), any("comment"), any("note")];
+/// What a correction takes.
+pub(super) const CORRECTION: &[Known] = &[full("revenue"), any("comment")];
+/// What a deletion of several takes.
+pub(super) const IDS: &[Known] = &[full("ids")];
+/// What takes conversions off.
+pub(super) const TAKE_OFF: &[Known] = &[full("conversion_ids"), full("offer_ids")];
 
 /// What an update asks for.
 struct Update {

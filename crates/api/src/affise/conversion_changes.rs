@@ -9,9 +9,10 @@ use quittance_engine::records::Field;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
+use quittance_http::known::{Known, any, filter, full, full_rows, unkept};
 use serde_json::{Value, json};
 
-use super::conversion_filter::Wanted;
+use super::conversion_filter::{FILTERS, Wanted};
 use super::params::{Params, not, required};
 use super::scope::Scope;
 use super::sent::Asked;
@@ -25,6 +26,52 @@ const TEXTS: [(&str, &str); 4] =
 const NAMES: &[(&str, &str)] =
     &[("payout", "payouts"), ("revenue", "revenue"), ("sale_amount", "sum"), ("comment", "comment")];
 
+/// What an edit takes: the conversions by their ids, or by the filters of the list, and what becomes of them.
+pub(super) const EDIT: &[Known] = &[
+    full("ids"),
+    full("all"),
+    filter("params", FILTERS),
+    any("status"),
+    any("currency"),
+    any("payouts"),
+    any("revenue"),
+    any("sum"),
+    any("comment"),
+    unkept("custom_field*"),
+];
+/// The same of one advertiser's.
+pub(super) const EDIT_BY_ADVERTISER: &[Known] = &[
+    full("advertiser_id"),
+    full("ids"),
+    full("all"),
+    filter("params", FILTERS),
+    any("status"),
+    any("currency"),
+    any("payouts"),
+    any("revenue"),
+    any("sum"),
+    any("comment"),
+    unkept("custom_field*"),
+];
+/// What an import takes. What is not kept here of a conversion changes nothing that is billed.
+pub(super) const IMPORT: &[Known] = &[
+    any("offer"),
+    any("pid"),
+    any("action_id"),
+    any("click_id"),
+    any("goal"),
+    any("comment"),
+    any("sum"),
+    any("status"),
+    any("created_at"),
+    any("ip"),
+    any("ua"),
+    any("custom_field*"),
+    any("send_affiliate_postbacks"),
+];
+/// What an import of several takes.
+pub(super) const IMPORT_SEVERAL: &[Known] = &[full_rows("list", IMPORT), any("send_affiliate_postbacks")];
+
 /// Which conversions are edited.
 enum Which {
     Named(Vec<String>),
@@ -33,7 +80,15 @@ enum Which {
 
 impl Which {
     fn of(params: &Params, most: i64) -> Result<Which, Problem> {
-        if params.flag("all")? {
+        let (all, named, found) = (params.flag("all")?, params.has("ids"), params.has("params"));
+        // Of two ways to say which, one would be ignored.
+        if all && named {
+            return Err(Problem::bad_request("ids", "ids: they are given together with all; give one of them"));
+        }
+        if !all && found {
+            return Err(Problem::bad_request("params", "params: they are for all=1; give that, or ids"));
+        }
+        if all {
             let filter = params.branch("params");
             let filter =
                 filter.ok_or_else(|| Problem::bad_request("params", "params: This value should not be blank."))?;
@@ -81,14 +136,6 @@ fn affiliate(state: &State) -> i64 {
     state.known.conversion.affiliate_id.get()
 }
 
-/// What cannot be changed, since it is not kept: to answer that it was would not be true.
-fn refuse_unkept(params: &Params) -> Result<(), Problem> {
-    match params.nodes().map(|(name, _)| name).find(|name| name.starts_with("custom_field")) {
-        Some(name) => Err(Problem::bad_request(name, format!("{name}: custom fields are not kept here."))),
-        None => Ok(()),
-    }
-}
-
 async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, most: i64) -> Result<Answer, Problem> {
     let params = &asked.params;
     let which = Which::of(params, most)?;
@@ -96,7 +143,6 @@ async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, mos
     let parsed = |text: &str| {
         quirks::conversion_status(text).ok_or_else(|| not("status", text, "confirmed, pending, declined or hold"))
     };
-    refuse_unkept(params)?;
     let text = |name: &str| Ok::<_, Problem>(params.text(name)?.map(str::to_owned));
     let currency = match text("currency")? {
         None => None,

@@ -22,7 +22,7 @@ const NOBODY: i64 = 0;
 /// What does not filter, and may be sent; the order of a list is always that of the days.
 const BESIDE: &[&str] = &["page", "limit", "filter", "order", "orderType"];
 /// What can be asked for. Any other filter is refused: to ignore it would show, or change, too much.
-const FILTERS: &[&str] = &[
+pub(super) const FILTERS: &[&str] = &[
     "date_from",
     "date_to",
     "update_from_date",

@@ -8,6 +8,7 @@ use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest, SumRef
 use quittance_engine::{Call, Engine, Error, ErrorKind};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
+use quittance_http::known::{Known, any, full};
 
 use super::error::renamed;
 use super::params::{Params, not, required};
@@ -24,6 +25,25 @@ const NAMES: &[(&str, &str)] = &[
     ("countries", "countries"),
     ("sum", "sum"),
     ("affiliates", "aid"),
+];
+
+/// What is taken by sum.
+pub(super) const BY_SUM: &[Known] = &[full("aid"), full("sum"), full("currency"), any("note")];
+/// What is taken by date: all but the note narrows what is billed.
+pub(super) const BY_DATE: &[Known] = &[
+    full("date"),
+    full("date_from"),
+    full("date_to"),
+    full("aid"),
+    full("include_aids"),
+    full("exclude_aids"),
+    full("by_last_unpaid_conversion"),
+    full("by_last_invoice"),
+    full("offer_ids"),
+    full("advertiser_ids"),
+    full("currencies"),
+    full("countries"),
+    any("note"),
 ];
 
 fn without_system(aid: i64) -> Error {
@@ -106,12 +126,19 @@ struct ByDate {
 impl ByDate {
     fn of(params: &Params) -> Result<ByDate, Problem> {
         let (date, to) = (params.day("date")?, params.day("date_to")?);
+        if date.is_some() && to.is_some() && date != to {
+            return Err(Problem::bad_request("date", "date: date_to is another day; give one of them"));
+        }
         let from = match params.day("date_from")? {
             Some(day) => FirstDay::Day(day),
             None if params.flag("by_last_unpaid_conversion")? => FirstDay::FirstUnbilled,
             None if params.flag("by_last_invoice")? => FirstDay::LastInvoice,
             None => FirstDay::FirstUnbilled,
         };
+        let (aid, include) = (params.int("aid")?, params.ids("include_aids")?);
+        if aid.is_some() && include.is_some() {
+            return Err(Problem::bad_request("include_aids", "include_aids: aid is given, too; give one of them"));
+        }
         let currency = |code: &&str| Currency::parse(code).map_err(|_| not("currencies", code, "a currency's code"));
         let currencies = params.texts("currencies")?.iter().map(currency).collect::<Result<Vec<_>, _>>()?;
         let countries: Vec<String> = params.texts("countries")?.into_iter().map(str::to_owned).collect();
@@ -119,8 +146,8 @@ impl ByDate {
             through: to.or(date),
             through_name: if to.is_some() { "date_to" } else { "date" },
             from,
-            aid: params.int("aid")?,
-            include: params.ids("include_aids")?,
+            aid,
+            include,
             exclude: params.ints("exclude_aids")?,
             request: RunRequest {
                 offers: params.ids("offer_ids")?,

@@ -26,6 +26,8 @@ use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::AppState;
 use quittance_http::access::{Access, Rule, check};
+use quittance_http::encoding::plain_body;
+use quittance_http::known::Known;
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
 use quittance_http::sent::read;
@@ -39,14 +41,30 @@ const LOOK: &[Role] = &[Admin, Finance, Viewer, Manager];
 const LOOK_OR_SELF: &[Role] = &[Admin, Finance, Viewer, Manager, Affiliate];
 const SELF: &[Role] = &[Affiliate];
 
-/// Declares the routes with their roles and handlers. Each is there with a slash at its end too: some clients send one.
+/// Where nothing is taken but what the address says.
+const NOTHING: &[Known] = &[];
+
+/// What a writing request may say.
+pub(crate) struct Write {
+    method: &'static str,
+    route: &'static str,
+    known: &'static [Known],
+}
+
+/// Declares the routes with their roles and handlers, and what those that change something take. Each is there with a slash at
+/// its end too: some clients send one.
 macro_rules! routes {
-    ($($method:ident $path:literal $roles:ident $handler:path;)*) => {
+    ($($method:ident $path:literal $roles:ident $handler:path $(, $known:path)?;)*) => {
         /// Which roles may call which route. A route that is not here is refused to everybody.
         pub const RULES: &[Rule] = &[$(
             Rule { method: stringify!($method), route: $path, roles: $roles },
             Rule { method: stringify!($method), route: concat!($path, "/"), roles: $roles },
         )*];
+
+        /// What the routes take that change something. One that is not here changes nothing.
+        const WRITES: &[Write] = &[$($(
+            Write { method: stringify!($method), route: $path, known: $known },
+        )?)*];
 
         fn table(state: &AppState) -> Router<AppState> {
             let access = Access::new(state.clone(), RULES, sent::key);
@@ -65,38 +83,38 @@ macro_rules! routes {
 // In the order of Affise's documents.
 routes! {
     GET "/3.1/payments" LOOK payments::list;
-    POST "/3.1/payments/create-for-affiliate" ACT generate::create;
-    POST "/3.1/payments/generate" ACT generate::by_date;
-    POST "/3.1/payments/bulk-delete" ACT changes::remove_several;
-    DELETE "/3.1/payments/del-correction/{id}" ACT changes::remove_correction;
-    DELETE "/3.1/payments/delete/{id}" ACT changes::remove;
-    POST "/3.1/payments/delete/{id}" ACT changes::remove_several_by_alias;
+    POST "/3.1/payments/create-for-affiliate" ACT generate::create, generate::BY_SUM;
+    POST "/3.1/payments/generate" ACT generate::by_date, generate::BY_DATE;
+    POST "/3.1/payments/bulk-delete" ACT changes::remove_several, changes::IDS;
+    DELETE "/3.1/payments/del-correction/{id}" ACT changes::remove_correction, NOTHING;
+    DELETE "/3.1/payments/delete/{id}" ACT changes::remove, NOTHING;
+    POST "/3.1/payments/delete/{id}" ACT changes::remove_several_by_alias, changes::IDS;
     GET "/3.1/payments/{id}" LOOK payments::one;
-    POST "/3.1/payments/{id}" ACT changes::update;
-    POST "/3.1/payments/{id}/add-correction" ACT changes::correct;
-    POST "/3.1/payments/{id}/conversions/delete" ACT changes::take_off;
+    POST "/3.1/payments/{id}" ACT changes::update, changes::UPDATE;
+    POST "/3.1/payments/{id}/add-correction" ACT changes::correct, changes::CORRECTION;
+    POST "/3.1/payments/{id}/conversions/delete" ACT changes::take_off, changes::TAKE_OFF;
     GET "/3.0/admin/partners" LOOK partners::list;
-    POST "/3.0/admin/partner" ACT partners::create;
+    POST "/3.0/admin/partner" ACT partners::create, partners::PARTNER;
     GET "/3.0/admin/partner/{id}" LOOK partners::one;
-    POST "/3.0/admin/partner/{id}" ACT partners::edit;
+    POST "/3.0/admin/partner/{id}" ACT partners::edit, partners::PARTNER;
     GET "/3.0/admin/partner/{id}/referrals" LOOK partners::referrals;
     GET "/3.0/balance" SELF reference::own_balance;
     GET "/3.1/partner/me" SELF reference::me;
-    POST "/3.1/partner/api-key" SELF referrals::new_key;
-    POST "/3.1/partner/api_key" SELF referrals::new_key;
+    POST "/3.1/partner/api-key" SELF referrals::new_key, NOTHING;
+    POST "/3.1/partner/api_key" SELF referrals::new_key, NOTHING;
     GET "/3.0/stats/getreferralpayments" LOOK_OR_SELF referrals::payments;
     GET "/3.0/admin/payment_systems" LOOK reference::payment_systems;
     GET "/3.0/admin/currency" LOOK reference::currencies;
     GET "/3.0/stats/conversions" LOOK_OR_SELF conversions::list;
     GET "/3.0/stats/conversionsbyid" LOOK conversions::by_id;
-    POST "/3.0/admin/conversion/edit" ACT conversion_changes::edit;
-    POST "/3.0/admin/conversion/edit-by-advertiser" ACT conversion_changes::edit_by_advertiser;
-    POST "/3.0/admin/conversion/import" ACT conversion_changes::import;
-    POST "/3.0/admin/conversions/import" ACT conversion_changes::import_several;
+    POST "/3.0/admin/conversion/edit" ACT conversion_changes::edit, conversion_changes::EDIT;
+    POST "/3.0/admin/conversion/edit-by-advertiser" ACT conversion_changes::edit_by_advertiser, conversion_changes::EDIT_BY_ADVERTISER;
+    POST "/3.0/admin/conversion/import" ACT conversion_changes::import, conversion_changes::IMPORT;
+    POST "/3.0/admin/conversions/import" ACT conversion_changes::import_several, conversion_changes::IMPORT_SEVERAL;
     GET "/3.0/admin/advertiser-invoices" LOOK advertiser_invoices::list;
-    POST "/3.0/admin/advertiser-invoice" ACT advertiser_invoices::create;
+    POST "/3.0/admin/advertiser-invoice" ACT advertiser_invoices::create, advertiser_invoices::INVOICE;
     GET "/3.0/admin/advertiser-invoice/{number}" LOOK advertiser_invoices::one;
-    POST "/3.0/admin/advertiser-invoice/{number}" ACT advertiser_invoices::update;
+    POST "/3.0/admin/advertiser-invoice/{number}" ACT advertiser_invoices::update, advertiser_invoices::INVOICE;
     GET "/3.0/offers" LOOK reference::offers;
 }
 
@@ -107,8 +125,23 @@ pub fn routes(state: &AppState) -> Router {
         router = router.route(path, any(error::no_page));
     }
     router
+        .layer(middleware::from_fn_with_state(state.limits, plain_body))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::map_response(|response| in_envelope(response, error::envelope)))
         .layer(DefaultBodyLimit::disable())
         .with_state(state.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_that_changes_something_says_what_it_takes() {
+        for rule in RULES.iter().filter(|rule| rule.method != "GET") {
+            let route = rule.route.trim_end_matches('/');
+            let says = WRITES.iter().any(|write| write.method == rule.method && write.route == route);
+            assert!(says, "{} {} does not say what it takes", rule.method, rule.route);
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! What a request says, whichever way it is written: a query, a form, parts, a JSON object; lists and maps with or without
 //! brackets.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::Bytes;
 use quittance_domain::time::Day;
-use quittance_http::Problem;
+use quittance_http::known::Said;
+use quittance_http::{Problem, json};
 use serde_json::Value;
 
 /// The most values of a request.
@@ -43,9 +45,7 @@ impl Params {
 
     /// Reads a JSON object. Its lists become maps by place; null counts as not given.
     pub(super) fn of_json(body: &[u8]) -> Result<Params, Problem> {
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|error| Problem::bad_request("", format!("the body is no JSON object: {error}")))?;
-        match node(value, LEVELS_MAX, &mut 0)? {
+        match node(json::read(body)?, LEVELS_MAX, &mut 0)? {
             Some(Node::Branch(params)) => Ok(params),
             _ => Err(Problem::bad_request("", "the body is no JSON object")),
         }
@@ -96,6 +96,11 @@ impl Params {
 
     fn node(&self, name: &str) -> Option<&Node> {
         self.places.get(name).map(|place| &self.nodes[*place].1)
+    }
+
+    /// Whether something stands under a name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.places.contains_key(name)
     }
 
     /// The values under a name by their keys; of a plain value none.
@@ -241,6 +246,31 @@ fn wrong(name: &str, form: &str) -> Problem {
 pub(super) fn not(name: &str, value: &str, form: &str) -> Problem {
     let shown: String = value.chars().take(60).collect();
     Problem::bad_request(name, format!("{name}: This value is not valid: {shown:?} is not {form}."))
+}
+
+impl Said for Node {
+    fn members(&self) -> Option<Vec<(Cow<'_, str>, &Node)>> {
+        match self {
+            Node::Text(_) => None,
+            Node::Branch(params) => Some(params.nodes().map(|(name, node)| (name.into(), node)).collect()),
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        matches!(self, Node::Text(text) if text.trim().is_empty())
+    }
+
+    fn is_null(&self) -> bool {
+        false
+    }
+
+    fn is_absence(&self) -> bool {
+        matches!(self, Node::Text(text) if text.trim() == "0" || text.trim().eq_ignore_ascii_case("false"))
+    }
+
+    fn within(place: &str, key: &str) -> String {
+        format!("{place}[{}]", key.trim_matches(['[', ']']))
+    }
 }
 
 impl Node {

@@ -8,6 +8,7 @@ use quittance_engine::reference::{Manager, OfferFilter};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
+use quittance_http::known::{Known, any, rows};
 use serde_json::{Map, Value, json};
 
 use super::error::renamed;
@@ -30,6 +31,44 @@ const NAMES: &[(&str, &str)] = &[
     ("referrer.percent", "ref_percent"),
     ("referrer.affiliate", "ref"),
 ];
+
+/// What a new partner and an edit take. Addresses, tags, accounts of other systems and the like are not kept here.
+pub(super) const PARTNER: &[Known] = &[
+    any("email"),
+    any("password"),
+    any("country"),
+    any("login"),
+    any("phone"),
+    any("notes"),
+    any("status"),
+    any("manager_id"),
+    any("ref"),
+    any("ref_percent"),
+    rows("payment_systems", SYSTEM),
+    any("custom_fields"),
+    any("name"),
+    any("contact_person"),
+    any("contactPerson"),
+    any("skype"),
+    any("company"),
+    any("site"),
+    any("city"),
+    any("zip_code"),
+    any("address_1"),
+    any("address_2"),
+    any("tags"),
+    any("lang"),
+    any("timezone"),
+    any("level"),
+    any("notify"),
+    any("subaccount_id"),
+    any("sub_account_*"),
+    any("tipalti_payee_id"),
+    any("tipalti_status"),
+];
+/// What a payment system of a partner takes; the first one is the main one.
+const SYSTEM: &[Known] =
+    &[any("system_id"), any("currency"), any("fields"), any("id"), any("active"), any("system"), any("title")];
 
 /// What is needed to show partners.
 struct Showing {
@@ -264,15 +303,26 @@ fn method(row: &Params, main: bool) -> Result<Value, Problem> {
 }
 
 /// Puts who has referred a partner into its entry; what is not sent stays.
-fn refer(entry: &mut Map<String, Value>, params: (Option<i64>, Option<String>), before: Option<&PartyView>) {
+fn refer(
+    entry: &mut Map<String, Value>,
+    params: (Option<i64>, Option<String>),
+    before: Option<&PartyView>,
+) -> quittance_engine::Result<()> {
     let known = before.and_then(|view| view.row.profile.referrer.as_ref());
     let affiliate = params.0.or(known.map(|by| by.affiliate));
     let percent = params.1.clone().or_else(|| known.and_then(|by| by.percent.clone()));
     if params == (None, None) {
-        return;
+        return Ok(());
     }
     let referrer = match affiliate {
-        None | Some(0) => Value::String(String::new()),
+        None | Some(0) => {
+            let shares = params.1.is_some_and(|percent| percent.bytes().any(|byte| matches!(byte, b'1'..=b'9')));
+            if shares {
+                let detail = "ref_percent: nobody has referred this partner; give ref, too";
+                return Err(Error::invalid("ref_percent", detail));
+            }
+            Value::String(String::new())
+        }
         Some(id) => {
             // What else was agreed with the same referrer stays: basis, threshold, term.
             let same = known.filter(|by| by.affiliate == id);
@@ -291,6 +341,7 @@ fn refer(entry: &mut Map<String, Value>, params: (Option<i64>, Option<String>), 
         }
     };
     entry.insert("referrer".to_owned(), referrer);
+    Ok(())
 }
 
 /// The custom fields that a client sends, as texts by id; an empty one takes a field away.
@@ -357,7 +408,7 @@ async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Ans
             scope.check(engine, call, kind, id)?;
         }
         let before = id.map(|id| engine.party(call, kind, id)).transpose()?;
-        refer(&mut entry, referred, before.as_ref());
+        refer(&mut entry, referred, before.as_ref())?;
         customize(&mut entry, custom, before.as_ref());
         let written = match id {
             Some(id) => {

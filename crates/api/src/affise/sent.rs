@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Request};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use quittance_engine::keys::Actor;
 use quittance_engine::{Call, Engine};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::sent::{Content, Encoding, Reading, Sent, kept, pairs};
-use quittance_http::{AppState, Problem};
+use quittance_http::{AppState, Problem, known};
 
 use super::params::Params;
 use super::quirks;
 use super::scope::Scope;
+use super::{WRITES, Write};
 
 /// A request as it is handled.
 pub(super) struct Asked {
@@ -34,8 +35,23 @@ impl FromRequestParts<AppState> for Asked {
         let actor: Actor = kept(parts)?;
         let call = actor.call((state.clock)());
         let scope = Scope::of(&actor);
-        Ok(Asked { state: state.clone(), call, actor, scope, params: kept(parts)?, headers: parts.headers.clone() })
+        let params: Params = kept(parts)?;
+        check_known(parts, &params)?;
+        Ok(Asked { state: state.clone(), call, actor, scope, params, headers: parts.headers.clone() })
     }
+}
+
+/// Refuses what a request that changes something says and its route does not take.
+fn check_known(parts: &Parts, params: &Params) -> Result<(), Problem> {
+    if matches!(parts.method, Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).trim_end_matches('/');
+    let is = |write: &&Write| write.route == route && parts.method == write.method;
+    let write =
+        WRITES.iter().find(is).ok_or_else(|| Problem::internal(&format!("{route} does not say what it takes")))?;
+    let said = params.nodes().filter(|(name, _)| !name.eq_ignore_ascii_case(quirks::KEY));
+    known::check(said, write.known, "")
 }
 
 impl Asked {

@@ -14,6 +14,7 @@ mod sent;
 mod to_wire;
 mod v1;
 mod wire;
+mod writes;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
@@ -21,6 +22,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::access::{Access, Rule, check, sent_or_query};
+use quittance_http::encoding::plain_body;
 use quittance_http::listen::whole_body;
 use quittance_http::problem::in_envelope;
 use quittance_http::sent::read;
@@ -110,10 +112,12 @@ pub fn routes(state: &AppState) -> Router {
         .route("/advertiser.json", post(parties::create_advertiser))
         .route("/report/conversion.json", get(report::conversions))
         .route("/offers.json", get(report::offers))
+        .layer(middleware::from_fn(writes::taken))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
         // What is not served needs no key to be told so.
         .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn_with_state(limits(state), plain_body))
         .layer(middleware::from_fn_with_state(limits(state), whole_body))
         .layer(middleware::map_response(|response| in_envelope(response, error::envelope)))
         .layer(DefaultBodyLimit::disable())

@@ -23,6 +23,8 @@ pub(super) enum Transport {
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub(super) params: Params,
+    /// What the query says where the parameters came in a body.
+    pub(super) beside: Params,
     pub(super) transport: Transport,
 }
 
@@ -45,7 +47,8 @@ fn keep(sent: sent::Sent, parts: &mut Parts) -> Result<(), Problem> {
     if let Some(key) = one_key(keys)? {
         parts.extensions.insert(SentKey(key));
     }
-    parts.extensions.insert(Sent { params, transport });
+    let beside = if matches!(transport, Transport::Query) { Params::default() } else { query };
+    parts.extensions.insert(Sent { params, beside, transport });
     Ok(())
 }
 

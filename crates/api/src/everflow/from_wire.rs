@@ -1,12 +1,12 @@
-//! Reading what clients send: leniently where unknown keys and empty values are concerned, strictly in types, and each
-//! refusal names the field.
+//! Reading what clients send: strictly in types, and each refusal names the field. Which keys a request may have that changes
+//! something is in `writes`.
 
 use axum::http::Uri;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind};
 use quittance_domain::time::Day;
 use quittance_engine::invoices::{BalanceBound, InvoiceFind, InvoiceSearch, Standing};
-use quittance_http::Problem;
+use quittance_http::{Problem, json};
 use serde_json::{Map, Value};
 
 use super::error::{absent, bad};
@@ -39,6 +39,23 @@ fn shown(value: &Value) -> String {
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
+/// Whether two values are the same: of numbers and decimals 7.5 and 7.50 are.
+pub(super) fn is_same(one: &Value, other: &Value) -> bool {
+    let decimal = |value: &Value| match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    let plain = |text: String| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    };
+    match (decimal(one), decimal(other)) {
+        (Some(one), Some(other)) => plain(one) == plain(other),
+        _ => one == other,
+    }
+}
+
 impl Fields {
     /// A body; an empty one is an empty object.
     pub(super) fn of_body(bytes: &[u8]) -> Result<Fields, Problem> {
@@ -46,10 +63,9 @@ impl Fields {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Fields { members: Map::new(), place });
         }
-        match serde_json::from_slice(bytes) {
-            Ok(Value::Object(members)) => Ok(Fields { members, place }),
-            Ok(other) => Err(bad("", format!("the body is {}, an object is expected", kind_of(&other)))),
-            Err(error) => Err(bad("", format!("the body is no JSON: {error}"))),
+        match json::read(bytes)? {
+            Value::Object(members) => Ok(Fields { members, place }),
+            other => Err(bad("", format!("the body is {}, an object is expected", kind_of(&other)))),
         }
     }
 
@@ -59,7 +75,8 @@ impl Fields {
         Fields { members, place: String::new() }
     }
 
-    fn named(&self, name: &str) -> String {
+    /// A name with the place at which it stands in the body.
+    pub(super) fn named(&self, name: &str) -> String {
         if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) }
     }
 
@@ -70,7 +87,12 @@ impl Fields {
 
     /// The first of some names that has a value.
     fn first<'a>(&self, names: &[&'a str]) -> Option<(&'a str, &Value)> {
-        names.iter().find_map(|name| Some((*name, self.members.get(*name).filter(|value| !value.is_null())?)))
+        self.given(names).next()
+    }
+
+    /// Those of some names that have a value.
+    fn given<'a>(&self, names: &[&'a str]) -> impl Iterator<Item = (&'a str, &Value)> {
+        names.iter().filter_map(|name| Some((*name, self.members.get(*name).filter(|value| !value.is_null())?)))
     }
 
     fn read<T>(
@@ -79,7 +101,12 @@ impl Fields {
         form: &str,
         read: impl FnOnce(&Value) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
-        let Some((name, value)) = self.first(names) else { return Ok(None) };
+        let mut given = self.given(names);
+        let Some((name, value)) = given.next() else { return Ok(None) };
+        // Of two names for the same, one would be ignored.
+        if let Some((other, _)) = given.find(|(_, other)| !is_same(value, other)) {
+            return Err(self.invalid(other, &format!("it says something else than {name}; give one of them")));
+        }
         read(value).map(Some).ok_or_else(|| self.wrong(name, value, form))
     }
 

@@ -4,8 +4,10 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::money::Money;
 use quittance_domain::period::Period;
 use quittance_domain::time::Day;
 use quittance_engine::billing::AskedInvoice;
@@ -18,10 +20,10 @@ use quittance_http::{AppState, Problem};
 use serde_json::{Value, json};
 
 use super::error::{absent, bad};
-use super::from_wire::{Fields, Page, find, invoice_id, query, relationships, side, standing};
+use super::from_wire::{Fields, Page, find, invoice_id, is_same, query, relationships, side, standing};
 use super::quirks::NO_BATCHES;
 use super::to_wire::{Parts, Shown, row, single, summary};
-use super::wire::{Side, paging};
+use super::wire::{Side, amount, paging, status};
 use super::zones;
 
 /// What of the network invoices show.
@@ -139,16 +141,51 @@ fn wanted(body: &Fields) -> Result<Option<Standing>, Problem> {
     standing(&word).map(Some).ok_or_else(|| body.invalid("status", &detail()))
 }
 
+/// A line that is given beside those of the conversions.
+struct Correction {
+    amount: String,
+    notes: String,
+    /// What the amount is in, where the line says it, and the line's place in the body.
+    currency: Option<(Currency, String)>,
+}
+
 /// Lines that are given beside those of the conversions: amounts with comments.
-fn corrections(body: &Fields) -> Result<Vec<(String, String)>, Problem> {
+fn corrections(body: &Fields) -> Result<Vec<Correction>, Problem> {
     let correction = |line: Fields| {
         let amount = line.amount(&["amount", "invoice_currency_amount"])?;
-        Ok((line.required("amount", amount)?, line.text(&["notes"])?.unwrap_or_default()))
+        let currency = line.currency(&["currency_id"])?;
+        Ok(Correction {
+            amount: line.required("amount", amount)?,
+            notes: line.text(&["notes"])?.unwrap_or_default(),
+            currency: currency.map(|currency| (currency, line.named("currency_id"))),
+        })
     };
     body.objects("details")?.into_iter().map(correction).collect()
 }
 
-fn asked(body: &Fields, side: Side) -> Result<AskedInvoice, Problem> {
+/// Refuses lines in another currency than the invoice's: their amounts would be taken for its own.
+fn check_currencies(
+    engine: &Engine,
+    call: &Call,
+    asked: &AskedInvoice,
+    corrections: &[Correction],
+) -> quittance_engine::Result<()> {
+    let own = match asked.currency {
+        Some(currency) => currency,
+        None if corrections.iter().all(|line| line.currency.is_none()) => return Ok(()),
+        None => engine.party(call, asked.kind.party_kind(), asked.party_id)?.row.party.currency,
+    };
+    let other = |line: &&Correction| line.currency.as_ref().is_some_and(|(currency, _)| *currency != own);
+    match corrections.iter().find(other).and_then(|line| line.currency.as_ref()) {
+        Some((currency, place)) => {
+            let detail = format!("{place}: {currency} is not the invoice's currency, {own}");
+            Err(quittance_engine::Error::invalid(place, detail))
+        }
+        None => Ok(()),
+    }
+}
+
+fn asked(body: &Fields, side: Side, corrections: &[Correction]) -> Result<AskedInvoice, Problem> {
     let key = side.party_key();
     let party = body.int(&[&key])?;
     let party_id = body.required(&key, party)?;
@@ -173,7 +210,7 @@ fn asked(body: &Fields, side: Side) -> Result<AskedInvoice, Problem> {
             payment_terms_days: body.int(&["payment_terms"])?,
             ..InvoiceEdit::default()
         },
-        corrections: corrections(body)?,
+        corrections: corrections.iter().map(|line| (line.amount.clone(), line.notes.clone())).collect(),
         settled: standing == Some(Standing::Settled),
     })
 }
@@ -186,12 +223,15 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<Answer, Problem> {
     let side = side(&word)?;
-    let asked = asked(&Fields::of_body(&body)?, side)?;
+    let fields = Fields::of_body(&body)?;
+    let corrections = corrections(&fields)?;
+    let asked = asked(&fields, side, &corrections)?;
     let call = actor.call((state.clock)());
     let compared: Bytes = [word.as_bytes(), b"\n", &body].concat().into();
     once(&state, &actor, "POST /v1/networks/billings/invoices", &headers, &compared, |claimed| async {
         let call = Call { claimed, ..call };
         let made = state.run(move |engine| {
+            check_currencies(engine, &call, &asked, &corrections)?;
             let invoice = engine.issue_asked(&call, &asked)?;
             whole(engine, &call, side, &invoice, false)
         });
@@ -226,6 +266,44 @@ fn same(body: &Fields, side: Side, invoice: &Invoice) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses amounts and a status that were sent back as something else than the invoice has: none of them can be set so.
+fn unchanged(body: &Fields, side: Side, invoice: &Invoice, shown: &Value) -> Result<(), Problem> {
+    let amount = |units| amount(Money::new(units, invoice.book.currency));
+    let mut present = vec![(side.invoice_key(), Value::from(invoice.invoice_id.get()))];
+    present.push(("billed".to_owned(), amount(invoice.billed_units)));
+    // Of one that is settled already, the body may be from before: the same request once more.
+    let open = invoice.standing() == Standing::Open;
+    if open {
+        present.push(("balance".to_owned(), amount(invoice.balance_units())));
+        present.push(("paid".to_owned(), amount(invoice.paid_units)));
+    }
+    if !body.has("status") {
+        present.push((format!("{}_invoice_status", side.word), status(invoice.standing()).into()));
+    }
+    for (name, own) in present {
+        let given = body.value(&name);
+        if !given.is_null() && !is_same(&given, &own) {
+            return Err(body.invalid(&name, &format!("the invoice's is {own}, and is not set here")));
+        }
+    }
+    let lists: &[&str] = if open { &["details", "payments"] } else { &["details"] };
+    let relationship = body.object("relationship")?;
+    for list in lists {
+        let amounts = |rows: Value| match rows {
+            Value::Array(rows) => Some(rows.iter().map(|row| row["amount"].clone()).collect::<Vec<_>>()),
+            _ => None,
+        };
+        let (given, own) = (amounts(relationship.value(list)), amounts(shown["relationship"][*list].clone()));
+        let same = |(one, other): (&Value, &Value)| is_same(one, other);
+        if let (Some(given), Some(own)) = (given, own)
+            && (given.len() != own.len() || !given.iter().zip(&own).all(same))
+        {
+            return Err(relationship.invalid(list, "they are not those of the invoice, and are not set here"));
+        }
+    }
+    Ok(())
+}
+
 /// What a whole invoice that was sent makes of the one there is: what is left out has its default.
 fn revision(body: &Fields, side: Side, invoice: &Invoice) -> Result<Revision, Problem> {
     let closed = matches!(invoice.status, InvoiceStatus::Paid | InvoiceStatus::Void);
@@ -254,14 +332,20 @@ pub(super) async fn update(
     let (side, id) = (side(&word)?, invoice_id(&id)?);
     let body = Fields::of_body(&body)?;
     let call = actor.call((state.clock)());
-    let before = {
+    let (before, shown) = {
         let call = call.clone();
-        state.run(move |engine| visible(engine, &actor, &call, id)).await?
+        let read = state.run(move |engine| {
+            let before = visible(engine, &actor, &call, id)?;
+            let shown = whole(engine, &call, side, &before, false)?;
+            Ok((before, shown))
+        });
+        read.await?
     };
     if before.book.kind != side.kind {
         return Err(absent(format!("there is no invoice {id}")));
     }
     same(&body, side, &before)?;
+    unchanged(&body, side, &before, &shown)?;
     let revision = revision(&body, side, &before)?;
     let changed = state.run(move |engine| {
         let revised = engine.revise(&call, side.kind, &[id], &revision)?;

@@ -22,6 +22,7 @@ mod snapshots;
 mod tables;
 mod to_wire;
 mod wire;
+mod writes;
 mod zones;
 
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
@@ -33,6 +34,7 @@ use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::AppState;
 use quittance_http::access::{Access, Rule, check};
+use quittance_http::encoding::plain_body;
 use quittance_http::listen::whole_body;
 use tower::ServiceExt;
 
@@ -113,6 +115,8 @@ pub fn routes(state: &AppState) -> Router {
         .route("/networks/reporting/conversions/summary", post(conversions::sums))
         .route("/networks/offers", get(offers::list))
         .route("/networks/offers/{id}", get(offers::one))
+        .route_layer(middleware::from_fn_with_state(state.limits, writes::taken))
+        .route_layer(middleware::from_fn_with_state(state.limits, plain_body))
         .route_layer(middleware::from_fn_with_state(state.limits, whole_body))
         .route_layer(middleware::from_fn_with_state(access, check))
         .route_layer(middleware::from_fn(served));

@@ -64,10 +64,14 @@ pub(super) fn shown(
     Ok(rows.iter().map(one).collect())
 }
 
+/// Who has referred a partner.
+fn referrer_of(party: &Party) -> Option<i64> {
+    let rules: Map<String, Value> = serde_json::from_str(&party.rules).unwrap_or_default();
+    rules.get("referrer")?.get("affiliate")?.as_i64()
+}
+
 fn partner(call: &Call, row: &PartyRow, relationship: Value) -> Value {
     let party = &row.party;
-    let rules: Map<String, Value> = serde_json::from_str(&party.rules).unwrap_or_default();
-    let referrer = rules.get("referrer").and_then(|referrer| referrer.get("affiliate")?.as_i64());
     json!({
         "network_affiliate_id": party.party_id,
         "network_id": call.network.get(),
@@ -82,7 +86,7 @@ fn partner(call: &Call, row: &PartyRow, relationship: Value) -> Value {
         "default_currency_id": party.currency.code(),
         "is_contact_address_enabled": false,
         "enable_media_cost_tracking_links": false,
-        "referrer_id": referrer.unwrap_or(0),
+        "referrer_id": referrer_of(party).unwrap_or(0),
         "time_created": seconds(row.created_at),
         "time_saved": seconds(row.updated_at),
         "relationship": relationship,
@@ -146,6 +150,16 @@ pub(super) fn plain_entry(body: &Fields) -> Result<Map<String, Value>, Problem> 
     Ok(entry)
 }
 
+/// Refuses what a partner that was sent back says otherwise and cannot change here.
+fn unchanged(body: &Fields, id: i64, before: &Party) -> Result<(), Problem> {
+    for (name, own) in [("network_affiliate_id", id), ("referrer_id", referrer_of(before).unwrap_or(0))] {
+        if body.int(&[name])?.is_some_and(|given| given != own && given != 0) {
+            return Err(body.invalid(name, &format!("the partner's is {own}, and is not set here")));
+        }
+    }
+    Ok(())
+}
+
 /// The entry that a network file would have for what was sent; `before` is the party where there is one.
 fn entry(engine: &Engine, call: &Call, body: &Fields, before: Option<&Party>) -> Result<Map<String, Value>, Problem> {
     let of_engine = |error: quittance_engine::Error| Problem::of(&error);
@@ -200,6 +214,9 @@ pub(super) async fn update(
     let call = actor.call((state.clock)());
     let changed = state.run(move |engine| {
         let before = engine.party(&call, KIND, id)?.row.party;
+        if let Err(problem) = unchanged(&fields, id, &before) {
+            return Ok(Err(problem));
+        }
         let entry = match entry(engine, &call, &fields, Some(&before)) {
             Ok(entry) => entry,
             Err(problem) => return Ok(Err(problem)),

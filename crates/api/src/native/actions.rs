@@ -97,7 +97,6 @@ impl Change {
 #[utoipa::path(post, path = "/invoices/{id}/approve", tag = "Invoices", params(InvoicePath, IfMatch),
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn approve(change: Change) -> Result<Response, Problem> {
-    Body::none(&change.body)?;
     change.make("POST approve", StatusCode::OK, |engine, call, id, version| engine.approve(call, id, version)).await
 }
 
@@ -105,7 +104,6 @@ pub(super) async fn approve(change: Change) -> Result<Response, Problem> {
 #[utoipa::path(post, path = "/invoices/{id}/unapprove", tag = "Invoices", params(InvoicePath, IfMatch),
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn unapprove(change: Change) -> Result<Response, Problem> {
-    Body::none(&change.body)?;
     change.make("POST unapprove", StatusCode::OK, |engine, call, id, version| engine.unapprove(call, id, version)).await
 }
 
@@ -113,7 +111,6 @@ pub(super) async fn unapprove(change: Change) -> Result<Response, Problem> {
 #[utoipa::path(post, path = "/invoices/{id}/sync", tag = "Invoices", params(InvoicePath, IfMatch),
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn sync(change: Change) -> Result<Response, Problem> {
-    Body::none(&change.body)?;
     change.make("POST sync", StatusCode::OK, |engine, call, id, version| engine.sync(call, id, version)).await
 }
 

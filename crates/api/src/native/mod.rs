@@ -21,6 +21,7 @@ mod rates;
 mod reports;
 mod runs;
 mod tags;
+mod takes;
 mod users;
 mod webhooks;
 pub mod wire;
@@ -245,9 +246,11 @@ pub fn routes(state: &AppState) -> Router {
     // A batch unpacks itself while it reads: it may hold more than a body.
     let (batches, _) = batch_routes().split_for_parts();
     let (native, _) = described().split_for_parts();
+    let taken = middleware::from_fn_with_state(state.limits, takes::taken);
     let native = native
+        .layer(taken.clone())
         .layer(middleware::from_fn_with_state(state.limits, plain_body))
-        .merge(batches)
+        .merge(batches.layer(taken))
         .layer(middleware::from_fn_with_state(state.limits, whole_body))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(DefaultBodyLimit::disable())

@@ -7,7 +7,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::time::{Day, Timestamp, Zone, parse_instant};
 use quittance_engine::records::nearest;
-use quittance_http::Problem;
+use quittance_http::{Problem, json};
 use serde_json::{Map, Value};
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -224,9 +224,7 @@ impl Body {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Body(Map::new()));
         }
-        let value: Value = serde_json::from_slice(bytes)
-            .map_err(|error| Problem::bad_request("", format!("the body is no JSON: {error}")))?;
-        let Value::Object(members) = value else {
+        let Value::Object(members) = json::read(bytes)? else {
             return Err(Problem::bad_request("", "the body is no JSON object"));
         };
         if let Some(name) = members.iter().find(|(_, value)| has_nul(value)).map(|(name, _)| name) {
@@ -304,17 +302,30 @@ impl Body {
     fn list<T>(&self, name: &str, form: &str, item: fn(&Value) -> Option<T>) -> Result<Vec<T>, Problem> {
         let Some(value) = self.member(name) else { return Ok(Vec::new()) };
         let items = value.as_array().ok_or_else(|| Body::wrong(name, value, form))?;
+        // Whoever names nobody in a list must not get everybody.
+        if items.is_empty() {
+            let detail = format!("{name}: the list is empty; name what is meant, or leave it out");
+            return Err(Problem::bad_request(&format!("/{name}"), detail));
+        }
         let read =
             |(i, value): (usize, &Value)| item(value).ok_or_else(|| Body::wrong(&format!("{name}/{i}"), value, form));
         items.iter().enumerate().map(read).collect()
     }
 
+    /// Ids that a request names, which are some where the member is there.
     pub(super) fn ids(&self, name: &str) -> Result<Vec<i64>, Problem> {
         self.list(name, "a list of ids", Value::as_i64)
     }
 
+    /// Texts that a request names, which are some where the member is there, and none of them blank.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Problem> {
-        self.list(name, "a list of texts", |value| value.as_str().map(str::to_owned))
+        let text = |value: &Value| value.as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+        self.list(name, "a list of texts", text)
+    }
+
+    /// Whether a member is an empty list, where that says something of its own.
+    pub(super) fn is_empty_list(&self, name: &str) -> bool {
+        self.member(name).and_then(Value::as_array).is_some_and(Vec::is_empty)
     }
 
     /// The members of an entry of a network file, which has amounts as texts.

@@ -147,7 +147,11 @@ pub(super) async fn edit(
             return Err(Problem::bad_request("/status", format!("status: {other:?} is not active or disabled")));
         }
     };
-    let named = members.has("types").then(|| types(&members)).transpose()?;
+    // An empty list takes the choice back: all are sent from then on.
+    let named = match members.is_empty_list("types") {
+        true => Some(Vec::new()),
+        false => members.has("types").then(|| types(&members)).transpose()?,
+    };
     let edit = WebhookEdit { url: members.text("url")?, types: named, secret: members.text(SECRET)?, active };
     let call = actor.call((state.clock)());
     let changed =
@@ -180,9 +184,7 @@ pub(super) async fn test(
     Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
 ) -> Result<Answer, Problem> {
-    Body::none(&body)?;
     let (id, call) = (webhook_id(&id)?, actor.call((state.clock)()));
     let compared: Bytes = id.to_string().into();
     once(&state, &actor, "POST webhooks test", &headers, &compared, |claimed| async {

@@ -100,6 +100,42 @@ both_databases! {
         server.verified();
     }
 
+    fn what_is_asked_for_and_cannot_be_obeyed_is_refused_by_its_name(database) {
+        let server = server(database);
+        server.approve("a1 1 1 2026-01-05 10.50\na2 2 1 2026-01-06 1");
+        let made = server.ok("POST", INVOICES, r#"{"network_affiliate_id":1,"start_time":"2026-01-01","end_time":"2026-01-31"}"#);
+        let path = format!("{INVOICES}/{}", made["network_affiliate_invoice_id"]);
+        let new = |more: &str| format!(r#"{{"network_affiliate_id":2,"start_time":"2026-01-01","end_time":"2026-01-31",{more}}}"#);
+        for (method, path, body, says) in [
+            ("POST", INVOICES, new(r#""network_offer_ids":[1]"#), "network_offer_ids: this name is not known here"),
+            ("POST", INVOICES, new(r#""network_advertiser_id":1"#), "network_advertiser_id: this name is not known here"),
+            ("POST", INVOICES, new(r#""curency_id":"EUR""#), "curency_id: this name is not known here; is currency_id meant?"),
+            ("POST", INVOICES, new(r#""details":[{"amount":1,"currency_id":"EUR"}]"#), "details[0].currency_id: EUR is not the invoice's currency, USD"),
+            ("POST", INVOICES, new(r#""details":[{"amount":1,"invoice_currency_amount":2}]"#), "details[0].invoice_currency_amount: it says something else than amount"),
+            ("POST", INVOICES, new(r#""details":[{"amount":1,"amonut":2}]"#), "details[0].amonut: this name is not known here; is amount meant?"),
+            ("POST", INVOICES, new(r#""status":"unpaid","status":"paid""#), "status is given twice"),
+            ("POST", &format!("{INVOICES}?network_affiliate_id=2"), new(r#""status":"unpaid""#), "network_affiliate_id: this name"),
+            ("PUT", &path, r#"{"billed":11}"#.to_owned(), "billed: the invoice's is 10.5"),
+            ("PUT", &path, r#"{"balance":1}"#.to_owned(), "balance: the invoice's is 10.5"),
+            ("PUT", &path, r#"{"affiliate_invoice_status":"paid"}"#.to_owned(), "affiliate_invoice_status: the invoice's is"),
+            ("PUT", &path, r#"{"relationship":{"details":[{"amount":10.4}]}}"#.to_owned(), "relationship.details: they are not those"),
+            ("PUT", &path, r#"{"network_affiliate_invoice_id":99}"#.to_owned(), "network_affiliate_invoice_id: "),
+            ("PATCH", INVOICES, r#"{"invoice_ids":[],"status":"paid"}"#.to_owned(), "invoice_ids: it is empty"),
+            ("PATCH", INVOICES, r#"{"network_affiliate_ids":[1],"status":"paid"}"#.to_owned(), "network_affiliate_ids: this name"),
+            ("PATCH", INVOICES, r#"{"invoice_ids":[1],"network_affiliate_invoice_ids":[2],"status":"paid"}"#.to_owned(), "network_affiliate_invoice_ids: it says something else"),
+        ] {
+            server.refused(method, path, &body, 400, says);
+        }
+        assert_eq!(server.ok("GET", &path, ""), made, "nothing was done");
+        // Sent back as it is, also once more after it was paid.
+        let mut paid = made.clone();
+        paid["status"] = json!("paid");
+        let answered = server.ok("PUT", &path, &paid.to_string());
+        assert_eq!(answered["balance"], json!(0));
+        assert_eq!(server.ok("PUT", &path, &paid.to_string()), answered);
+        server.verified();
+    }
+
     fn statuses_change_together_or_not_at_all(database) {
         let server = server(database);
         let make = |amount: i64| server.ok("POST", INVOICES, &json!({"network_affiliate_id":1,"start_time":"2026-01-01","end_time":"2026-01-31","details":[{"amount":amount}]}).to_string());

@@ -175,6 +175,9 @@ both_databases! {
             (r#"{"name":"x","billing":{"payment_type":"paypal"}}"#, "billing.billing"),
             (r#"{"name":"x","billing":{"payment_type":"masspay","billing":{"iban":"DE1"}}}"#, "billing.billing.iban"),
             (r#"{"name":"x","billing":{"invoice_amount_threshold":"lots1"}}"#, "billing.invoice_amount_threshold"),
+            (r#"{"name":"x","billing":{"invoice_amount_treshold":5}}"#, "billing.invoice_amount_treshold: this name is not known here; is invoice_amount_threshold meant?"),
+            (r#"{"name":"x","referrer_id":2}"#, "referrer_id: this is not kept here"),
+            (r#"{"name":"x","name":"y"}"#, "name is given twice"),
         ] {
             server.refused("POST", PARTNERS, body, 400, says);
         }

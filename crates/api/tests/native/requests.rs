@@ -36,6 +36,64 @@ both_databases! {
         assert_eq!(server.call(Role::Affiliate, "GET", "/invoices", "").1["invoices"], json!([]));
     }
 
+    fn who_names_nobody_does_not_get_everybody(database) {
+        let server = server(database);
+        server.network.approve("n1 1 1 2026-02-01 5.00\nn2 2 1 2026-02-01 6.00");
+        let run = |more: Value| {
+            let mut body = json!({ "through": "2026-02-01" });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let pay = json!({ "affiliate_id": 1, "currency": "USD", "amount": "1", "invoices": [] });
+        for (path, body, pointer) in [
+            ("/billing-runs", run(json!({ "affiliates": [] })), "/affiliates"),
+            ("/billing-runs", run(json!({ "exclude": [] })), "/exclude"),
+            ("/billing-runs", run(json!({ "offers": [] })), "/offers"),
+            ("/billing-runs", run(json!({ "currencies": [] })), "/currencies"),
+            ("/billing-runs", run(json!({ "countries": [] })), "/countries"),
+            ("/billing-runs", run(json!({ "countries": [""] })), "/countries/0"),
+            ("/billing-runs", run(json!({ "conversion_advertisers": [] })), "/conversion_advertisers"),
+            ("/billing-runs", run(json!({ "kind": "receivable", "advertisers": [] })), "/advertisers"),
+            ("/billing-runs", run(json!({ "affiliate": [1] })), "/affiliate"),
+            ("/billing-runs?affiliates=1", run(json!({})), "affiliates"),
+            ("/billing-runs:due", json!({ "dryrun": true }), "/dryrun"),
+            ("/payments", pay, "/invoices"),
+            ("/invoices/1/payments", json!({ "amout": "1" }), "/amout"),
+            ("/invoices/1/payments?amount=1", json!({}), "amount"),
+            ("/invoices/1/approve", json!({ "only": 1 }), "/only"),
+            ("/invoices/1/take-off", json!({ "conversions": [], "offers": [1] }), "/conversions"),
+            ("/keys", json!({ "role": "viewer", "allowed_addresses": [] }), "/allowed_addresses"),
+            ("/webhooks", json!({ "url": "https://a.example/", "types": [] }), "/types"),
+            ("/users/1/erase", json!({ "dry_run": true }), "/dry_run"),
+        ] {
+            let (status, told) = server.call(Role::Admin, "POST", path, &body.to_string());
+            assert_eq!((status, &told["errors"][0]["pointer"]), (StatusCode::BAD_REQUEST, &json!(pointer)), "{path} {body}: {told}");
+        }
+        let invoices = server.call(Role::Viewer, "GET", "/invoices", "").1;
+        let seen: Vec<_> = invoices["invoices"].as_array().unwrap().iter().map(|i| (&i["status"], &i["paid"])).collect();
+        assert_eq!(seen, [(&json!("pending"), &json!("0.00")), (&json!("pending"), &json!("0.00"))], "nothing was done");
+        assert_eq!(server.call(Role::Admin, "GET", "/keys?limit=1000", "").1["keys"].as_array().unwrap().len(), Role::ALL.len());
+    }
+
+    fn a_member_that_is_given_twice_is_refused_on_every_change(database) {
+        let server = server(database);
+        for (method, path, body, pointer) in [
+            ("POST", "/invoices/1/payments", r#"{"amount": "1", "amount": "2"}"#, "/amount"),
+            ("POST", "/billing-runs", r#"{"through": "2026-01-31", "affiliates": [1], "affiliates": [2]}"#, "/affiliates"),
+            ("PATCH", "/invoices/1", r#"{"hidden": true, "hidden": false}"#, "/hidden"),
+            ("PATCH", "/affiliates/1", r#"{"tax": {"rate": "7", "rate": "19"}}"#, "/tax/rate"),
+            ("POST", "/affiliates", r#"{"name": "x", "payment_methods": [{"system": 1, "system": 2}]}"#, "/payment_methods/0/system"),
+            ("PATCH", "/network", r#"{"auto_approve": true, "auto_approve": false}"#, "/auto_approve"),
+            ("POST", "/keys", r#"{"role": "viewer", "role": "admin"}"#, "/role"),
+        ] {
+            let (status, told) = server.call(Role::Admin, method, path, body);
+            assert_eq!((status, &told["errors"][0]["pointer"]), (StatusCode::BAD_REQUEST, &json!(pointer)), "{path}: {told}");
+        }
+        let twice = r#"[{"conversion_id": "t", "affiliate_id": 1, "offer_id": 1, "status": "approved", "payout": "1", "payout": "2"}]"#;
+        let (_, report) = server.call(Role::Admin, "POST", "/conversions:batch", twice);
+        assert_eq!((&report["rejected"], &report["created"]), (&json!(1), &json!(0)), "{report}");
+    }
+
     fn an_invoice_has_the_shape_that_scripts_read(database) {
         let (status, invoice) = server(database).call(Role::Viewer, "GET", "/invoices/1", "");
         assert_eq!(status, StatusCode::OK);

@@ -52,6 +52,8 @@ struct Mark {
     kind: InvoiceKind,
     bill: InvoiceId,
     edit: InvoiceEdit,
+    /// What the affiliate's own paper says: it is not kept, so it has to be what the bill says.
+    invoiced: Option<String>,
     /// The payment, of the marks that say that one was made.
     payment: Option<Payment>,
     /// What it says where it is new, and where it was made already.
@@ -83,6 +85,20 @@ fn text(params: &Params, name: &str, chars_max: usize, message: &str) -> Result<
         Some(ERASED) => Ok(Some(String::new())),
         text => Ok(text.map(str::to_owned)),
     }
+}
+
+/// A decimal as it is written: what is none must not count as no amount, which is the whole balance.
+fn decimal(text: &str) -> Option<String> {
+    let size = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(fraction)).then(|| text.to_owned())
+}
+
+/// An amount that a parameter says. One below zero skips it, and so does nothing (v1).
+fn amount(params: &Params, name: &str) -> Result<Option<String>, Problem> {
+    let amount = params.parsed(name, "a decimal such as 12.50", decimal)?;
+    Ok(amount.filter(|text| !text.starts_with('-') && text.bytes().any(|byte| matches!(byte, b'1'..=b'9'))))
 }
 
 fn bill(params: &Params, message: &str) -> Result<InvoiceId, Problem> {
@@ -151,6 +167,7 @@ pub(super) async fn affiliate_received(asked: Asked) -> Result<Response, Problem
         kind: InvoiceKind::Payable,
         bill: bill(params, "Invalid Bill ID")?,
         edit: InvoiceEdit { document_day: day_change(params, &names)?, ..edit(params)? },
+        invoiced: amount(params, "invoiced_amount")?,
         payment: None,
         messages: ["Bill Marked As Received", "Bill Successfully Updated"],
     };
@@ -165,6 +182,7 @@ pub(super) async fn affiliate_paid(asked: Asked) -> Result<Response, Problem> {
         kind: InvoiceKind::Payable,
         bill: bill(params, "Billing ID does not exist")?,
         edit: edit(params)?,
+        invoiced: None,
         payment: Some(Payment { request, told: false }),
         messages: ["Affiliate Payment Added", "Affiliate Payment Updated"],
     };
@@ -179,6 +197,7 @@ pub(super) async fn advertiser_sent(asked: Asked) -> Result<Response, Problem> {
         kind: InvoiceKind::Receivable,
         bill: bill(params, "Invalid Bill ID")?,
         edit: InvoiceEdit { document_day: day_change(params, &names)?, ..edit(params)? },
+        invoiced: None,
         payment: None,
         messages: ["Bill Marked As Invoice Sent", "Bill Successfully Updated"],
     };
@@ -193,14 +212,14 @@ pub(super) async fn advertiser_received(asked: Asked) -> Result<Response, Proble
         Some(None) => return Err(refused("date_payment_received: a payment that was recorded is not removed here")),
         day => day.flatten(),
     };
-    // Below zero skips the amount: the whole balance was paid.
-    let amount = params.text("payment_amount").filter(|text| !text.starts_with('-')).map(str::to_owned);
-    let amount = amount.filter(|text| text.chars().any(|c| matches!(c, '1'..='9')));
+    // Without one the whole balance was paid.
+    let amount = amount(params, "payment_amount")?;
     let mark = Mark {
         service: "MarkAdvertiserBillAsReceived",
         kind: InvoiceKind::Receivable,
         bill: bill(params, "Invalid Bill ID")?,
         edit: edit(params)?,
+        invoiced: None,
         payment: Some(Payment { request: payment(params, day, amount)?, told: true }),
         messages: ["Bill Marked As Received", "Bill Successfully Updated"],
     };
@@ -241,6 +260,7 @@ impl Mark {
 
     fn apply(&self, engine: &Engine, call: &Call, form: Form) -> quittance_engine::Result<Value> {
         let before = self.find(engine, call)?;
+        self.check_invoiced(&before)?;
         let new = match &self.payment {
             Some(payment) => self.pay(engine, call, &before, &payment.request)?,
             None if before.invoice.status == InvoiceStatus::Pending => {
@@ -261,6 +281,18 @@ impl Mark {
             ])),
             Form::Xml | Form::UnderD => self.told(new, &after),
         })
+    }
+
+    /// Refuses a paper that says another amount than the bill: nothing here would tell of the difference.
+    fn check_invoiced(&self, bill: &ListedInvoice) -> quittance_engine::Result<()> {
+        let Some(text) = &self.invoiced else { return Ok(()) };
+        let billed = Money::new(bill.invoice.billed_units, bill.invoice.book.currency);
+        let wrong = |why: String| Err(Error::invalid("invoiced_amount", format!("invoiced_amount: {why}")));
+        match Money::parse(text, billed.currency()) {
+            Ok(invoiced) if invoiced == billed => Ok(()),
+            Ok(_) => wrong(format!("{text} is not the amount of the bill, {}", billed.to_decimal())),
+            Err(error) => wrong(error.to_string()),
+        }
     }
 
     /// Pays a bill, unless that was done; answers whether it is new.

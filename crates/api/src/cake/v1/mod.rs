@@ -12,12 +12,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
 use quittance_http::AppState;
-use quittance_http::access::{Access, check};
+use quittance_http::access::{Access, check, no_head};
+use quittance_http::encoding::plain_body;
 use quittance_http::listen::whole_body;
 use quittance_http::sent::read;
 
 use self::answer::{NewForm, Service};
-use super::{RULES, key, limits, quirks, sent};
+use super::{RULES, key, limits, quirks, sent, writes};
 
 /// The name space of the services of the network's people (v1).
 const NAME_SPACE: &str = "http://cakemarketing.com/api/1/";
@@ -87,9 +88,10 @@ where
 
 /// The routes of version 1.
 pub(super) fn routes(state: &AppState) -> Router {
-    let accounting = Router::new()
+    let exports = Router::new()
         .route("/ExportAffiliateBills", both(bills::affiliates))
-        .route("/ExportAdvertiserBills", both(bills::advertisers))
+        .route("/ExportAdvertiserBills", both(bills::advertisers));
+    let marks = Router::new()
         .route("/MarkAffiliateBillAsReceived", both(mark::affiliate_received))
         .route("/MarkAffiliateBillAsPaid", both(mark::affiliate_paid))
         .route("/MarkAdvertiserBillAsSent", both(mark::advertiser_sent))
@@ -102,14 +104,21 @@ pub(super) fn routes(state: &AppState) -> Router {
         .route("/ExchangeRates", both(lists::exchange_rates));
     let own = Router::new().route("/Bills", both(own::bills));
     let access = Access::new(state.clone(), RULES, key);
-    Router::new()
-        .nest("/api/1/accounting.asmx", accounting)
+    let reads = Router::new()
+        .nest("/api/1/accounting.asmx", exports)
         .nest("/api/1/get.asmx", lists)
-        .nest("/affiliates/api/3/reports.asmx", own)
-        .layer(middleware::from_fn_with_state(access, check))
-        .layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
-        .layer(middleware::from_fn_with_state(limits(state), whole_body))
-        .layer(middleware::from_fn(answer::in_own_form))
-        .layer(DefaultBodyLimit::disable())
-        .with_state(state.clone())
+        .nest("/affiliates/api/3/reports.asmx", own);
+    let dressed = |routes: Router<AppState>| {
+        routes
+            .layer(middleware::from_fn(writes::taken))
+            .layer(middleware::from_fn_with_state(access.clone(), check))
+            .layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
+            .layer(middleware::from_fn_with_state(limits(state), plain_body))
+            .layer(middleware::from_fn_with_state(limits(state), whole_body))
+            .layer(middleware::from_fn(answer::in_own_form))
+            .layer(DefaultBodyLimit::disable())
+            .with_state(state.clone())
+    };
+    let marks = Router::new().nest("/api/1/accounting.asmx", marks);
+    dressed(reads).merge(dressed(marks).layer(middleware::from_fn(no_head)))
 }
