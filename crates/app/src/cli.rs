@@ -69,6 +69,13 @@ pub(crate) struct GlobalArgs {
     /// Answers in JSON, for scripts.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Does it once for this key: a repeat within 24 hours prints what the first printed, and does nothing.
+    ///
+    /// Of commands that change the books. The key is kept with the change, in one transaction: where a command was cut short,
+    /// repeat it with the same key.
+    #[arg(long, global = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
 }
 
 /// The commands.
@@ -135,7 +142,48 @@ pub(crate) enum ImportCommand {
     Balances(ImportBalances),
 }
 
+/// What is known of a command beyond what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// It changes nothing in the books.
+    Reads,
+    /// It makes or changes a whole database, or runs until it is stopped.
+    Tends,
+    /// It changes the books, and a repeat does nothing that was done.
+    Settles,
+    /// It changes the books, and a repeat does it once more.
+    Acts,
+}
+
 impl Command {
+    /// What it is.
+    pub(crate) fn nature(&self) -> Nature {
+        match self {
+            Command::Invoices(_)
+            | Command::Rates(_)
+            | Command::Report(_)
+            | Command::Verify(_)
+            | Command::Openapi(_) => Nature::Reads,
+            Command::Invoice(command) => command.nature(),
+            Command::Network(command) => command.nature(),
+            Command::Keys(command) => command.nature(),
+            Command::Users(command) => command.nature(),
+            Command::Demo(_)
+            | Command::Serve(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::Copy(_)
+            | Command::Migrate(_) => Nature::Tends,
+            Command::Import(_) | Command::Pull(_) | Command::Bill(_) | Command::Party(_) => Nature::Settles,
+            Command::Pay(_) => Nature::Acts,
+        }
+    }
+
+    /// Whether it may be what makes its network.
+    pub(crate) fn may_make_network(&self) -> bool {
+        matches!(self, Command::Network(NetworkCommand::Create(_)) | Command::Import(ImportCommand::Network(_)))
+    }
+
     /// Does it.
     ///
     /// # Errors

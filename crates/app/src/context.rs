@@ -1,9 +1,10 @@
 //! What every command is given: the configuration, the engine over its database, and the network that is meant.
 
+use quittance_domain::ids::NetworkId;
 use quittance_domain::time::Timestamp;
+use quittance_engine::idempotency::Claimed;
 use quittance_engine::{Call, Engine};
 
-use crate::clock;
 use crate::config::Config;
 
 /// Who acts when a command does.
@@ -14,8 +15,12 @@ pub(crate) const ACTOR: &str = "command line";
 pub(crate) struct Context {
     /// The configuration.
     pub(crate) config: Config,
+    /// When the command was given.
+    pub(crate) now: Timestamp,
     /// Answers are JSON for scripts, not text for people.
     pub(crate) json: bool,
+    /// The key that the command was given, so that it is done once.
+    pub(crate) claimed: Option<Claimed>,
 }
 
 impl Context {
@@ -33,12 +38,17 @@ impl Context {
     /// There is no such network, or more than one and none was named.
     pub(crate) fn call(&self, engine: &Engine) -> anyhow::Result<Call> {
         let network = engine.find_network(self.config.network.as_deref())?;
-        Ok(Call { network: network.network_id, actor: ACTOR.to_owned(), now: self.now(), claimed: None })
+        Ok(self.call_of(network.network_id))
     }
 
-    /// The present instant.
+    /// A call for a network.
+    pub(crate) fn call_of(&self, network: NetworkId) -> Call {
+        Call { network, actor: ACTOR.to_owned(), now: self.now, claimed: self.claimed.clone() }
+    }
+
+    /// When the command was given.
     pub(crate) fn now(&self) -> Timestamp {
-        clock::now()
+        self.now
     }
 
     /// Prints an answer: JSON where that was asked for, else text, which ends with its last line.

@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod failure;
 mod logs;
+mod once;
 mod outbound;
 mod output;
 mod rejected;
@@ -38,5 +39,6 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
     let config = config::load(&cli.global)?;
-    cli.command.run(&Context { config, json: cli.global.json })
+    let context = Context { config, now: clock::now(), json: cli.global.json, claimed: None };
+    once::run(&cli.command, cli.global.key.as_deref(), context)
 }

@@ -1,15 +1,54 @@
 //! What commands print on standard output: lines, aligned tables, JSON.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+/// What was printed so far, where it is kept for a repeat of the command.
+static KEPT: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps what is printed from now on.
+pub(crate) fn keep() {
+    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(String::new());
+}
+
+/// What was printed since.
+pub(crate) fn kept() -> String {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+}
+
+fn note_printed(text: &str) {
+    if let Some(kept) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        kept.push_str(text);
+    }
+}
+
+/// Prints a text as it is.
+///
+/// # Errors
+/// Standard output is closed.
+pub(crate) fn text(text: &str) -> anyhow::Result<()> {
+    note_printed(text);
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}
 
 /// Prints a line.
 ///
 /// # Errors
 /// Standard output is closed.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    self::text(&format!("{text}\n"))
+}
+
+/// Prints a line that a repeat of the command is not to print: it prints the other one.
+///
+/// # Errors
+/// Standard output is closed.
+pub(crate) fn line_once(text: &str, kept: &str) -> anyhow::Result<()> {
+    note_printed(&format!("{kept}\n"));
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())
 }
@@ -54,9 +93,7 @@ impl Table {
     /// # Errors
     /// Standard output is closed.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(self.to_text().as_bytes())?;
-        Ok(())
+        text(&self.to_text())
     }
 
     /// Whether it has no row.

@@ -52,6 +52,7 @@ impl Engine {
             let mut import = Import { tx, call, today, present, report: &mut report };
             import.rows(&rows)?;
             report.rejections.sort();
+            crate::idempotency::mark_done(tx, call)?;
             Ok(report)
         })
     }

@@ -48,7 +48,7 @@ impl Engine {
             };
             changes::add(tx, call.network, &call.actor, call.now, &[change])?;
             events::tell_party(tx, call, EventType::PartyErased, kind, party_id);
-            Ok(())
+            crate::idempotency::mark_done(tx, call)
         })
     }
 }

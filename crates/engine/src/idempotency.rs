@@ -4,14 +4,19 @@
 //! exactly if the effect is. Where an effect spans transactions, [`Engine::claim_idempotency`] comes before it, and
 //! [`Engine::finish_idempotency`] or [`Engine::release_idempotency`] after it; such an effect must bear being started
 //! again, since a process may die in between.
+//!
+//! A command of the command line claims nothing beforehand: its key is kept with its effect ([`Held::WithEffect`]), what it
+//! printed after it.
 
-use quittance_domain::ids::KeyId;
+use std::borrow::Cow;
+
+use quittance_domain::ids::{KeyId, NetworkId};
 use quittance_domain::time::Timestamp;
 pub use quittance_store::idempotency::Scope;
 use quittance_store::{Tx, idempotency as table};
 
-use crate::Engine;
 use crate::error::{Error, Result};
+use crate::{Call, Engine};
 
 /// How long an answer is kept: 24 hours.
 pub const KEPT_MICROS: i64 = 24 * HOUR;
@@ -51,18 +56,49 @@ pub struct Claim {
     claimed_at: Timestamp,
 }
 
-/// A claim with the request that it is for: what a use case needs to note, in its own transaction, that it is done.
+/// How a key is held while its request is carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// It was claimed beforehand.
+    Claimed(Claim),
+    /// It is claimed in the transaction of the effect, with the hash of what was asked for.
+    WithEffect(String),
+}
+
+/// A request with a key: what a use case needs to note, in its own transaction, that it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     /// The access key.
     pub key: KeyId,
     /// The method and path pattern.
-    pub route: &'static str,
+    pub route: Cow<'static, str>,
     /// What the client sent.
     pub idempotency_key: String,
-    /// The claim.
-    pub claim: Claim,
+    /// How the key is held.
+    pub held: Held,
 }
+
+impl Claimed {
+    /// A command of the command line: its key is kept with its effect.
+    #[must_use]
+    pub fn command(key: &str, body_hash: String) -> Claimed {
+        let (route, held) = (Cow::Borrowed(COMMAND_LINE), Held::WithEffect(body_hash));
+        Claimed { key: KeyId::new(0), route, idempotency_key: key.to_owned(), held }
+    }
+
+    /// The same for a part of what was asked for, which is done in a transaction of its own.
+    #[must_use]
+    pub fn part(&self, part: impl std::fmt::Display) -> Claimed {
+        Claimed { route: format!("{}/{part}", self.route).into(), ..self.clone() }
+    }
+
+    fn scope(&self, network: NetworkId) -> Scope<'_> {
+        Scope { network, key: self.key, route: &self.route, idempotency_key: &self.idempotency_key }
+    }
+}
+
+/// What stands for the route of commands.
+const COMMAND_LINE: &str = "command line";
 
 /// The status of a request that was carried out and whose answer is not kept yet.
 pub const DONE_UNANSWERED: i64 = 0;
@@ -70,9 +106,26 @@ pub const DONE_UNANSWERED: i64 = 0;
 /// Notes that a request is carried out, in the transaction that does it: a repeat does nothing, whatever becomes of the
 /// process before the answer is kept.
 pub(crate) fn mark_done(tx: &mut dyn Tx, call: &crate::Call) -> Result<()> {
-    let Some(Claimed { key, route, idempotency_key, claim }) = &call.claimed else { return Ok(()) };
-    let scope = Scope { network: call.network, key: *key, route, idempotency_key };
-    finish(tx, &scope, *claim, DONE_UNANSWERED, "")
+    let Some(claimed) = &call.claimed else { return Ok(()) };
+    let scope = claimed.scope(call.network);
+    match &claimed.held {
+        Held::Claimed(claim) => finish(tx, &scope, *claim, DONE_UNANSWERED, ""),
+        Held::WithEffect(body_hash) => keep(tx, &scope, body_hash, call.now, (DONE_UNANSWERED, "")),
+    }
+}
+
+/// Claims a scope and keeps its answer at once.
+fn keep(
+    tx: &mut dyn Tx,
+    scope: &Scope<'_>,
+    body_hash: &str,
+    now: Timestamp,
+    (status, answer): (i64, &str),
+) -> Result<()> {
+    match begin(tx, scope, body_hash, now)? {
+        Begun::Fresh(claim) => finish(tx, scope, claim, status, answer),
+        _ => Err(Error::Conflict(format!("what the key {:?} is for was done meanwhile", scope.idempotency_key))),
+    }
 }
 
 /// Looks a request up and claims it where it is the first. On PostgreSQL this waits for another transaction that is
@@ -133,6 +186,40 @@ impl Engine {
     /// As [`finish`].
     pub fn finish_idempotency(&self, scope: &Scope<'_>, claim: Claim, status: i64, answer: &str) -> Result<()> {
         self.store.write(|tx| finish(tx, scope, claim, status, answer))
+    }
+
+    /// What was kept of a command that has a key: `None` where it was not carried out.
+    ///
+    /// # Errors
+    /// The key is empty, too long or not printable, or what the store says.
+    pub fn done_before(&self, call: &Call) -> Result<Option<Begun>> {
+        let Some(Claimed { held: Held::WithEffect(body_hash), .. }) = &call.claimed else { return Ok(None) };
+        let scope = call.claimed.as_ref().map(|claimed| claimed.scope(call.network));
+        let Some(scope) = scope else { return Ok(None) };
+        check_key(scope.idempotency_key)?;
+        let Some(kept) = self.store.look_up(|tx| Ok::<_, Error>(table::find(tx, &scope)?))? else { return Ok(None) };
+        if call.now.micros().saturating_sub(kept.created_at.micros()) >= KEPT_MICROS {
+            return Ok(None);
+        }
+        let (status, answer) = kept.answer.unwrap_or((DONE_UNANSWERED, String::new()));
+        Ok(Some(if kept.body_hash == *body_hash { Begun::Repeat { status, answer } } else { Begun::Mismatch }))
+    }
+
+    /// Keeps what a command with a key has answered, and forgets what is kept for too long.
+    ///
+    /// # Errors
+    /// Another command with the same key was carried out meanwhile, or what the store says.
+    pub fn keep_outcome(&self, call: &Call, status: i64, answer: &str) -> Result<()> {
+        let Some(claimed @ Claimed { held: Held::WithEffect(body_hash), .. }) = &call.claimed else { return Ok(()) };
+        let scope = claimed.scope(call.network);
+        let before = Timestamp::from_micros(call.now.micros().saturating_sub(KEPT_MICROS));
+        self.store.write(|tx| {
+            if !table::finish(tx, &scope, call.now, status, answer)? {
+                keep(tx, &scope, body_hash, call.now, (status, answer))?;
+            }
+            table::purge(tx, before, PURGE_ROWS_MAX)?;
+            Ok(())
+        })
     }
 
     /// Gives a claim up, since the request failed: it may be sent again with the same key.

@@ -309,7 +309,7 @@ impl Engine {
             if table::revoke(tx, call.network, id, call.now)? {
                 note(tx, call, id, "revoked", &json!({}))?;
             }
-            Ok(())
+            crate::idempotency::mark_done(tx, call)
         })
     }
 

@@ -95,6 +95,7 @@ impl Engine {
             for (name, value) in changes {
                 setting.set(name, value)?;
             }
+            crate::idempotency::mark_done(tx, call)?;
             Ok(settings)
         })
     }

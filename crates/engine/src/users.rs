@@ -201,7 +201,9 @@ impl Engine {
         self.store.write(|tx| {
             networks::lock(tx, call.network)?;
             let user = table::lock(tx, call.network, id)?.ok_or_else(|| absent(id))?;
-            known(if user.email.is_some() { erase(tx, call, &user)? } else { user })
+            let user = known(if user.email.is_some() { erase(tx, call, &user)? } else { user })?;
+            mark_done(tx, call)?;
+            Ok(user)
         })
     }
 }

@@ -6,7 +6,10 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PaymentId};
 use quittance_domain::invoice::VoidReason;
 use quittance_engine::billing::RunRequest;
-use quittance_engine::invoices::{Invoice, PaymentRequest, ReturnRequest};
+use quittance_engine::events::{EventQuery, EventType};
+use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED};
+use quittance_engine::invoices::{Invoice, OnRepeat, PaymentRequest, ReturnRequest};
+use quittance_engine::{Call, ErrorKind};
 use quittance_store::ledger;
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
@@ -55,6 +58,17 @@ fn refused<T: std::fmt::Debug>(result: quittance_engine::Result<T>, why: &str) {
     assert!(error.contains(why), "{error}");
 }
 
+/// The payments that are told as repeats of others: each with the one that it repeats.
+fn told(network: &Network) -> Vec<(i64, i64)> {
+    let query = EventQuery { types: vec![EventType::PaymentRepeated], limit: 100, ..EventQuery::default() };
+    let events = network.engine.events(&network.call, &query).unwrap().events;
+    let ids = |data: &str| {
+        let data: serde_json::Value = serde_json::from_str(data).unwrap();
+        (data["payment"].as_i64().unwrap(), data["repeats"].as_i64().unwrap())
+    };
+    events.iter().map(|event| ids(&event.data)).collect()
+}
+
 fn balances(network: &Network) -> Vec<String> {
     let balances = network.engine.store().read(|tx| ledger::balances(tx, network.call.network)).unwrap();
     let shown = |(account, currency, units): (String, Currency, i64)| {
@@ -68,6 +82,68 @@ fn book() -> Book {
 }
 
 both_databases! {
+    /// Of 10.00, 3.00 are paid three times: the second is told; the third has a key of its own.
+    fn a_payment_that_comes_again_is_told(database) {
+        let network = network(database);
+        let (engine, call) = (&network.engine, &network.call);
+        let wire = PaymentRequest { reference: "w-1".into(), ..amount("3") };
+        assert_eq!(engine.pay_noting(call, id(1), None, &wire).unwrap().1, None);
+        assert_eq!(engine.pay_noting(call, id(1), None, &wire).unwrap().1, Some(PaymentId::new(1)));
+        assert_eq!(told(&network), [(2, 1)]);
+        let keyed = Call { claimed: Some(Claimed::command("k", "asked".into())), ..call.clone() };
+        let (invoice, repeated) = engine.pay_noting(&keyed, id(1), None, &wire).unwrap();
+        assert_eq!((shown(&invoice).as_str(), repeated), ("partly_paid 1000 900", None));
+        // Another amount, reference, day or invoice is another payment.
+        let other = PaymentRequest { reference: "w-2".into(), ..wire.clone() };
+        for (invoice, request) in [
+            (1, PaymentRequest { amount: Some("1".into()), ..wire.clone() }),
+            (2, wire.clone()),
+            (2, other.clone()),
+            (2, PaymentRequest { day: Some(day("2026-02-28")), ..other }),
+        ] {
+            assert_eq!(engine.pay_noting(call, id(invoice), None, &request).unwrap().1, None, "{request:?}");
+        }
+        assert_eq!(told(&network), [(2, 1)]);
+    }
+
+    /// 35.00 are owed. A transfer of 12.00 pays the first invoice and 2.00 of the second; the same again pays 12.00 more of
+    /// the second, which is told, as the invoices were not named.
+    fn a_transfer_that_comes_again_is_told_or_refused(database) {
+        let network = network(database);
+        let (engine, call) = (&network.engine, &network.call);
+        let book = engine.invoice(call, id(1)).unwrap().book;
+        let transfer = PaymentRequest { reference: "t".into(), ..amount("12") };
+        assert_eq!(engine.pay_party_noting(call, book, &transfer, &[]).unwrap().1, None);
+        assert_eq!(engine.pay_party_noting(call, book, &transfer, &[]).unwrap().1, Some(PaymentId::new(1)));
+        assert_eq!(told(&network), [(3, 1)]);
+        let refusing = PaymentRequest { on_repeat: OnRepeat::Refused, ..transfer };
+        let error = engine.pay_party(call, book, &refusing, &[]).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().contains("--again")), (ErrorKind::Conflict, true), "{error}");
+        let less = PaymentRequest { amount: Some("1".into()), ..refusing.clone() };
+        assert!(engine.pay_party(call, book, &less, &[id(2)]).is_err());
+        engine.pay_party(call, book, &PaymentRequest { on_repeat: OnRepeat::Meant, ..less }, &[id(2)]).unwrap();
+        assert_eq!(told(&network), [(3, 1)]);
+    }
+
+    /// A key is kept exactly if its effect is; a second effect under it is refused.
+    fn a_command_with_a_key_happens_once(database) {
+        let network = network(database);
+        let (engine, call) = (&network.engine, &network.call);
+        let keyed = Call { claimed: Some(Claimed::command("k", "asked".into())), ..call.clone() };
+        assert!(engine.pay(&keyed, id(1), None, &amount("11")).is_err());
+        assert_eq!(engine.done_before(&keyed).unwrap(), None);
+        engine.pay(&keyed, id(1), None, &amount("1")).unwrap();
+        let unanswered = Begun::Repeat { status: DONE_UNANSWERED, answer: String::new() };
+        assert_eq!(engine.done_before(&keyed).unwrap(), Some(unanswered));
+        refused(engine.pay(&keyed, id(1), None, &amount("1")), "done meanwhile");
+        engine.keep_outcome(&keyed, 200, "1 paid").unwrap();
+        let answered = Begun::Repeat { status: 200, answer: "1 paid".into() };
+        assert_eq!(engine.done_before(&keyed).unwrap(), Some(answered));
+        let other = Call { claimed: Some(Claimed::command("k", "other".into())), ..call.clone() };
+        assert_eq!(engine.done_before(&other).unwrap(), Some(Begun::Mismatch));
+        assert_eq!(shown(&engine.invoice(call, id(1)).unwrap()), "partly_paid 1000 100");
+    }
+
     fn a_payment_that_comes_back_is_owed_again(database) {
         let network = network(database);
         let (engine, call) = (&network.engine, &network.call);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED, Scope};
+use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED, Held, Scope};
 use quittance_engine::keys::Actor;
 use serde::Serialize;
 use serde_json::Value;
@@ -132,7 +132,8 @@ where
                 return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail));
             }
             Begun::Fresh(claim) => {
-                let claimed = Claimed { key: key_id, route, idempotency_key: key.clone(), claim };
+                let (idempotency_key, held) = (key.clone(), Held::Claimed(claim));
+                let claimed = Claimed { key: key_id, route: route.into(), idempotency_key, held };
                 let done = work(Some(claimed)).await;
                 let kept = done.clone().map(|answer| without(answer, untold));
                 let stored = state.run(move |engine| {

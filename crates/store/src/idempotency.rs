@@ -5,7 +5,7 @@ use quittance_domain::time::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::statements::statements;
-use crate::tx::{Param, Tx};
+use crate::tx::{Param, Row, Tx};
 
 statements! {
     CLAIM = "INSERT INTO idempotency_keys \
@@ -13,6 +13,8 @@ statements! {
         ON CONFLICT (network_id, key_id, route, idempotency_key) DO NOTHING";
     LOCK_ONE = "SELECT body_hash, created_at, status, answer FROM idempotency_keys \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 {lock:update}";
+    FIND_ONE = "SELECT body_hash, created_at, status, answer FROM idempotency_keys \
+        WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4";
     RENEW = "UPDATE idempotency_keys SET body_hash = $5, created_at = $6, status = NULL, answer = NULL \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4";
     FINISH = "UPDATE idempotency_keys SET status = $6, answer = $7 \
@@ -71,9 +73,18 @@ pub fn claim(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp
 /// # Errors
 /// What the database says.
 pub fn lock(tx: &mut dyn Tx, scope: &Scope<'_>) -> Result<Option<Kept>> {
-    let Some(row) = tx.query_one(LOCK_ONE, &scope.params())? else {
-        return Ok(None);
-    };
+    tx.query_one(LOCK_ONE, &scope.params())?.map(kept).transpose()
+}
+
+/// What is kept of a request, as it is now.
+///
+/// # Errors
+/// What the database says.
+pub fn find(tx: &mut dyn Tx, scope: &Scope<'_>) -> Result<Option<Kept>> {
+    tx.query_one(FIND_ONE, &scope.params())?.map(kept).transpose()
+}
+
+fn kept(row: Row) -> Result<Kept> {
     let answer = match (row.opt_int(2)?, row.opt_string(3)?) {
         (Some(status), Some(answer)) => Some((status, answer)),
         (None, None) => None,
@@ -81,7 +92,7 @@ pub fn lock(tx: &mut dyn Tx, scope: &Scope<'_>) -> Result<Option<Kept>> {
             return Err(Error::Corrupt("a kept answer has no status, or no text".into()));
         }
     };
-    Ok(Some(Kept { body_hash: row.string(0)?, created_at: Timestamp::from_micros(row.int(1)?), answer }))
+    Ok(Kept { body_hash: row.string(0)?, created_at: Timestamp::from_micros(row.int(1)?), answer })
 }
 
 /// Claims a scope anew whose last claim is over. The caller has locked it.

@@ -17,6 +17,7 @@ use utoipa::IntoParams;
 use super::describe::IfMatch;
 use super::invoices::{InvoicePath, Subject, tagged};
 use super::params::{Body, if_match};
+use super::payments::Repeats;
 use super::wire;
 
 /// The address of a correction.
@@ -167,6 +168,9 @@ pub(super) async fn remove_correction(change: Change) -> Result<Response, Proble
 }
 
 /// Records a payment of an invoice.
+///
+/// Where the invoice has a payment of the same reference, day and amount, and no `Idempotency-Key` tells that this is another
+/// one, it is recorded, a header `Warning` names the earlier one, and so does an event.
 #[utoipa::path(post, path = "/invoices/{id}/payments", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::PaymentRequest,
     responses((status = 201, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn pay(change: Change) -> Result<Response, Problem> {
@@ -178,9 +182,16 @@ pub(super) async fn pay(change: Change) -> Result<Response, Problem> {
         day: members.day("date")?,
         reference: members.text("reference")?.unwrap_or_default(),
         rail: members.text("rail")?,
+        ..PaymentRequest::default()
     };
-    let act = move |engine: &Engine, call: &Call, id, version| engine.pay(call, id, version, &request);
-    change.make("POST payments", StatusCode::CREATED, act).await
+    let repeats = Repeats::default();
+    let noted = repeats.clone();
+    let act = move |engine: &Engine, call: &Call, id, version| {
+        let (invoice, repeated) = engine.pay_noting(call, id, version, &request)?;
+        noted.note(repeated);
+        Ok(invoice)
+    };
+    Ok(repeats.warn(change.make("POST payments", StatusCode::CREATED, act).await?))
 }
 
 /// The payment that the path names.

@@ -11,6 +11,27 @@ use serde_json::{Value, json};
 use crate::server::{Server, server};
 
 both_databases! {
+    fn a_payment_that_comes_again_without_a_key_is_warned_of(database) {
+        let server = server(database);
+        let pay = |path: &str, headers: &[(&str, &str)], body: &str| {
+            let answered = server.with(Role::Finance, "POST", path, headers, body);
+            assert_eq!(answered.status, StatusCode::CREATED, "{}", answered.text());
+            answered.headers.get("warning").map(|value| value.to_str().unwrap().to_owned())
+        };
+        let body = r#"{"amount": "2.00", "reference": "w-1"}"#;
+        assert_eq!(pay("/invoices/1/payments", &[], body), None);
+        let warned = pay("/invoices/1/payments", &[], body).unwrap();
+        assert!(warned.starts_with("199 quittance \"payment 1 has the same reference"), "{warned}");
+        assert_eq!(pay("/invoices/1/payments", &[("idempotency-key", "third")], body), None);
+        assert_eq!(pay("/invoices/1/payments", &[], r#"{"amount": "2.00", "reference": "w-2"}"#), None);
+        let transfer = r#"{"affiliate_id": 1, "currency": "USD", "amount": "1.00", "reference": "t"}"#;
+        assert_eq!(pay("/payments", &[], transfer), None);
+        assert!(pay("/payments", &[], transfer).unwrap().starts_with("199 quittance \"payment 5 "));
+        let (_, page) = server.call(Role::Admin, "GET", "/events?type=payment.repeated", "");
+        let told: Vec<_> = page["events"].as_array().unwrap().iter().map(|event| &event["data"]["repeats"]).collect();
+        assert_eq!(told, [&json!(1), &json!(5)]);
+    }
+
     fn without_a_good_key_nothing_is_answered(database) {
         let server = server(database);
         let bare = Request::builder().uri("/billing/v1/invoices").body(Body::empty()).unwrap();

@@ -13,8 +13,9 @@ use quittance_engine::invoices::{
 use quittance_engine::{Call, Engine};
 use serde_json::json;
 
-use super::day;
 use super::invoices::table;
+use super::{day, on_repeat};
+use crate::cli::Nature;
 use crate::context::Context;
 use crate::failure::{Exit, complain};
 use crate::output::{Side, Table, grouped};
@@ -117,6 +118,9 @@ pub(crate) enum InvoiceCommand {
         /// The rail, such as paypal [default: the payment method's].
         #[arg(long)]
         rail: Option<String>,
+        /// Records it although the invoice has a payment of this day with this reference already.
+        #[arg(long)]
+        again: bool,
     },
     /// Records that a payment came back, such as a bounced transfer.
     Return {
@@ -190,6 +194,18 @@ pub(crate) struct Edit {
 }
 
 impl InvoiceCommand {
+    /// What it is.
+    pub(crate) fn nature(&self) -> Nature {
+        match self {
+            InvoiceCommand::Show { .. } => Nature::Reads,
+            InvoiceCommand::Correct { .. }
+            | InvoiceCommand::Pay { .. }
+            | InvoiceCommand::Return { .. }
+            | InvoiceCommand::CreditNote { .. } => Nature::Acts,
+            _ => Nature::Settles,
+        }
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -210,21 +226,21 @@ struct Acting<'a> {
 
 impl Acting<'_> {
     fn run(&self, command: &InvoiceCommand) -> anyhow::Result<Exit> {
-        let (engine, call) = (self.engine, self.call);
+        let engine = self.engine;
         match command {
             InvoiceCommand::Show { id, conversions } => self.show(InvoiceId::new(*id), *conversions),
-            InvoiceCommand::Approve { ids } => self.each(ids, |id| engine.approve(call, id, None)),
-            InvoiceCommand::Unapprove { ids } => self.each(ids, |id| engine.unapprove(call, id, None)),
-            InvoiceCommand::Sync { ids } => self.each(ids, |id| engine.sync(call, id, None)),
+            InvoiceCommand::Approve { ids } => self.each(ids, |call, id| engine.approve(call, id, None)),
+            InvoiceCommand::Unapprove { ids } => self.each(ids, |call, id| engine.unapprove(call, id, None)),
+            InvoiceCommand::Sync { ids } => self.each(ids, |call, id| engine.sync(call, id, None)),
             InvoiceCommand::Void { ids, reason, text } => {
                 let reason = VoidReason::parse(reason).context("--reason")?;
-                self.each(ids, |id| engine.void(call, id, None, reason, text))
+                self.each(ids, |call, id| engine.void(call, id, None, reason, text))
             }
             InvoiceCommand::Correct { id, amount, comment } => {
-                self.each(&[*id], |id| engine.correct(call, id, None, amount, comment))
+                self.each(&[*id], |call, id| engine.correct(call, id, None, amount, comment))
             }
             InvoiceCommand::Uncorrect { id, line } => {
-                self.each(&[*id], |id| engine.remove_correction(call, id, None, *line))
+                self.each(&[*id], |call, id| engine.remove_correction(call, id, None, *line))
             }
             InvoiceCommand::TakeOff { id, conversions, offers } => {
                 let request = if offers.is_empty() {
@@ -232,10 +248,10 @@ impl Acting<'_> {
                 } else {
                     TakeOffRequest::Offers(offers.iter().copied().map(OfferId::new).collect())
                 };
-                self.each(&[*id], |id| engine.take_off(call, id, None, &request))
+                self.each(&[*id], |call, id| engine.take_off(call, id, None, &request))
             }
             InvoiceCommand::Edit(args) => self.edit(args),
-            InvoiceCommand::Pay { id, amount, currency, settles, date, reference, rail } => {
+            InvoiceCommand::Pay { id, amount, currency, settles, date, reference, rail, again } => {
                 let request = PaymentRequest {
                     amount: amount.clone(),
                     currency: currency.as_deref().map(Currency::parse).transpose().context("--currency")?,
@@ -243,8 +259,9 @@ impl Acting<'_> {
                     day: date.as_deref().map(|date| day("date", date)).transpose()?,
                     reference: reference.clone(),
                     rail: rail.clone(),
+                    on_repeat: on_repeat(*again),
                 };
-                self.each(&[*id], |id| engine.pay(call, id, None, &request))
+                self.each(&[*id], |call, id| engine.pay(call, id, None, &request))
             }
             InvoiceCommand::Return { id, payment, amount, date, reason } => {
                 let request = ReturnRequest {
@@ -253,28 +270,35 @@ impl Acting<'_> {
                     day: date.as_deref().map(|date| day("date", date)).transpose()?,
                     reason: reason.clone(),
                 };
-                self.each(&[*id], |id| engine.return_payment(call, id, None, &request))
+                self.each(&[*id], |call, id| engine.return_payment(call, id, None, &request))
             }
             InvoiceCommand::Reverse { id, payment, reason } => {
                 let payment = PaymentId::new(*payment);
-                self.each(&[*id], |id| engine.reverse_payment(call, id, None, payment, reason))
+                self.each(&[*id], |call, id| engine.reverse_payment(call, id, None, payment, reason))
             }
-            InvoiceCommand::WriteOff { id, reason } => self.each(&[*id], |id| engine.write_off(call, id, None, reason)),
+            InvoiceCommand::WriteOff { id, reason } => {
+                self.each(&[*id], |call, id| engine.write_off(call, id, None, reason))
+            }
             InvoiceCommand::CreditNote { id, amount, reason } => {
-                self.each(&[*id], |id| engine.credit_note(call, id, None, amount, reason))
+                self.each(&[*id], |call, id| engine.credit_note(call, id, None, amount, reason))
             }
         }
     }
 
-    /// Does something to each invoice; one that is refused does not keep the others from it.
+    /// Does something to each invoice; one that is refused does not keep the others from it. With a key, each is done once,
+    /// also where the command was cut short among several.
     fn each(
         &self,
         ids: &[i64],
-        mut act: impl FnMut(InvoiceId) -> quittance_engine::Result<Invoice>,
+        mut act: impl FnMut(&Call, InvoiceId) -> quittance_engine::Result<Invoice>,
     ) -> anyhow::Result<Exit> {
         let (mut done, mut outcome) = (Vec::new(), Exit::Done);
         for id in ids {
-            match act(InvoiceId::new(*id)) {
+            let id = InvoiceId::new(*id);
+            let part = self.call.claimed.as_ref().filter(|_| ids.len() > 1).map(|claimed| claimed.part(id));
+            let call = Call { claimed: part.or_else(|| self.call.claimed.clone()), ..self.call.clone() };
+            let was_done = ids.len() > 1 && self.engine.done_before(&call)?.is_some();
+            match if was_done { self.engine.invoice(&call, id) } else { act(&call, id) } {
                 Ok(invoice) => done.push(invoice),
                 Err(error) => {
                     complain(&format!("invoice {id}: {error}"));
@@ -298,7 +322,7 @@ impl Acting<'_> {
             payment_terms_days: args.payment_terms,
             ..InvoiceEdit::default()
         };
-        self.each(&[args.id], |id| self.engine.edit(self.call, id, None, &edit))
+        self.each(&[args.id], |call, id| self.engine.edit(call, id, None, &edit))
     }
 
     fn show(&self, id: InvoiceId, with_conversions: bool) -> anyhow::Result<Exit> {

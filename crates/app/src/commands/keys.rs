@@ -9,6 +9,7 @@ use quittance_engine::addresses::AddressRanges;
 use quittance_engine::keys::{Key, KeyLimits, NewKey, Role};
 use serde_json::{Value, json};
 
+use crate::cli::Nature;
 use crate::clock;
 use crate::context::Context;
 use crate::failure::{Exit, Usage};
@@ -70,6 +71,15 @@ pub(super) fn roles() -> impl TypedValueParser<Value = Role> {
 }
 
 impl KeysCommand {
+    /// What it is.
+    pub(crate) fn nature(&self) -> Nature {
+        match self {
+            KeysCommand::Create(_) => Nature::Acts,
+            KeysCommand::List => Nature::Reads,
+            KeysCommand::Revoke(_) => Nature::Settles,
+        }
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -146,9 +156,11 @@ fn create(context: &Context, command: &Create) -> anyhow::Result<()> {
         add_user(&mut answer, &key);
         add_limits(&mut answer, &key.limits);
         add_party(&mut answer, key.role, key.party_id);
-        return output::json(&answer);
+        let said = answer.to_string();
+        answer["key"] = Value::Null;
+        return output::line_once(&said, &answer.to_string());
     }
-    output::line(&secret)?;
+    output::line_once(&secret, &format!("key {id} was shown once, and only its hash is kept"))?;
     crate::failure::note(&format!("key {id} with the role {}; keep it, it is not shown again", key.role));
     Ok(())
 }

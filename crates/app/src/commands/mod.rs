@@ -26,6 +26,12 @@ pub(crate) mod verify;
 
 use anyhow::Context as _;
 use quittance_domain::time::Day;
+use quittance_engine::invoices::OnRepeat;
+
+/// What becomes of a payment that is like one that there is: people repeat commands.
+fn on_repeat(again: bool) -> OnRepeat {
+    if again { OnRepeat::Meant } else { OnRepeat::Refused }
+}
 
 /// A day from a flag.
 fn day(flag: &str, text: &str) -> anyhow::Result<Day> {

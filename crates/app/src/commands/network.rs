@@ -8,6 +8,7 @@ use quittance_engine::networks::Network;
 use quittance_engine::settings::Settings;
 use serde_json::{Value, json};
 
+use crate::cli::Nature;
 use crate::context::Context;
 use crate::failure::Exit;
 use crate::output::{self, Side, Table};
@@ -74,6 +75,14 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl NetworkCommand {
+    /// What it is.
+    pub(crate) fn nature(&self) -> Nature {
+        match self {
+            NetworkCommand::Create(_) | NetworkCommand::Set(_) => Nature::Settles,
+            NetworkCommand::List | NetworkCommand::Show | NetworkCommand::History(_) => Nature::Reads,
+        }
+    }
+
     /// Does it.
     ///
     /// # Errors

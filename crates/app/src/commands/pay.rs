@@ -8,9 +8,9 @@ use quittance_domain::ids::InvoiceId;
 use quittance_engine::invoices::PaymentRequest;
 use serde_json::json;
 
-use super::day;
 use super::invoices::table;
 use super::one_party::OneParty;
+use super::{day, on_repeat};
 use crate::context::Context;
 use crate::failure::Exit;
 
@@ -37,6 +37,10 @@ pub(crate) struct Pay {
     /// The rail, such as paypal [default: the payment method's].
     #[arg(long)]
     rail: Option<String>,
+    /// Records it although these invoices, or without any named this party, have a payment of this day with this reference
+    /// already.
+    #[arg(long)]
+    again: bool,
 }
 
 impl Pay {
@@ -52,6 +56,7 @@ impl Pay {
             day: self.date.as_deref().map(|date| day("date", date)).transpose()?,
             reference: self.reference.clone(),
             rail: self.rail.clone(),
+            on_repeat: on_repeat(self.again),
             ..PaymentRequest::default()
         };
         let named: Vec<InvoiceId> = self.invoice.iter().copied().map(InvoiceId::new).collect();

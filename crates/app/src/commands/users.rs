@@ -7,6 +7,7 @@ use quittance_engine::users::{NewUser, User, UserEdit, UserFilter};
 use serde_json::{Value, json};
 
 use super::keys::{add_party, party_of, roles};
+use crate::cli::Nature;
 use crate::context::Context;
 use crate::failure::Exit;
 use crate::output::{self, Side, Table};
@@ -60,6 +61,11 @@ pub(crate) struct One {
 }
 
 impl UsersCommand {
+    /// What it is.
+    pub(crate) fn nature(&self) -> Nature {
+        if matches!(self, UsersCommand::List) { Nature::Reads } else { Nature::Settles }
+    }
+
     /// Does it.
     ///
     /// # Errors

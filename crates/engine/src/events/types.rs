@@ -59,6 +59,8 @@ event_types! {
     InvoiceOverpaid = "invoice.overpaid";
     /// A payment came back, or its record was a mistake.
     InvoicePaymentReturned = "invoice.payment_returned";
+    /// A payment or transfer was recorded that is like an earlier one: by mistake, maybe.
+    PaymentRepeated = "payment.repeated";
     /// A credit note was issued about a paid invoice.
     InvoiceCreditNoted = "invoice.credit_noted";
     /// An invoice was voided.

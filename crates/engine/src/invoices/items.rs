@@ -15,7 +15,6 @@ use quittance_store::invoices::{self, Invoice, ItemRow, Line};
 use super::actions::{COMMENT_CHARS_MAX, bounded};
 use super::change::Change;
 use super::edit::{InvoiceEdit, check};
-use super::pay::PaymentRequest;
 use crate::error::{Error, Result};
 use crate::give_back::TakeOffRequest;
 use crate::{Call, Engine};
@@ -189,7 +188,7 @@ impl Change<'_> {
         }
         self.edit(&revision.edit)?;
         if revision.settled && self.invoice.status != InvoiceStatus::Paid {
-            self.pay(&PaymentRequest::default(), false)?;
+            self.pay_rest()?;
         }
         Ok(())
     }

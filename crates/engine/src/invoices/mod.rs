@@ -13,6 +13,7 @@ mod listing;
 mod parts;
 mod pay;
 mod read;
+mod repeats;
 mod returns;
 mod revise;
 mod search;
@@ -34,6 +35,7 @@ pub use quittance_store::invoices::{
 };
 pub use quittance_store::ledger::{EntryPlace, ListedPosting, PostingFilter, PostingPlace, StoredPosting};
 pub use read::PartiesAsked;
+pub use repeats::OnRepeat;
 pub use returns::ReturnRequest;
 pub use revise::{Revision, Step, TOGETHER_MAX, WholeRevision};
 pub use search::{BalanceBound, Either, FoundInvoices, FoundSums, InvoiceFind, InvoiceSearch, InvoiceSums, Standing};

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::actions::{bounded, whole_amount};
 use super::change::Change;
+use super::repeats::{self, OnRepeat};
 use crate::billing::facts::method_for;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
@@ -39,6 +40,8 @@ pub struct PaymentRequest {
     pub reference: String,
     /// The rail; that of the party's payment method where not given.
     pub rail: Option<String>,
+    /// What becomes of it where such a payment is recorded already.
+    pub on_repeat: OnRepeat,
 }
 
 /// What a payment settles, and what was paid for it.
@@ -56,9 +59,28 @@ impl Engine {
     /// future or before the invoice's period, it is in another currency and does not say what it settles or has no rate,
     /// or the invoice's version is not `expected`.
     pub fn pay(&self, call: &Call, id: InvoiceId, expected: Option<i64>, request: &PaymentRequest) -> Result<Invoice> {
+        self.pay_noting(call, id, expected, request).map(|(invoice, _)| invoice)
+    }
+
+    /// [`Engine::pay`], which also answers the payment that this one repeats.
+    ///
+    /// # Errors
+    /// As [`Engine::pay`].
+    pub fn pay_noting(
+        &self,
+        call: &Call,
+        id: InvoiceId,
+        expected: Option<i64>,
+        request: &PaymentRequest,
+    ) -> Result<(Invoice, Option<PaymentId>)> {
         check(request)?;
         let overpaid_is_credit = self.network_settings(call)?.overpayment_is_credit;
-        self.change(call, id, expected, |change| change.pay(request, overpaid_is_credit))
+        let mut repeated = None;
+        let invoice = self.change(call, id, expected, |change| {
+            repeated = change.pay(request, overpaid_is_credit)?;
+            Ok(())
+        })?;
+        Ok((invoice, repeated))
     }
 }
 
@@ -73,12 +95,14 @@ pub(super) fn check(request: &PaymentRequest) -> Result<()> {
 }
 
 impl Change<'_> {
-    pub(super) fn pay(&mut self, request: &PaymentRequest, overpaid_is_credit: bool) -> Result<()> {
+    /// Records a payment. Answers the one that it repeats, where it is recorded all the same.
+    pub(super) fn pay(&mut self, request: &PaymentRequest, overpaid_is_credit: bool) -> Result<Option<PaymentId>> {
         let day = self.paid_day(request.day)?;
+        let repeated = repeats::of_invoice(self, request, day)?;
         if self.invoice.status == InvoiceStatus::Pending {
             self.approve()?;
             if request.amount.is_none() && self.balance()?.is_zero() {
-                return Ok(());
+                return Ok(None);
             }
         }
         let paid = self.paid(request, day)?;
@@ -89,12 +113,23 @@ impl Change<'_> {
         let balance = self.balance()?;
         let beyond = paid.settled.checked_sub(balance)?;
         let payment = self.payment(PaymentSource::Money, paid.settled, day, &rail, &request.reference)?;
+        if let Some(repeated) = &repeated {
+            repeats::tell_of_invoice(self, payment.payment_id, repeated);
+        }
+        let repeated = repeated.map(|repeated| repeated.payment_id);
         if overpaid_is_credit && beyond.is_positive() && balance.is_positive() && paid.foreign.is_none() {
             self.settle(Payment { units: balance.units(), ..payment.clone() })?;
             let rest = self.payment(PaymentSource::Money, beyond, day, &rail, &request.reference)?;
-            return self.keep_as_credit(Payment { transfer_id: payment.transfer_id, ..rest });
+            self.keep_as_credit(Payment { transfer_id: payment.transfer_id, ..rest })?;
+            return Ok(repeated);
         }
-        self.settle(Payment { foreign: paid.foreign, ..payment })
+        self.settle(Payment { foreign: paid.foreign, ..payment })?;
+        Ok(repeated)
+    }
+
+    /// Records that all that is left was paid today.
+    pub(super) fn pay_rest(&mut self) -> Result<()> {
+        self.pay(&PaymentRequest::default(), false).map(drop)
     }
 
     /// The day of a payment: not in the future, and not before what is paid had begun.
@@ -221,6 +256,14 @@ impl Change<'_> {
         let method = method_for(&methods, &systems, book.currency);
         let system = method.and_then(|method| systems.get(&method.system_id));
         Ok(system.map_or_else(|| "other".to_owned(), |system| system.payment_type.clone()))
+    }
+
+    /// What a request says that it settles, where it says an amount.
+    pub(super) fn said_to_settle(&self, request: &PaymentRequest) -> Option<Money> {
+        let own = self.invoice.book.currency;
+        let foreign = request.currency.is_some_and(|currency| currency != own);
+        let text = if foreign { &request.settles } else { &request.amount };
+        text.as_ref().and_then(|text| whole_amount("/amount", text, own).ok())
     }
 
     /// Uses the party's credit for an approved invoice. It moves nothing in the ledger: credit and invoice are both in

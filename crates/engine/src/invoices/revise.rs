@@ -8,7 +8,6 @@ use quittance_store::invoices::{Invoice, Standing};
 use super::change::{Change, no_invoice};
 use super::destination::{DestinationEdit, check_destination};
 use super::edit::{InvoiceEdit, check};
-use super::pay::PaymentRequest;
 use crate::error::{Error, Result};
 use crate::give_back::TakeOffRequest;
 use crate::{Call, Engine};
@@ -72,7 +71,7 @@ impl Engine {
                 None => Ok(()),
                 Some(Step::Approve) => change.approve(),
                 Some(Step::Unapprove) => change.unapprove(),
-                Some(Step::Pay) => change.pay(&PaymentRequest::default(), false),
+                Some(Step::Pay) => change.pay_rest(),
                 Some(Step::Void(reason)) => change.void(reason, ""),
             }
         })
@@ -135,7 +134,7 @@ impl Change<'_> {
             (Some(Standing::Open), Standing::Settled) => Err(Error::Conflict(format!(
                 "invoice {id} has nothing left to pay; return its payment to open it again"
             ))),
-            (Some(Standing::Settled), Standing::Open) => self.pay(&PaymentRequest::default(), false),
+            (Some(Standing::Settled), Standing::Open) => self.pay_rest(),
             (Some(Standing::Void), _) => self.void(VoidReason::Deleted, ""),
             _ => Ok(()),
         }

@@ -5,12 +5,13 @@ use quittance_domain::ids::{InvoiceId, PaymentId};
 use quittance_domain::invoice::{InvoiceStatus, PaymentSource};
 use quittance_domain::money::Money;
 use quittance_domain::time::Day;
-use quittance_store::Tx;
 use quittance_store::invoices::{self, Invoice, InvoiceFilter, Payment};
+use quittance_store::{Tx, accruals, networks};
 
 use super::actions::whole_amount;
 use super::change::Change;
 use super::pay::{PaymentRequest, check};
+use super::repeats;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};
 
@@ -32,6 +33,20 @@ impl Engine {
         request: &PaymentRequest,
         named: &[InvoiceId],
     ) -> Result<Vec<Invoice>> {
+        self.pay_party_noting(call, book, request, named).map(|(invoices, _)| invoices)
+    }
+
+    /// [`Engine::pay_party`], which also answers the first payment of the transfer that this one repeats.
+    ///
+    /// # Errors
+    /// As [`Engine::pay_party`].
+    pub fn pay_party_noting(
+        &self,
+        call: &Call,
+        book: Book,
+        request: &PaymentRequest,
+        named: &[InvoiceId],
+    ) -> Result<(Vec<Invoice>, Option<PaymentId>)> {
         check(request)?;
         if request.currency.is_some_and(|currency| currency != book.currency) || request.settles.is_some() {
             let detail = "currency: a transfer over several invoices is in their currency; pay each by itself instead";
@@ -45,14 +60,22 @@ impl Engine {
         let keeps_rest = self.network_settings(call)?.overpayment_is_credit;
         let today = self.zone_of(call)?.day_of(call.now);
         self.store.write(|tx| {
+            // In the order of every change, so that a twin of this transfer waits here and then finds it.
+            networks::present(tx, call.network)?;
+            accruals::lock_book(tx, call.network, book)?;
+            let day = request.day.unwrap_or(today);
+            let repeated = repeats::of_transfer(tx, call, &repeats::Transfer { book, named, amount, day }, request)?;
             let ids = payable(tx, call, book, named)?;
             let mut transfer = Transfer { tx, call, request, today, left: amount, id: None, paid: Vec::new() };
             for id in &ids {
                 transfer.pay(*id, book)?;
             }
-            let paid = transfer.end(keeps_rest)?;
+            let (paid, transfer_id) = transfer.end(keeps_rest)?;
+            if let (Some(repeated), Some(id)) = (&repeated, transfer_id) {
+                repeats::tell_of_transfer(tx, call, book, (id, amount), repeated);
+            }
             crate::idempotency::mark_done(tx, call)?;
-            Ok(paid)
+            Ok((paid, repeated.map(|repeated| repeated.payment_id)))
         })
     }
 }
@@ -126,9 +149,9 @@ impl Transfer<'_> {
     }
 
     /// Keeps what is left as credit, or refuses all of it.
-    fn end(mut self, keeps_rest: bool) -> Result<Vec<Invoice>> {
+    fn end(mut self, keeps_rest: bool) -> Result<(Vec<Invoice>, Option<PaymentId>)> {
         if !self.left.is_positive() {
-            return Ok(self.paid);
+            return Ok((self.paid, self.id));
         }
         let last = self.paid.last().map(|invoice| invoice.invoice_id).filter(|_| keeps_rest && self.id.is_some());
         let Some(last) = last else {
@@ -149,6 +172,6 @@ impl Transfer<'_> {
         let invoice = change.invoice;
         self.paid.pop();
         self.paid.push(invoice);
-        Ok(self.paid)
+        Ok((self.paid, self.id))
     }
 }

@@ -49,8 +49,8 @@ pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::overdue::{any_overdue, last_row, lock_overdue, set_overdue};
 pub use self::parts::list_part;
 pub use self::payments::{
-    Foreign, Payment, add_payment, credit, credit_notes, credit_notes_after, left_of_payment, payment_of, payments,
-    payments_after, payments_of_parties,
+    Foreign, Payment, add_payment, alike, credit, credit_notes, credit_notes_after, left_of_payment, payment_of,
+    payments, payments_after, payments_of_parties,
 };
 pub use self::search::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch, found, sums_found};
 pub use self::sorted::{SortBy, SortedQuery, count_sorted, sorted};

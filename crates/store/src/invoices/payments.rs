@@ -32,6 +32,11 @@ statements! {
     ONE = concat!(payment_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND payment_id = $4");
     PAYMENTS_OF_PARTIES = concat!(payment_columns!(), "WHERE network_id = $1 AND kind = $2 AND party_id >= $3 \
         AND party_id <= $4 ORDER BY invoice_id, payment_id");
+    /// Money paid on a day under a reference, but for what came back whole.
+    ALIKE = concat!(payment_columns!(), "p WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND currency = $4 AND paid_day = $5 \
+        AND reference = $6 AND source = 'money' AND units + COALESCE((SELECT CAST(SUM(r.units) AS BIGINT) FROM payments r \
+        WHERE r.network_id = p.network_id AND r.kind = p.kind AND r.party_id = p.party_id \
+        AND r.of_payment = p.payment_id), 0) > 0 ORDER BY payment_id");
     /// What is left of a payment: its amount less what came back.
     LEFT_OF = "SELECT COALESCE(CAST(SUM(units) AS BIGINT), 0) FROM payments WHERE network_id = $1 AND kind = $2 \
         AND party_id = $3 AND (payment_id = $4 OR of_payment = $4)";
@@ -154,6 +159,22 @@ pub fn payment_of(
 ) -> Result<Option<Payment>> {
     let params = [network.get().into(), kind.as_str().into(), party_id.into(), id.get().into()];
     tx.query_one(ONE, &params)?.as_ref().map(payment).transpose()
+}
+
+/// The money that was paid in a book on a day under a reference and has not come back whole, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn alike(tx: &mut dyn Tx, network: NetworkId, book: Book, day: Day, reference: &str) -> Result<Vec<Payment>> {
+    let params = [
+        network.get().into(),
+        book.kind.as_str().into(),
+        book.party_id.into(),
+        book.currency.code().into(),
+        day_number(day).into(),
+        reference.into(),
+    ];
+    tx.query(ALIKE, &params)?.iter().map(payment).collect()
 }
 
 /// What is left of a payment after what came back of it, in billing units.
