@@ -72,9 +72,11 @@ impl Engine {
                 Cell::text(currency.code()),
             ]
         };
+        // Whoever asks from the beginning of time means from the first movement on.
+        let start = if from == Day::MIN { rows.first().map_or(through, |row| row.day) } else { from };
         let mut report = Report {
             columns: vec!["date", "event", "invoice_id", "amount", "balance", "currency"],
-            rows: vec![line(from, "balance_before", 0, None, balance)],
+            rows: vec![line(start, "balance_before", 0, None, balance)],
         };
         for row in rows {
             let units = owed(book.kind, row.units);

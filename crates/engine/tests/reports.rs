@@ -6,6 +6,7 @@ use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
 use quittance_domain::invoice::VoidReason;
+use quittance_domain::time::Day;
 use quittance_engine::billing::RunRequest;
 use quittance_engine::invoices::PaymentRequest;
 use quittance_engine::reports::{Cell, MarginBy, Report};
@@ -41,6 +42,15 @@ fn pay(network: &Network, invoice: i64, amount: &str, date: &str) {
 }
 
 both_databases! {
+    fn a_statement_from_the_beginning_begins_with_the_first_movement(database) {
+        let network = network(database);
+        let book = Book { kind: InvoiceKind::Payable, party_id: 1, currency: Currency::parse("USD").unwrap() };
+        let statement = |from| network.engine.statement(&network.call, book, from, day("2026-03-31")).unwrap();
+        // Invoice 1 is of 1 February.
+        assert_eq!(shown(&statement(Day::MIN))[0], "2026-02-01 balance_before   0.00 USD");
+        assert_eq!(shown(&statement(day("2026-01-15")))[0], shown(&statement(Day::MIN))[0].replace("02-01", "01-15"));
+    }
+
     fn a_statement_shows_each_movement_and_how_the_account_stands(database) {
         let network = network(database);
         pay(&network, 1, "4.00", "2026-03-01");

@@ -1,6 +1,6 @@
 //! A copy of an embedded database, taken while others read and write it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -21,14 +21,17 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     let connection = Connection::open_with_flags(from, flags).map_err(|error| named(from, &error.to_string()))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failure)?;
     // A copy that is cut short must not pass for one.
+    let folder = folder_of(to);
+    clear(folder);
     let partial = partial(to);
-    let _ = fs::remove_file(&partial);
+    let held = hold(&partial).map_err(|error| named(&partial, &error.to_string()))?;
     let copied = fill(&connection, &partial).and_then(|()| {
         fs::rename(&partial, to).and_then(|()| sync_folder(to)).map_err(|error| named(to, &error.to_string()))
     });
     if copied.is_err() {
         let _ = fs::remove_file(&partial);
     }
+    drop(held);
     copied
 }
 
@@ -55,14 +58,40 @@ fn check(path: &Path) -> Result<()> {
     if found == "ok" { Ok(()) } else { Err(Error::Corrupt(found)) }
 }
 
+/// What the name of a copy has at its end while it is made.
+const PARTIAL: &str = ".quittance-partial";
+
 fn partial(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
+    name.push(PARTIAL);
     path.with_file_name(name)
+}
+
+/// An empty file that is locked until it is closed.
+fn hold(partial: &Path) -> std::io::Result<File> {
+    let file = File::options().write(true).create(true).truncate(false).open(partial)?;
+    match file.try_lock() {
+        Ok(()) => file.set_len(0).map(|()| file),
+        Err(TryLockError::WouldBlock) => Err(std::io::Error::other("another copy is just being made here")),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Removes the copies in a folder that were begun by processes that were killed. Who makes one holds a lock on it.
+fn clear(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let partial = entry.file_name().to_str().is_some_and(|name| name.ends_with(PARTIAL));
+        if partial && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A new name is durable when its folder is.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
 }
