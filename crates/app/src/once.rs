@@ -40,7 +40,7 @@ pub(crate) fn run(command: &Command, key: Option<&str>, context: Context) -> any
 }
 
 /// What to do where it is not known whether a change was made.
-fn advice(keyed: bool, nature: Nature) -> &'static str {
+pub(crate) fn advice(keyed: bool, nature: Nature) -> &'static str {
     match nature {
         _ if keyed => "repeat the command with the same --key: it does nothing twice",
         Nature::Acts => {

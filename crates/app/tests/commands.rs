@@ -253,7 +253,12 @@ fn a_backup_is_whole_and_is_put_back_where_nothing_is() {
     folder.json(&["network", "create", "First"]);
     let backup = folder.json(&["backup", "copy.db"]);
     assert_eq!(backup["file"], "copy.db");
-    assert!(folder.has("copy.db") && !folder.has("copy.db.partial"));
+    assert!(folder.has("copy.db"));
+    // What a backup that was killed has left goes with the next one.
+    folder.write("yesterday.db.quittance-partial", "half");
+    folder.json(&["backup", "second.db"]);
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains("partial")).collect::<Vec<_>>(), Vec::<String>::new());
     // Neither a backup nor a database is overwritten.
     let again = folder.run(&["backup", "copy.db"]);
     assert!(stderr(&again).contains("copy.db: there is a file of that name already"), "{}", stderr(&again));
@@ -310,4 +315,63 @@ fn parquet_is_told_by_its_first_bytes_also_from_a_stream() {
     assert!(said.contains("plain.csv is no Parquet"), "{said}");
     let said = folder.fails(1, &["import", "conversions", "no-such-file"]);
     assert!(said.contains("no-such-file cannot be read"), "{said}");
+}
+
+#[test]
+fn a_key_ends_with_the_start_of_a_day_in_the_zone_of_its_network() {
+    let folder = Folder::new();
+    folder.json(&["network", "create", "First", "--time-zone", "America/New_York"]);
+    let ends =
+        |when: &str| folder.json(&["keys", "create", "--role", "viewer", "--expires", when])["expires_at"].clone();
+    // Midnight in New York is 05:00 UTC in winter.
+    assert_eq!(ends("2027-01-01"), "2027-01-01T05:00:00Z");
+    assert_eq!(ends("2027-01-01 12:00:00"), "2027-01-01T17:00:00Z");
+    assert_eq!(ends("2027-01-01T12:00:00Z"), "2027-01-01T12:00:00Z");
+    assert!(folder.fails(1, &["keys", "create", "--role", "viewer", "--expires", "soon"]).contains("--expires"));
+}
+
+#[test]
+fn counts_are_told_although_the_rejected_rows_cannot_be_written() {
+    let folder = Folder::new();
+    folder.json(&["network", "create", "First"]);
+    folder.json(&["network", "set", "create_missing=true"]);
+    folder.write("in.csv", "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\na,1,1,approved,2026-01-05 10:00:00,1\nb,1,1,nonsense,2026-01-05 10:00:00,1\n");
+    std::fs::create_dir(folder.path().join("in.csv.rejected.csv")).unwrap();
+    let output = folder.run(&["import", "conversions", "in.csv", "--json"]);
+    let counts: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &counts["created"], &counts["rejected"]), (Some(1), &json!(1), &json!(1)));
+    assert!(stderr(&output).contains("in.csv.rejected.csv cannot be written"), "{}", stderr(&output));
+}
+
+/// Each writing command with a key, and again: it prints the same, and does nothing twice.
+#[test]
+fn commands_with_a_key_are_done_once() {
+    let folder = Folder::new();
+    let make = ["network", "create", "First", "--key", "make"];
+    assert_eq!(folder.done(&make), folder.done(&make));
+    folder.json(&["network", "set", "create_missing=true", "auto_approve=true", "require_payment_method=false"]);
+    folder.write("in.csv", "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\na,1,1,approved,2026-01-05 10:00:00,9\nb,2,1,approved,2026-01-05 10:00:00,9\n");
+    let import = ["import", "conversions", "in.csv", "--key", "import"];
+    assert_eq!(folder.done(&import), folder.done(&import));
+    let bill = ["bill", "--through", "2026-01-31", "--key", "bill"];
+    assert_eq!(folder.done(&bill), folder.done(&bill));
+    let correct = ["invoice", "correct", "1", "--amount", "1", "--comment", "x", "--key", "correct"];
+    assert_eq!(folder.done(&correct), folder.done(&correct));
+    // Of several, one is paid already: the others are voided once, and the repeat tries that one again.
+    folder.done(&["invoice", "pay", "2"]);
+    let void = ["invoice", "void", "1", "2", "--key", "void"];
+    let first = folder.fails(1, &void);
+    assert_eq!((first.contains("invoice 1:"), first.contains("invoice 2:")), (false, true), "{first}");
+    assert_eq!(folder.fails(1, &void), first);
+    let invoices = folder.json(&["invoices"]);
+    let shown = |i: usize| (invoices["invoices"][i]["status"].clone(), invoices["invoices"][i]["billed"].clone());
+    assert_eq!((shown(0), shown(1)), ((json!("void"), json!("10.00")), (json!("paid"), json!("9.00"))));
+    // A secret is shown once, and is in nothing that is kept.
+    let create = ["keys", "create", "--role", "viewer", "--key", "secret"];
+    let (secret, again) = (folder.done(&create), folder.done(&create));
+    assert!(secret.starts_with("qk_") && !again.contains("qk_") && again.contains("shown once"), "{again}");
+    assert_eq!(folder.json(&["keys", "list"])["keys"].as_array().unwrap().len(), 1);
+    assert!(folder.fails(2, &["invoices", "--key", "x"]).contains("changes nothing"));
+    assert!(folder.fails(1, &["bill", "--through", "2026-01-31", "--key", ""]).contains("1 to 255 printable"));
+    assert_eq!(folder.json(&["verify"])["ok"], true);
 }

@@ -1,11 +1,13 @@
 //! Two processes at once on one database.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod served;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
-use quittance_testkit::both_databases;
+use quittance_testkit::{TestDatabase, both_databases};
 use serde_json::Value;
 
 const AFFILIATES: usize = 900;
@@ -50,4 +52,29 @@ both_databases! {
         assert!(invoices.iter().all(|invoice| invoice["billed"] == "2.50"));
         assert_eq!(json(url, &["verify"])["ok"], true);
     }
+}
+
+/// A server's file is moved away under it: it takes nothing, says so, and goes on when it is back.
+#[test]
+fn a_server_whose_file_is_gone_says_so_and_takes_nothing() {
+    let database = TestDatabase::sqlite();
+    let url = database.url();
+    json(url, &["network", "create", "gone"]);
+    json(url, &["network", "set", "create_missing=true"]);
+    let key = json(url, &["keys", "create", "--role", "tracker"])["key"].as_str().unwrap().to_owned();
+    let server = served::Server::start(url);
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let get = |path: &str| agent.get(format!("http://{}{path}", server.address)).call().unwrap().status().as_u16();
+    let postback = |tid: &str| {
+        let conversion = format!("tid={tid}&affiliate_id=1&offer_id=1&payout=2&status=approved");
+        get(&format!("/postback?api_key={key}&{conversion}"))
+    };
+    assert_eq!((postback("a"), get("/readyz")), (200, 200));
+    let path = url.trim_start_matches("sqlite://");
+    let moved = format!("{path}.moved");
+    std::fs::rename(path, &moved).unwrap();
+    assert_eq!((postback("b"), get("/readyz"), get("/healthz")), (503, 503, 200));
+    std::fs::rename(&moved, path).unwrap();
+    assert_eq!((postback("b"), get("/readyz")), (200, 200));
+    assert_eq!(json(url, &["verify"])["ok"], true);
 }

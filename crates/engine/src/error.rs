@@ -89,6 +89,8 @@ impl Error {
                 | Store::NotNow(_)
                 | Store::Lost(_)
                 | Store::CommitUnknown(_)
+                | Store::Gone(_)
+                | Store::GoneWithChange(_)
                 | Store::Open(_)
                 | Store::Full(_)
                 | Store::ReadOnly(_),
@@ -96,6 +98,13 @@ impl Error {
             Error::Store(Store::Unsupported(_)) => ErrorKind::Invalid,
             Error::Money(_) | Error::Store(_) => ErrorKind::Internal,
         }
+    }
+
+    /// Whether the database's file is not where it was, which somebody has to mend.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        use quittance_store::Error as Store;
+        matches!(self, Error::Store(Store::Gone(_) | Store::GoneWithChange(_)))
     }
 
     /// Whether the operation certainly did not happen.

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use quittance_domain::ids::{KeyId, NetworkId};
 use quittance_domain::time::Timestamp;
+use quittance_store::idempotency::Kept;
 pub use quittance_store::idempotency::Scope;
 use quittance_store::{Tx, idempotency as table};
 
@@ -20,8 +21,8 @@ use crate::{Call, Engine};
 
 /// How long an answer is kept: 24 hours.
 pub const KEPT_MICROS: i64 = 24 * HOUR;
-/// When a claim that was neither answered nor released is taken for that of a process that died. Longer than any
-/// request is served.
+/// When a claim that was neither answered nor released is given up although its process lives. Longer than any request is
+/// served. That of a dead process is taken over at once.
 pub const ABANDONED_MICROS: i64 = HOUR;
 
 /// How long after a claim an answer that is not kept yet may still come.
@@ -122,41 +123,55 @@ fn keep(
     now: Timestamp,
     (status, answer): (i64, &str),
 ) -> Result<()> {
-    match begin(tx, scope, body_hash, now)? {
+    match begin(tx, scope, body_hash, now, None)? {
         Begun::Fresh(claim) => finish(tx, scope, claim, status, answer),
         _ => Err(Error::Conflict(format!("what the key {:?} is for was done meanwhile", scope.idempotency_key))),
     }
 }
 
-/// Looks a request up and claims it where it is the first. On PostgreSQL this waits for another transaction that is
-/// just doing the same request.
+/// Looks a request up and claims it where it is the first: for a process of a number, where the claim outlives the
+/// transaction. On PostgreSQL this waits for another transaction that is just doing the same request.
 ///
 /// # Errors
 /// The client's key is empty, too long or not printable.
-pub fn begin(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<Begun> {
+pub fn begin(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp, owner: Option<i64>) -> Result<Begun> {
     check_key(scope.idempotency_key)?;
     let fresh = Begun::Fresh(Claim { claimed_at: now });
-    if table::claim(tx, scope, body_hash, now)? {
+    if table::claim(tx, scope, body_hash, now, owner)? {
         return Ok(fresh);
     }
     // Gone again: its claim was released after our try. The closure runs again and claims it.
     let Some(kept) = table::lock(tx, scope)? else {
         return Err(tx.conflict().into());
     };
+    if let Some(begun) = standing(tx, kept, body_hash, now)? {
+        return Ok(begun);
+    }
+    table::renew(tx, scope, body_hash, now, owner)?;
+    Ok(fresh)
+}
+
+/// What is to be done about a request that is kept; `None`: its time is over, or the process that claimed it is dead.
+fn standing(tx: &mut dyn Tx, kept: Kept, body_hash: &str, now: Timestamp) -> Result<Option<Begun>> {
     let age_micros = now.micros().saturating_sub(kept.created_at.micros());
-    if age_micros >= KEPT_MICROS || (kept.answer.is_none() && age_micros >= ABANDONED_MICROS) {
-        table::renew(tx, scope, body_hash, now)?;
-        return Ok(fresh);
+    let answered = kept.answer.as_ref().is_some_and(|(status, _)| *status != DONE_UNANSWERED);
+    // Of a claim of an earlier version it is not known.
+    let lives = match kept.owner {
+        Some(owner) if !answered => tx.lives(owner)?,
+        _ => true,
+    };
+    if age_micros >= KEPT_MICROS || (kept.answer.is_none() && (age_micros >= ABANDONED_MICROS || !lives)) {
+        return Ok(None);
     }
     if kept.body_hash != body_hash {
-        return Ok(Begun::Mismatch);
+        return Ok(Some(Begun::Mismatch));
     }
-    Ok(match kept.answer {
+    Ok(Some(match kept.answer {
         // It was carried out a moment ago, and its answer is about to be kept.
-        Some((DONE_UNANSWERED, _)) if age_micros < ANSWERING_MICROS => Begun::InProgress,
+        Some((DONE_UNANSWERED, _)) if lives && age_micros < ANSWERING_MICROS => Begun::InProgress,
         Some((status, answer)) => Begun::Repeat { status, answer },
         None => Begun::InProgress,
-    })
+    }))
 }
 
 /// Keeps the answer to a request.
@@ -177,7 +192,19 @@ impl Engine {
     /// # Errors
     /// As [`begin`].
     pub fn claim_idempotency(&self, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<Begun> {
-        self.store.write(|tx| begin(tx, scope, body_hash, now))
+        let owner = self.store.owner()?;
+        self.store.write(|tx| begin(tx, scope, body_hash, now, Some(owner)))
+    }
+
+    /// Looks at a request that another one is doing, without a change; `None`: it can be claimed now.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn look_idempotency(&self, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<Option<Begun>> {
+        self.store.read(|tx| match table::find(tx, scope)? {
+            Some(kept) => standing(tx, kept, body_hash, now),
+            None => Ok(None),
+        })
     }
 
     /// [`finish`] in a transaction of its own.

@@ -3,9 +3,11 @@
 
 use quittance_domain::ids::{InvoiceId, PartyKind};
 use quittance_domain::invoice::VoidReason;
+use quittance_engine::Engine;
 use quittance_engine::billing::RunRequest;
 use quittance_engine::invoices::PaymentRequest;
-use quittance_testkit::{Network, TestDatabase, both_databases, day};
+use quittance_store::Store;
+use quittance_testkit::{Dice, Network, TestDatabase, both_databases, day};
 
 /// A network with an invoice that is void, one that is paid, one that is partly paid, and something unbilled.
 fn network(database: &TestDatabase) -> Network {
@@ -177,4 +179,83 @@ both_databases! {
         let broken = broken_by(database, "UPDATE invoices SET listed = 'pending' WHERE invoice_id = 2");
         assert_named(&broken, "I4", "invoice 2");
     }
+}
+
+/// How many damaged files are looked at.
+const DAMAGED: u64 = 60;
+const PAGE: usize = 4096;
+
+/// Whether SQLite, asked by itself, finds a fault in a file.
+fn found_by_sqlite(url: &str) -> bool {
+    let said = Store::open(url).and_then(|store| {
+        store.read(|tx| {
+            let rows = tx.query("PRAGMA integrity_check(1)", &[])?;
+            rows.first().map_or(Ok("nothing".to_owned()), |row| row.string(0))
+        })
+    });
+    said.map_or(true, |said| said != "ok")
+}
+
+fn found_by_us(url: &str, network: &Network) -> bool {
+    let verified = Engine::open(url).and_then(|engine| engine.verify(&network.call, false));
+    !verified.is_ok_and(|reports| reports.iter().all(quittance_engine::verify::InvariantReport::ok))
+}
+
+/// A bit is turned, or a page zeroed, in one copy of a file after another: `verify` finds whatever SQLite finds in them.
+#[test]
+fn a_file_that_sqlite_finds_damaged_does_not_verify() {
+    let seed = std::env::var("QUITTANCE_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_260_215);
+    println!("QUITTANCE_SEED={seed}");
+    let mut dice = Dice::seeded(seed);
+    let database = TestDatabase::sqlite();
+    let network = network(&database);
+    network.engine.store().run_sql("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let whole = std::fs::read(database.url().trim_start_matches("sqlite://")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut found = 0;
+    for round in 0..DAMAGED {
+        let mut bytes = whole.clone();
+        let place = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+        let what = if dice.below(2) == 0 {
+            bytes[place] ^= 1 << dice.below(8);
+            format!("a bit of byte {place} is turned")
+        } else {
+            bytes[place / PAGE * PAGE..][..PAGE].fill(0);
+            format!("page {} is zeroed", place / PAGE + 1)
+        };
+        let file = folder.path().join(format!("{round}.db"));
+        std::fs::write(&file, &bytes).unwrap();
+        let url = format!("sqlite://{}", file.display());
+        if found_by_sqlite(&url) {
+            found += 1;
+            assert!(found_by_us(&url, &network), "round {round}: {what}");
+        }
+    }
+    println!("{found} of {DAMAGED} are damaged");
+    assert!(found >= 20, "only {found} were found: the test damages too little");
+    // What is whole verifies, and says what was looked at.
+    let reports = network.engine.verify(&network.call, false).unwrap();
+    let report = reports.iter().find(|report| report.id == "DB").unwrap();
+    assert!(report.ok() && report.note.contains("integrity_check"), "{report:?}");
+}
+
+#[test]
+fn what_postgres_says_of_itself_is_told() {
+    let Some(database) = TestDatabase::postgres() else { return };
+    let network = network(&database);
+    let looked_at = || {
+        let reports = network.engine.verify(&network.call, false).unwrap();
+        let report = reports.into_iter().find(|report| report.id == "DB").unwrap();
+        assert!(report.ok() && report.checked, "{report:?}");
+        report.note
+    };
+    assert!(looked_at().contains("page sums") && looked_at().contains("no indexes: amcheck is not installed"));
+    // Where the server brings amcheck along, and somebody has installed it, it is used.
+    if network.engine.store().run_sql("CREATE EXTENSION amcheck").is_ok() {
+        let note = looked_at();
+        assert!(note.contains(" indexes by amcheck") && !note.contains("; 0 indexes"), "{note}");
+    }
+    let fast = network.engine.verify(&network.call, true).unwrap();
+    let left_out: Vec<_> = fast.iter().filter(|report| !report.checked).map(|report| report.id).collect();
+    assert_eq!(left_out, ["I1", "DB"]);
 }

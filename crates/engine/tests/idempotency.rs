@@ -3,7 +3,9 @@
 
 use quittance_domain::ids::KeyId;
 use quittance_domain::time::Timestamp;
-use quittance_engine::idempotency::{ABANDONED_MICROS, Begun, Claim, KEPT_MICROS, Scope, begin, finish};
+use quittance_engine::idempotency::{
+    ABANDONED_MICROS, Begun, Claim, DONE_UNANSWERED, KEPT_MICROS, Scope, begin, finish,
+};
 use quittance_engine::{Engine, Error, ErrorKind};
 use quittance_testkit::{Network, both_databases};
 
@@ -29,7 +31,7 @@ fn repeat(answer: &str) -> Begun {
 /// Does a request in one transaction, unless it was done before.
 fn request(engine: &Engine, scope: &Scope<'_>, body: &str, fails: bool) -> Result<Begun, Error> {
     engine.store().write(|tx| {
-        let begun = begin(tx, scope, body, at(1))?;
+        let begun = begin(tx, scope, body, at(1), None)?;
         if let Begun::Fresh(claim) = &begun {
             finish(tx, scope, *claim, 201, "made")?;
         }
@@ -38,6 +40,40 @@ fn request(engine: &Engine, scope: &Scope<'_>, body: &str, fails: bool) -> Resul
 }
 
 both_databases! {
+    fn the_claim_of_a_dead_process_is_taken_over_at_once(database) {
+        let network = Network::create(database.engine());
+        let scope = scope(&network);
+        let (died, lives) = (database.engine(), database.engine());
+        let first = fresh(died.claim_idempotency(&scope, "body", at(0)).unwrap());
+        let other = Scope { idempotency_key: "k-2", ..scope };
+        fresh(lives.claim_idempotency(&other, "body", at(0)).unwrap());
+        for engine in [&network.engine, &lives] {
+            assert_eq!(engine.claim_idempotency(&scope, "body", at(1)).unwrap(), Begun::InProgress);
+            assert_eq!(engine.look_idempotency(&scope, "body", at(1)).unwrap(), Some(Begun::InProgress));
+        }
+        drop(died);
+        assert_eq!(lives.look_idempotency(&scope, "body", at(2)).unwrap(), None);
+        let second = fresh(lives.claim_idempotency(&scope, "body", at(2)).unwrap());
+        assert!(lives.finish_idempotency(&scope, first, 201, "late").is_err());
+        lives.finish_idempotency(&scope, second, 201, "done").unwrap();
+        assert_eq!(network.engine.look_idempotency(&scope, "body", at(3)).unwrap(), Some(repeat("done")));
+        // What another one holds, which lives, is its own as before.
+        assert_eq!(network.engine.claim_idempotency(&other, "body", at(3)).unwrap(), Begun::InProgress);
+    }
+
+    /// Of what was carried out by a process that died before its answer was kept, it is said at once that it was.
+    fn what_a_dead_process_has_carried_out_is_not_done_again(database) {
+        let network = Network::create(database.engine());
+        let scope = scope(&network);
+        let died = database.engine();
+        let claim = fresh(died.claim_idempotency(&scope, "body", at(0)).unwrap());
+        died.finish_idempotency(&scope, claim, DONE_UNANSWERED, "").unwrap();
+        assert_eq!(network.engine.claim_idempotency(&scope, "body", at(1)).unwrap(), Begun::InProgress);
+        drop(died);
+        let lost = Begun::Repeat { status: DONE_UNANSWERED, answer: String::new() };
+        assert_eq!(network.engine.claim_idempotency(&scope, "body", at(1)).unwrap(), lost);
+    }
+
     fn an_answer_is_kept_exactly_if_the_effect_is(database) {
         let network = Network::create(database.engine());
         let (engine, scope) = (&network.engine, scope(&network));

@@ -96,6 +96,29 @@ fn pending(network: &Network, webhook: i64) -> Vec<Delivery> {
 }
 
 both_databases! {
+    fn what_a_dead_process_took_is_sent_at_once(database) {
+        let network = network(database);
+        let webhook = hook(&network, &[]);
+        for invoice in [1, 2, 1, 2] {
+            back_and_forth(&network, invoice);
+        }
+        let now = network.call.now.micros();
+        // One process after another dies with all that it may take; none is in the way of the next.
+        for turn in 0..20 {
+            let dies = database.engine();
+            let taken = dies.claim_deliveries(at(now + turn), 16, 0).unwrap();
+            assert_eq!(taken.iter().map(|a| (a.claimed.event_id, a.claimed.attempt)).collect::<Vec<_>>(), [(5, 1), (7, 1)]);
+            assert_eq!(network.engine.claim_deliveries(at(now + turn), 16, 0).unwrap(), []);
+            drop(dies);
+        }
+        let receiver = Receiver::new(|_| 200);
+        work(&network.engine, at(now + 30), &receiver);
+        let mut events = receiver.taken();
+        events.sort_unstable();
+        assert_eq!(events, [5, 6, 7, 8, 9, 10, 11, 12]);
+        assert_eq!(pending(&network, webhook), []);
+    }
+
     fn what_happens_is_sent_once_signed_and_in_order(database) {
         let network = network(database);
         let webhook = hook(&network, &[]);

@@ -5,11 +5,13 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED, Held, Scope};
+use quittance_domain::ids::NetworkId;
+use quittance_engine::idempotency::{Begun, Claim, Claimed, DONE_UNANSWERED, Held, Scope};
 use quittance_engine::keys::Actor;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -18,6 +20,16 @@ use crate::state::AppState;
 const WAIT_SECONDS: u64 = 30;
 /// How often it looks.
 const LOOK_MILLIS: u64 = 100;
+
+tokio::task_local! {
+    /// Is there while a request with a key is carried out.
+    static KEYED: ();
+}
+
+/// Whether a request with an `Idempotency-Key` is being carried out.
+pub(crate) fn keyed() -> bool {
+    KEYED.try_with(|()| ()).is_ok()
+}
 
 /// An answer in JSON that can be kept and repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +82,39 @@ pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A claim whose request is being carried out. Where the client goes away meanwhile, so does whoever would answer: then the
+/// claim is given up, unless the effect was noted under it. What is just being done under it comes to nothing.
+struct Unfinished {
+    state: AppState,
+    network: NetworkId,
+    claimed: Claimed,
+    claim: Claim,
+    done: bool,
+}
+
+impl Unfinished {
+    /// The request has come to its end.
+    fn over(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let Some(runtime) = Handle::try_current().ok().filter(|_| !self.done) else { return };
+        let (state, network, claimed, claim) = (self.state.clone(), self.network, self.claimed.clone(), self.claim);
+        runtime.spawn(async move {
+            let released = state.run(move |engine| {
+                let Claimed { key, route, idempotency_key, .. } = &claimed;
+                engine.release_idempotency(&Scope { network, key: *key, route, idempotency_key }, claim)
+            });
+            if let Err(problem) = released.await {
+                tracing::warn!(detail = %problem.detail, "an Idempotency-Key could not be given up");
+            }
+        });
+    }
+}
+
 /// Does the work once for a key. Without a key it is done each time.
 ///
 /// # Errors
@@ -108,15 +153,19 @@ where
     let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key", "Idempotency-Key is no plain text"))?;
     let (key, network, key_id) = (key.to_owned(), actor.network, actor.key);
     let hash = digest(body);
+    let mut waits = false;
     for _ in 0..=(WAIT_SECONDS * 1000 / LOOK_MILLIS) {
         let (key, hash, now) = (key.clone(), hash.clone(), (state.clock)());
         let begun = state.run({
             let key = key.clone();
             move |engine| {
                 let scope = Scope { network, key: key_id, route, idempotency_key: &key };
-                engine.claim_idempotency(&scope, &hash, now)
+                // Whoever waits only looks, and writes nothing.
+                let looked = if waits { engine.look_idempotency(&scope, &hash, now)? } else { None };
+                looked.map_or_else(|| engine.claim_idempotency(&scope, &hash, now), Ok)
             }
         });
+        waits = true;
         match begun.await? {
             Begun::InProgress => tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await,
             Begun::Repeat { status: DONE_UNANSWERED, .. } => {
@@ -134,7 +183,8 @@ where
             Begun::Fresh(claim) => {
                 let (idempotency_key, held) = (key.clone(), Held::Claimed(claim));
                 let claimed = Claimed { key: key_id, route: route.into(), idempotency_key, held };
-                let done = work(Some(claimed)).await;
+                let held = Unfinished { state: state.clone(), network, claimed: claimed.clone(), claim, done: false };
+                let done = KEYED.scope((), work(Some(claimed))).await;
                 let kept = done.clone().map(|answer| without(answer, untold));
                 let stored = state.run(move |engine| {
                     let scope = Scope { network, key: key_id, route, idempotency_key: &key };
@@ -149,6 +199,7 @@ where
                 if let Err(problem) = stored.await {
                     tracing::warn!(detail = %problem.detail, "an Idempotency-Key could not be kept");
                 }
+                held.over();
                 return done;
             }
         }

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use quittance_engine::{Error, ErrorKind};
 use serde_json::{Value, json};
 
+use crate::idempotency::keyed;
+
 /// Counts internal errors, so that what a client is told leads to the line in the log.
 static INTERNAL_ERRORS: AtomicU64 = AtomicU64::new(1);
 
@@ -89,11 +91,19 @@ impl Problem {
         match (error.kind(), error) {
             (ErrorKind::Internal, _) => Problem::internal(error),
             (ErrorKind::Busy, _) => {
-                tracing::warn!(error = %error, "the database is not available");
-                let detail = if error.is_definitive() {
-                    "the database is not available now; nothing was changed"
+                if error.is_gone() {
+                    tracing::error!(error = %error, "the database is gone");
                 } else {
-                    "the database was lost while the change was made; repeat the request with its Idempotency-Key"
+                    tracing::warn!(error = %error, "the database is not available");
+                }
+                let detail = match (error.is_definitive(), keyed()) {
+                    (true, _) => "the database is not available now; nothing was changed",
+                    (false, true) => {
+                        "the database was lost while the change was made; repeat the request with the same Idempotency-Key"
+                    }
+                    (false, false) => {
+                        "the database was lost while the change was made: look whether it was before you repeat the request"
+                    }
                 };
                 Problem { retry_after_seconds: Some(5), ..Problem::new(status, kind, detail) }
             }

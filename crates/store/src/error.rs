@@ -4,7 +4,7 @@
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure of the database or of what is in it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The URL is none that the store understands.
     #[error("database URL {0:?} is not understood: use sqlite://FILE, sqlite:///ABSOLUTE/FILE or postgres://…")]
@@ -58,11 +58,22 @@ pub enum Error {
     /// The connection was lost before the commit was sent. Nothing of this transaction was kept.
     #[error("the connection to the database was lost, nothing was changed: {0}")]
     Lost(String),
-    /// The connection was lost during the commit: it may or may not have happened. Repeating is safe.
+    /// The connection was lost during the commit, and the server could not be asked what became of it: it may or may not
+    /// have happened.
     #[error(
-        "the connection to the database was lost during the commit; repeat the command, it does nothing twice: {0}"
+        "the connection to the database was lost during the commit, and it is not known whether the change was made: {0}"
     )]
     CommitUnknown(String),
+    /// The file of an embedded database, or its log, is not where it was. Nothing was done.
+    #[error(
+        "the database's file was moved, deleted or replaced while it was in use, nothing was changed: {0}: put it back"
+    )]
+    Gone(String),
+    /// The same was found out right after a commit, which went to the file that is not there.
+    #[error(
+        "the database's file was moved, deleted or replaced while a change was made, which may be lost with it: {0}"
+    )]
+    GoneWithChange(String),
     /// Other transactions kept changing the same rows. Nothing was done.
     #[error("other work kept changing the same rows; try again")]
     Contention,
@@ -81,6 +92,6 @@ impl Error {
     /// Whether the operation certainly did not happen.
     #[must_use]
     pub fn is_definitive(&self) -> bool {
-        !matches!(self, Error::CommitUnknown(_))
+        !matches!(self, Error::CommitUnknown(_) | Error::GoneWithChange(_))
     }
 }

@@ -9,13 +9,14 @@ use crate::tx::{Param, Row, Tx};
 
 statements! {
     CLAIM = "INSERT INTO idempotency_keys \
-        (network_id, key_id, route, idempotency_key, body_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+        (network_id, key_id, route, idempotency_key, body_hash, created_at, owner) VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (network_id, key_id, route, idempotency_key) DO NOTHING";
-    LOCK_ONE = "SELECT body_hash, created_at, status, answer FROM idempotency_keys \
+    LOCK_ONE = "SELECT body_hash, created_at, status, answer, owner FROM idempotency_keys \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 {lock:update}";
-    FIND_ONE = "SELECT body_hash, created_at, status, answer FROM idempotency_keys \
+    FIND_ONE = "SELECT body_hash, created_at, status, answer, owner FROM idempotency_keys \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4";
-    RENEW = "UPDATE idempotency_keys SET body_hash = $5, created_at = $6, status = NULL, answer = NULL \
+    RENEW = "UPDATE idempotency_keys SET body_hash = $5, created_at = $6, status = NULL, answer = NULL, \
+        owner = $7 \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4";
     FINISH = "UPDATE idempotency_keys SET status = $6, answer = $7 \
         WHERE network_id = $1 AND key_id = $2 AND route = $3 AND idempotency_key = $4 AND created_at = $5 \
@@ -50,6 +51,8 @@ pub struct Kept {
     pub created_at: Timestamp,
     /// Status and body of the answer, once there is one.
     pub answer: Option<(i64, String)>,
+    /// The process that claimed it, where it claimed it for longer than a transaction.
+    pub owner: Option<i64>,
 }
 
 impl<'a> Scope<'a> {
@@ -63,9 +66,9 @@ impl<'a> Scope<'a> {
 ///
 /// # Errors
 /// What the database says.
-pub fn claim(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<bool> {
+pub fn claim(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp, owner: Option<i64>) -> Result<bool> {
     let [a, b, c, d] = scope.params();
-    Ok(tx.execute(CLAIM, &[a, b, c, d, body_hash.into(), now.micros().into()])? > 0)
+    Ok(tx.execute(CLAIM, &[a, b, c, d, body_hash.into(), now.micros().into(), owner.into()])? > 0)
 }
 
 /// What is kept of a request, locked until the transaction ends.
@@ -92,16 +95,17 @@ fn kept(row: Row) -> Result<Kept> {
             return Err(Error::Corrupt("a kept answer has no status, or no text".into()));
         }
     };
-    Ok(Kept { body_hash: row.string(0)?, created_at: Timestamp::from_micros(row.int(1)?), answer })
+    let (created_at, owner) = (Timestamp::from_micros(row.int(1)?), row.opt_int(4)?);
+    Ok(Kept { body_hash: row.string(0)?, created_at, answer, owner })
 }
 
 /// Claims a scope anew whose last claim is over. The caller has locked it.
 ///
 /// # Errors
 /// What the database says.
-pub fn renew(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp) -> Result<()> {
+pub fn renew(tx: &mut dyn Tx, scope: &Scope<'_>, body_hash: &str, now: Timestamp, owner: Option<i64>) -> Result<()> {
     let [a, b, c, d] = scope.params();
-    tx.execute(RENEW, &[a, b, c, d, body_hash.into(), now.micros().into()])?;
+    tx.execute(RENEW, &[a, b, c, d, body_hash.into(), now.micros().into(), owner.into()])?;
     Ok(())
 }
 

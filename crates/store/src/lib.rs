@@ -24,6 +24,7 @@ pub mod ledger;
 mod measure;
 mod migrations;
 pub mod networks;
+mod owners;
 pub mod parties;
 mod postgres;
 pub mod pulls;
@@ -39,6 +40,7 @@ pub mod webhooks;
 pub mod write_offs;
 
 use std::path::Path;
+use std::sync::Mutex;
 
 pub use crate::error::{Error, Result};
 pub use crate::migrations::SCHEMA_VERSION;
@@ -48,9 +50,19 @@ pub use crate::tx::{Bulk, Kind, Param, Row, Tx, Value};
 /// How many connections to a PostgreSQL server are opened at most.
 pub const CONNECTIONS_MAX: usize = 16;
 
+/// What a database says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// What was looked at, and what could not be.
+    pub looked_at: String,
+    /// What is wrong.
+    pub faults: Vec<String>,
+}
+
 /// An open database.
 pub struct Store {
     backend: Backend,
+    owner: Mutex<Option<owners::Owner>>,
 }
 
 enum Backend {
@@ -71,7 +83,7 @@ impl Store {
         } else {
             return Err(Error::Url(without_password(url)));
         };
-        Ok(Store { backend })
+        Ok(Store { backend, owner: Mutex::new(None) })
     }
 
     /// Which database this is.
@@ -96,6 +108,9 @@ impl Store {
     /// # Errors
     /// [`Error::Older`], [`Error::Newer`], or what the database says.
     pub fn check(&self) -> Result<()> {
+        if let Backend::Sqlite(sqlite) = &self.backend {
+            sqlite.in_place()?;
+        }
         migrations::check(self)
     }
 
@@ -198,6 +213,17 @@ impl Store {
             sqlite::backup::remove(path);
         }
         checked
+    }
+
+    /// Asks the database itself whether it is whole. It reads all of it.
+    ///
+    /// # Errors
+    /// The database cannot be read. A fault that it tells of is none: the inspection names it.
+    pub fn inspect(&self, faults_max: usize) -> Result<Inspection> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite::inspect::inspect(sqlite, faults_max),
+            Backend::Postgres(postgres) => postgres::inspect::inspect(postgres, faults_max),
+        }
     }
 
     /// Runs plain SQL outside the common rules: for tests that corrupt a database, and for measurements.

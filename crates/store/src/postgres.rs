@@ -1,5 +1,8 @@
 //! The PostgreSQL driver: a bounded pool of connections, prepared statements, closures run again after a conflict.
 
+pub(crate) mod inspect;
+pub(crate) mod live;
+mod outcome;
 mod said;
 mod tls;
 
@@ -95,12 +98,17 @@ impl Postgres {
     }
 
     fn connect(&self) -> Result<Connection> {
-        let client = self.server.connect().map_err(|e| match failure(&e) {
-            Error::Busy => Error::Busy,
-            _ => Error::Open(message(&e)),
-        })?;
+        let client = self.session()?;
         measure::connections_open(1);
         Ok(Connection { client, statements: HashMap::new() })
+    }
+
+    /// A session of its own, beside the pool.
+    fn session(&self) -> Result<Client> {
+        self.server.connect().map_err(|error| match failure(&error) {
+            Error::Busy => Error::Busy,
+            _ => Error::Open(message(&error)),
+        })
     }
 
     /// An idle connection, a new one, or the next that somebody returns.
@@ -160,9 +168,12 @@ impl Postgres {
         mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         for attempt in 1..=ATTEMPTS_MAX {
-            let outcome = self.with(|connection| attempt_write(connection, &mut closure))?;
-            if let Some(answer) = outcome {
-                return Ok(answer);
+            match self.with(|connection| attempt_write(connection, &mut closure))? {
+                Attempt::Done(answer) => return Ok(answer),
+                Attempt::Unknown { answer, transaction, why } => {
+                    return self.settled(&transaction, &why).map(|()| answer).map_err(E::from);
+                }
+                Attempt::Again => {}
             }
             measure::retried();
             std::thread::sleep(PAUSE_MAX.min(Duration::from_millis(2 << attempt)));
@@ -233,33 +244,42 @@ fn rollback(connection: &mut Connection) {
     let _ = connection.client.batch_execute("ROLLBACK");
 }
 
-/// One attempt; `None` when it must be made again.
+/// What became of an attempt to write.
+enum Attempt<T> {
+    /// It is durable.
+    Done(T),
+    /// It must be made again.
+    Again,
+    /// The connection was lost while it was committed.
+    Unknown { answer: T, transaction: String, why: String },
+}
+
 fn attempt_write<T, E: From<Error>>(
     connection: &mut Connection,
     closure: &mut impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
-) -> std::result::Result<Option<T>, E> {
-    begin(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")?;
+) -> std::result::Result<Attempt<T>, E> {
+    let transaction = outcome::begin_known(connection)?;
     let mut tx = PostgresTx { connection, outbox: Outbox::new(), again: false };
     let answer = closure(&mut tx);
     let again = tx.again;
     match answer {
         Ok(answer) if !again => match measure::commit(1, || connection.client.batch_execute("COMMIT")) {
-            Ok(()) => Ok(Some(answer)),
+            Ok(()) => Ok(Attempt::Done(answer)),
             Err(error) => match failure(&error) {
-                Error::Contention => Ok(None),
-                Error::Lost(text) => Err(Error::CommitUnknown(text).into()),
+                Error::Contention => Ok(Attempt::Again),
+                Error::Lost(why) => Ok(Attempt::Unknown { answer, transaction, why }),
                 other => Err(other.into()),
             },
         },
         _ if again => {
             rollback(connection);
-            Ok(None)
+            Ok(Attempt::Again)
         }
         Err(error) => {
             rollback(connection);
             Err(error)
         }
-        Ok(_) => Ok(None),
+        Ok(_) => Ok(Attempt::Again),
     }
 }
 
@@ -426,6 +446,10 @@ impl Tx for PostgresTx<'_> {
             .collect();
         let done = self.connection.client.execute(&statement, &params);
         done.map_err(|e| self.fail(&e))
+    }
+
+    fn lives(&mut self, owner: i64) -> Result<bool> {
+        live::lives(self, owner)
     }
 
     fn read_by_indexes(&mut self) -> Result<()> {

@@ -1,6 +1,9 @@
 //! The SQLite driver: one write connection whose commits callers share, and read-only connections beside it.
 
 pub(crate) mod backup;
+pub(crate) mod inspect;
+pub(crate) mod live;
+mod place;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +14,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::place::Place;
 use self::session::Session;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
@@ -37,6 +41,7 @@ const FURTHER_READER_KIB: u32 = 1024;
 /// An embedded database in a file.
 pub(crate) struct Sqlite {
     path: PathBuf,
+    place: Place,
     writer: Mutex<Writer>,
     waiting: AtomicUsize,
     readers: Mutex<Vec<Session>>,
@@ -53,7 +58,7 @@ struct Writer {
 /// One commit that several callers wait for.
 #[derive(Default)]
 struct Batch {
-    outcome: Mutex<Option<std::result::Result<(), String>>>,
+    outcome: Mutex<Option<Result<()>>>,
     done: Condvar,
 }
 
@@ -119,6 +124,7 @@ impl Sqlite {
         configure_patiently(&connection).map_err(named)?;
         Ok(Sqlite {
             path: path.to_owned(),
+            place: Place::of(path),
             writer: Mutex::new(Writer { session: Session::new(connection), batch: None, callers: 0 }),
             waiting: AtomicUsize::new(0),
             readers: Mutex::new(Vec::new()),
@@ -140,7 +146,7 @@ impl Sqlite {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let mut writer = lock(&self.writer);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        let batch = writer.join()?;
+        let batch = writer.join(&self.place)?;
         let answer = writer.attempt(&mut closure);
         if writer.batch.is_none() {
             return answer;
@@ -150,7 +156,7 @@ impl Sqlite {
             drop(writer);
             batch.wait()
         } else {
-            writer.commit()
+            writer.commit(&self.place)
         };
         // A caller's own error says more than that of the commit that it spoiled.
         answer.and_then(|answer| committed.map(|()| answer).map_err(E::from))
@@ -199,6 +205,14 @@ impl Sqlite {
         }
     }
 
+    /// Whether the file is where it was.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub(crate) fn in_place(&self) -> Result<()> {
+        self.place.check()
+    }
+
     /// Where the file is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -230,10 +244,11 @@ impl Sqlite {
 
 impl Writer {
     /// The open transaction, or a new one.
-    fn join(&mut self) -> Result<Arc<Batch>> {
+    fn join(&mut self, place: &Place) -> Result<Arc<Batch>> {
         if let Some(batch) = &self.batch {
             return Ok(Arc::clone(batch));
         }
+        place.check()?;
         if !self.session.connection.is_autocommit() {
             self.session.control("ROLLBACK")?;
         }
@@ -278,14 +293,15 @@ impl Writer {
         self.batch = None;
     }
 
-    fn commit(&mut self) -> Result<()> {
+    fn commit(&mut self, place: &Place) -> Result<()> {
         let outcome = measure::commit(self.callers, || self.session.control("COMMIT"));
+        let outcome = outcome.and_then(|()| place.check_committed());
         if outcome.is_err() && !self.session.connection.is_autocommit() {
             // What could not be committed must not linger in front of the next caller.
             let _ = self.session.control("ROLLBACK");
         }
         if let Some(batch) = self.batch.take() {
-            *lock(&batch.outcome) = Some(outcome.as_ref().copied().map_err(ToString::to_string));
+            *lock(&batch.outcome) = Some(outcome.clone());
             batch.done.notify_all();
         }
         outcome
@@ -297,8 +313,7 @@ impl Batch {
         let mut outcome = lock(&self.outcome);
         loop {
             match &*outcome {
-                Some(Ok(())) => return Ok(()),
-                Some(Err(text)) => return Err(Error::Database(text.clone())),
+                Some(outcome) => return outcome.clone(),
                 None => outcome = self.done.wait(outcome).unwrap_or_else(PoisonError::into_inner),
             }
         }

@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::{
     accruals, audit, changes, conversions, events, extras, idempotency, inputs, invoices, keys, ledger, networks,
-    parties, pulls, rates, reports, runs, takes, users, webhooks, write_offs,
+    owners, parties, pulls, rates, reports, runs, takes, users, webhooks, write_offs,
 };
 
 /// Declares statements as constants and lists them in `STATEMENTS`.
@@ -40,6 +40,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         conversions::skip::STATEMENTS,
         conversions::sums::STATEMENTS,
         events::STATEMENTS,
+        owners::STATEMENTS,
         extras::STATEMENTS,
         idempotency::STATEMENTS,
         inputs::STATEMENTS,

@@ -217,6 +217,12 @@ pub trait Tx {
     /// one had read.
     fn conflict(&mut self) -> Error;
 
+    /// Whether the process of a number lives that holds claims.
+    ///
+    /// # Errors
+    /// What the database or the file system says.
+    fn lives(&mut self, owner: i64) -> Result<bool>;
+
     /// Reads by indexes from now on until the transaction ends, also where statistics that are old, or missing, say that
     /// reading all of a table is cheaper.
     ///

@@ -175,7 +175,10 @@ fn import(
         }
     };
     bar.finish_and_clear();
-    rejected.close()?;
+    // What was counted is told all the same.
+    if let Err(error) = rejected.close() {
+        complain(&format!("{error:#}"));
+    }
     if let Some(at) = said_before.filter(|_| outcome.counts.stale > 0) {
         let shown = file.display();
         warn(&format!(

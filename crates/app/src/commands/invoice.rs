@@ -18,6 +18,7 @@ use super::{day, on_repeat};
 use crate::cli::Nature;
 use crate::context::Context;
 use crate::failure::{Exit, complain};
+use crate::once::advice;
 use crate::output::{Side, Table, grouped};
 
 /// How many conversions `show --conversions` prints at most.
@@ -213,7 +214,7 @@ impl InvoiceCommand {
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         let engine = context.engine()?;
         let call = context.call(&engine)?;
-        Acting { context, engine: &engine, call: &call }.run(self)
+        Acting { context, engine: &engine, call: &call, nature: self.nature() }.run(self)
     }
 }
 
@@ -222,6 +223,7 @@ struct Acting<'a> {
     context: &'a Context,
     engine: &'a Engine,
     call: &'a Call,
+    nature: Nature,
 }
 
 impl Acting<'_> {
@@ -302,6 +304,9 @@ impl Acting<'_> {
                 Ok(invoice) => done.push(invoice),
                 Err(error) => {
                     complain(&format!("invoice {id}: {error}"));
+                    if !error.is_definitive() {
+                        complain(advice(self.call.claimed.is_some(), self.nature));
+                    }
                     outcome = Exit::Failed;
                 }
             }

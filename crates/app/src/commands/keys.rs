@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use quittance_domain::ids::{KeyId, UserId};
-use quittance_domain::time::{Timestamp, Zone, parse_instant};
+use quittance_domain::time::{Timestamp, Zone};
 use quittance_engine::addresses::AddressRanges;
 use quittance_engine::keys::{Key, KeyLimits, NewKey, Role};
 use serde_json::{Value, json};
@@ -50,7 +50,8 @@ pub(crate) struct Create {
     /// What the key is for; shown in lists and in the history of invoices.
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     name: String,
-    /// From when on the key opens nothing: a date or an instant, in the network's time zone where it says no other.
+    /// From when on the key opens nothing: an instant, or a date, which is its first moment: on the day before, the key still
+    /// opens. In the network's time zone where it says no other.
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
     /// An address, or a range such as 192.0.2.0/24 or 2001:db8::/32, that the key may be used from; several times for several.
@@ -108,8 +109,7 @@ impl Create {
     }
 
     fn limits(&self, zone: &Zone) -> anyhow::Result<KeyLimits> {
-        let expires_at =
-            self.expires.as_deref().map(|text| parse_instant(text, zone).context("--expires")).transpose()?;
+        let expires_at = self.expires.as_deref().map(|text| super::instant("expires", text, zone)).transpose()?;
         let allowed = AddressRanges::parse("allow", self.allow.iter().map(String::as_str)).context("--allow")?;
         Ok(KeyLimits { expires_at, allowed })
     }

@@ -25,12 +25,20 @@ pub(crate) mod users;
 pub(crate) mod verify;
 
 use anyhow::Context as _;
-use quittance_domain::time::Day;
+use quittance_domain::time::{Day, Timestamp, Zone, parse_instant};
 use quittance_engine::invoices::OnRepeat;
 
 /// What becomes of a payment that is like one that there is: people repeat commands.
 fn on_repeat(again: bool) -> OnRepeat {
     if again { OnRepeat::Meant } else { OnRepeat::Refused }
+}
+
+/// An instant from a flag: as everywhere, or a day, which is its first instant in the network's time zone.
+fn instant(flag: &str, text: &str, zone: &Zone) -> anyhow::Result<Timestamp> {
+    match Day::parse(text) {
+        Ok(day) => Ok(zone.start_of_day(day)),
+        Err(_) => parse_instant(text, zone).with_context(|| format!("--{flag}")),
+    }
 }
 
 /// A day from a flag.

@@ -32,7 +32,13 @@ fn run(context: &Context, fast: bool) -> anyhow::Result<Exit> {
     let invariants: Vec<_> = reports
         .iter()
         .map(|report| {
-            json!({ "id": report.id, "ok": report.ok(), "checked": report.checked, "violations": report.violations })
+            let mut one = json!({
+                "id": report.id, "ok": report.ok(), "checked": report.checked, "violations": report.violations
+            });
+            if !report.note.is_empty() {
+                one["note"] = report.note.as_str().into();
+            }
+            one
         })
         .collect();
     context.answer(&json!({ "ok": ok, "invariants": invariants }), || text(&reports))?;
@@ -47,7 +53,7 @@ pub(crate) fn text(reports: &[InvariantReport]) -> String {
             (true, true) => "✓",
             (true, false) => "–",
         };
-        let note = if report.checked { "" } else { " (left out by --fast)" };
+        let note = if report.note.is_empty() { String::new() } else { format!(" ({})", report.note) };
         out += &format!("  {mark} {}  {}{note}\n", report.id, report.title);
         for violation in &report.violations {
             out += &format!("       {violation}\n");

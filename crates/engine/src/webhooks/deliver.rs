@@ -1,11 +1,13 @@
 //! Deliveries: what is to be sent now, what came of it, and when it is tried again.
 //!
 //! A process takes deliveries for a while, sends them, and records how it went. One that dies in between has sent a part of
-//! them, maybe; another takes them when that while is over and sends them again, under the same id. Of the events of one
+//! them, maybe; another takes them at once and sends them again, under the same id. From one that lives and says nothing they
+//! are taken when that while is over. Of the events of one
 //! thing, only the first that is not done is sent, so that they arrive in order.
 
 use std::collections::HashMap;
 
+use quittance_domain::ids::NetworkId;
 use quittance_domain::time::Timestamp;
 use quittance_store::webhooks::{self as table, Claimed, DeliveryState, Finished, Webhook};
 use quittance_store::{Tx, events as event_table};
@@ -89,14 +91,18 @@ impl Engine {
     /// What the store says.
     pub fn claim_deliveries(&self, now: Timestamp, at_most: usize, turn: usize) -> Result<Vec<Attempt>> {
         let mut webhooks = self.store.read(table::active)?;
-        let first = turn % webhooks.len().max(1);
+        if webhooks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let owner = self.store.owner()?;
+        let first = turn % webhooks.len();
         webhooks.rotate_left(first);
         let mut attempts: Vec<Attempt> = Vec::new();
         for webhook in webhooks {
             let room = at_most.saturating_sub(attempts.len()) as i64;
             // Most looks find nothing, and need not wait for a writer.
-            if room > 0 && self.store.read(|tx| has_work(tx, &webhook, now))? {
-                attempts.extend(self.store.write(|tx| claim(tx, &webhook, now, room))?);
+            if room > 0 && self.store.read(|tx| has_work(tx, &webhook, owner, now))? {
+                attempts.extend(self.store.write(|tx| claim(tx, &webhook, owner, now, room))?);
             }
         }
         Ok(attempts)
@@ -167,8 +173,22 @@ impl Outcome {
     }
 }
 
-fn has_work(tx: &mut dyn Tx, webhook: &Webhook, now: Timestamp) -> Result<bool> {
+/// The dead processes that hold deliveries of a webhook.
+fn dead(tx: &mut dyn Tx, place: (NetworkId, i64), owner: i64, now: Timestamp) -> Result<Vec<i64>> {
+    let mut dead = Vec::new();
+    for other in table::owners(tx, place, now)? {
+        if other != owner && !tx.lives(other)? {
+            dead.push(other);
+        }
+    }
+    Ok(dead)
+}
+
+fn has_work(tx: &mut dyn Tx, webhook: &Webhook, owner: i64, now: Timestamp) -> Result<bool> {
     let place = (webhook.network_id, webhook.webhook_id);
+    if !dead(tx, place, owner, now)?.is_empty() {
+        return Ok(true);
+    }
     let has_room = table::count_pending(tx, place)? < PENDING_MAX;
     Ok(has_room && event_table::any_after(tx, webhook.network_id, webhook.cursor)?
         || room_of(tx, webhook, now)? > 0 && !table::heads(tx, place, now, 1)?.is_empty())
@@ -181,10 +201,13 @@ fn room_of(tx: &mut dyn Tx, webhook: &Webhook, now: Timestamp) -> Result<i64> {
     Ok((most - in_flight).max(0))
 }
 
-fn claim(tx: &mut dyn Tx, webhook: &Webhook, now: Timestamp, room: i64) -> Result<Vec<Attempt>> {
+fn claim(tx: &mut dyn Tx, webhook: &Webhook, owner: i64, now: Timestamp, room: i64) -> Result<Vec<Attempt>> {
     let (network, place) = (webhook.network_id, (webhook.network_id, webhook.webhook_id));
     let locked = table::lock(tx, network, webhook.webhook_id)?.filter(|webhook| webhook.active);
     let Some(webhook) = locked else { return Ok(Vec::new()) };
+    for other in dead(tx, place, owner, now)? {
+        table::release(tx, place, other)?;
+    }
     let webhook = take_up(tx, webhook, now)?;
     let room = room.min(room_of(tx, &webhook, now)?);
     let heads = table::heads(tx, place, now, room)?;
@@ -193,13 +216,13 @@ fn claim(tx: &mut dyn Tx, webhook: &Webhook, now: Timestamp, room: i64) -> Resul
     }
     let ids: Vec<i64> = heads.iter().map(|(event, _)| *event).collect();
     let until = Timestamp::from_micros(now.micros().saturating_add(LEASE_MICROS));
-    table::claim(tx, place, &ids, until, now)?;
+    table::claim(tx, place, &ids, (owner, until), now)?;
     let events: HashMap<i64, Event> =
         event_table::by_ids(tx, network, &ids)?.into_iter().map(|event| (event.event_id, event)).collect();
     let key = sign::key(&webhook.secret)?;
     let mut attempts = Vec::with_capacity(heads.len());
     for (event_id, attempts_before) in heads {
-        let claimed = Claimed { network, webhook_id: place.1, event_id, attempt: attempts_before + 1, at: now };
+        let claimed = Claimed { network, webhook_id: place.1, event_id, attempt: attempts_before + 1, at: now, owner };
         match events.get(&event_id).and_then(|event| attempt(claimed, &webhook, &key, event)) {
             Some(attempt) => attempts.push(attempt),
             None => give_up(tx, &claimed, now)?,

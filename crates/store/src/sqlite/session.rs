@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
-use super::failure;
+use super::{failure, live};
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::events::Outbox;
@@ -163,6 +164,12 @@ impl Tx for SqliteTx<'_> {
     fn join_whole_sets(&mut self, _on: bool) -> Result<()> {
         // It makes an index of a set that it joins with.
         Ok(())
+    }
+
+    fn lives(&mut self, owner: i64) -> Result<bool> {
+        // A database in memory has no other process.
+        let path = self.session.connection.path().filter(|path| !path.is_empty());
+        path.map_or(Ok(false), |path| live::lives(Path::new(path), owner))
     }
 
     fn read_by_indexes(&mut self) -> Result<()> {

@@ -38,11 +38,16 @@ statements! {
           (SELECT 1 FROM webhook_deliveries e WHERE e.network_id = $1 AND e.webhook_id = $2 AND e.state = 'pending' \
            AND e.subject = d.subject AND e.subject_id = d.subject_id AND e.event_id < d.event_id)) \
         ORDER BY d.event_id LIMIT $4";
-    CLAIM = "UPDATE webhook_deliveries SET leased_until = $4, attempts = attempts + 1, last_attempt_at = $5 \
-        WHERE network_id = $1 AND webhook_id = $2 AND event_id {in:3}";
+    CLAIM = "UPDATE webhook_deliveries SET leased_until = $4, attempts = attempts + 1, last_attempt_at = $5, \
+        owner = $6 WHERE network_id = $1 AND webhook_id = $2 AND event_id {in:3}";
+    OWNERS = "SELECT DISTINCT owner FROM webhook_deliveries WHERE network_id = $1 AND webhook_id = $2 AND state = 'pending' \
+        AND leased_until > $3 AND owner IS NOT NULL ORDER BY owner";
+    // Nobody knows what became of the attempt, so it counts for nothing.
+    RELEASE = "UPDATE webhook_deliveries SET leased_until = 0, attempts = attempts - 1 WHERE network_id = $1 AND webhook_id = $2 \
+        AND state = 'pending' AND leased_until > 0 AND owner = $3";
     FINISH = "UPDATE webhook_deliveries SET state = $5, next_attempt_at = $6, leased_until = 0, response_status = $7, \
         error = $8, finished_at = $9 WHERE network_id = $1 AND webhook_id = $2 AND event_id = $3 AND last_attempt_at = $4 \
-        AND attempts = $10 AND state = 'pending'";
+        AND attempts = $10 AND state = 'pending' AND leased_until > 0 AND owner = $11";
     LIST = concat!(columns!(), before!(), newest!());
     LIST_PENDING = concat!(columns!(), before!(), "AND d.state = 'pending' ", newest!());
     LIST_DELIVERED = concat!(columns!(), before!(), "AND d.state = 'delivered' ", newest!());
@@ -207,7 +212,25 @@ pub fn heads(
     rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
 }
 
-/// Takes deliveries, until an instant: then another process may take those that are not done.
+/// The processes that are at deliveries of a webhook.
+///
+/// # Errors
+/// What the database says.
+pub fn owners(tx: &mut dyn Tx, (network, webhook): (NetworkId, i64), now: Timestamp) -> Result<Vec<i64>> {
+    let rows = tx.query(OWNERS, &[network.get().into(), webhook.into(), now.micros().into()])?;
+    rows.iter().map(|row| row.int(0)).collect()
+}
+
+/// Gives up what a dead process was at.
+///
+/// # Errors
+/// What the database says.
+pub fn release(tx: &mut dyn Tx, (network, webhook): (NetworkId, i64), owner: i64) -> Result<()> {
+    tx.execute(RELEASE, &[network.get().into(), webhook.into(), owner.into()])?;
+    Ok(())
+}
+
+/// Takes deliveries for a process, until an instant: then another one may take those that are not done.
 ///
 /// # Errors
 /// What the database says.
@@ -215,11 +238,11 @@ pub fn claim(
     tx: &mut dyn Tx,
     (network, webhook): (NetworkId, i64),
     events: &[i64],
-    until: Timestamp,
+    (owner, until): (i64, Timestamp),
     now: Timestamp,
 ) -> Result<()> {
-    let params =
-        [network.get().into(), webhook.into(), Param::Ints(events), until.micros().into(), now.micros().into()];
+    let (network, until, now) = (network.get(), until.micros(), now.micros());
+    let params = [network.into(), webhook.into(), Param::Ints(events), until.into(), now.into(), owner.into()];
     tx.execute(CLAIM, &params)?;
     Ok(())
 }
@@ -237,6 +260,8 @@ pub struct Claimed {
     pub attempt: i64,
     /// When it was taken.
     pub at: Timestamp,
+    /// The process that has taken it.
+    pub owner: i64,
 }
 
 /// How an attempt has ended.
@@ -270,6 +295,7 @@ pub fn finish(tx: &mut dyn Tx, claimed: &Claimed, finished: &Finished) -> Result
         finished.error.as_ref().into(),
         finished.finished_at.map(Timestamp::micros).into(),
         claimed.attempt.into(),
+        claimed.owner.into(),
     ];
     Ok(tx.execute(FINISH, &params)? > 0)
 }

@@ -7,7 +7,7 @@ use quittance_domain::time::Timestamp;
 
 pub use self::deliveries::{
     Claimed, Delivery, DeliveryState, Finished, add_deliveries, claim, count_in_flight, count_pending, deliveries,
-    finish, forget_deliveries, forget_finished, forget_pending, heads,
+    finish, forget_deliveries, forget_finished, forget_pending, heads, owners, release,
 };
 use crate::error::{Error, Result};
 use crate::networks;
