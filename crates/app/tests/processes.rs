@@ -67,7 +67,7 @@ fn a_server_whose_file_is_gone_says_so_and_takes_nothing() {
     let get = |path: &str| agent.get(format!("http://{}{path}", server.address)).call().unwrap().status().as_u16();
     let postback = |tid: &str| {
         let conversion = format!("tid={tid}&affiliate_id=1&offer_id=1&payout=2&status=approved");
-        get(&format!("/postback?api_key={key}&{conversion}"))
+        get(&format!("/postback?key={key}&{conversion}"))
     };
     assert_eq!((postback("a"), get("/readyz")), (200, 200));
     let path = url.trim_start_matches("sqlite://");
