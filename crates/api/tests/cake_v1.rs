@@ -147,18 +147,79 @@ both_databases! {
         assert_eq!(element(&server.get(Role::Viewer, &until).text, "row_count").unwrap(), "0");
     }
 
+    /// Both orders are in the articles of the exports, of the marks and of `ExchangeRates`.
+    fn dates_come_in_either_order_with_and_without_a_time(database) {
+        let network = network(database);
+        network.rates("2026-02-02,EUR,USD,1.1012");
+        let server = serve(database, &network);
+        let get = |path: &str| server.get(Role::Viewer, path).text;
+        for (first, after) in [
+            ("2026-01-01", "2026-02-01"), ("01-01-2026", "01-02-2026"), ("2026-01-01+00:00:00", "2026-02-01+00:00:00"),
+            ("01-01-2026+00:00:00", "01-02-2026+00:00:00"), ("01-01-2026%2B00:00:00", "01-02-2026T00:00:00"),
+        ] {
+            for (service, count) in [("ExportAffiliateBills", "3"), ("ExportAdvertiserBills", "1")] {
+                let old = get(&format!("{ACCOUNTING}/{service}?billing_period_start_date={first}&billing_period_end_date={after}"));
+                assert_eq!(element(&old, "row_count").as_deref(), Some(count), "{service} {first}: {old}");
+                let new = get(&format!("{ACCOUNTING}/{service}?start_date={first}&end_date={after}"));
+                assert!(new.contains(&format!("\"total_rows\":{count}")), "{service} {first}: {new}");
+            }
+            let rates = get(&format!("/api/1/get.asmx/ExchangeRates?start_date={first}&end_date={after}"));
+            assert!(rates.contains("<success>true</success>"), "{first}: {rates}");
+        }
+        let rates = get("/api/1/get.asmx/ExchangeRates?start_date=02-02-2026&end_date=02-02-2026+00:00:00");
+        assert_eq!(element(&rates, "row_count").as_deref(), Some("1"), "{rates}");
+        let under_d = d(&server.json(Role::Viewer, &format!("{ACCOUNTING}/ExportAffiliateBills"), json!({ "start_date": "01-01-2026", "end_date": "31-01-2026" })));
+        assert_eq!((&under_d["response"]["total_rows"], &under_d["response"]["affiliate_bills"][0]["bill_date"]), (&json!(3), &json!("2026-01-31")));
+        for wrong in ["2026-13-01", "13-13-2026", "01/01/2026", "1.1.2026", "31-04-2026", "01-01-26"] {
+            let told = server.get(Role::Viewer, &format!("{ACCOUNTING}/ExportAffiliateBills?billing_period_start_date={wrong}&billing_period_end_date=2026-02-01"));
+            assert!(message(&told).starts_with("billing_period_start_date: "), "{wrong}: {}", told.text);
+        }
+        for (service, name) in [("MarkAffiliateBillAsReceived", "date_invoice_received"), ("MarkAffiliateBillAsPaid", "payment_date")] {
+            let done = form(&server, Role::Finance, &format!("{ACCOUNTING}/{service}"), &format!("bill_id=1&{name}=04-02-2026+00:00:00"));
+            assert!(done.text.contains("<success>true</success>"), "{}", done.text);
+        }
+        let invoice = network.engine.invoice(&network.call, InvoiceId::new(1)).unwrap();
+        let payments = network.engine.invoice_payments(&network.call, InvoiceId::new(1)).unwrap();
+        assert_eq!((invoice.document_day, payments[0].paid_day), (Some(day("2026-02-04")), day("2026-02-04")));
+    }
+
+    /// No key is needed to be told that there is nothing: the form is that of every failure of version 1.
+    fn what_is_not_served_is_told_in_the_form_of_version_1(database) {
+        let network = network(database);
+        let server = serve(database, &network);
+        for path in [
+            "/api/1/accounting.asmx/ExportBuyerBills?api_key=x", "/api/1/accounting.asmx", "/api/1/accounting.asmx/", "/api/1/get.asmx/Nothing",
+            "/api/1/export.asmx/Affiliates", "/api/1", "/api/1/", "/api/3/export.asmx/Affiliates", "/api/3", "/api/5/export.asmx/Affiliates",
+            "/affiliates/api", "/affiliates/api/3/reports.asmx/Clicks", "/affiliates/api/1/x", "/api", "/affiliates/api/3",
+        ] {
+            let told = server.get(Role::Viewer, path);
+            assert!(message(&told).starts_with("there is no service at /"), "{path}: {}", told.text);
+            assert!(told.text.contains("<success>false</success>") && told.text.contains("<row_count>0</row_count>"), "{path}: {}", told.text);
+            assert_eq!(form(&server, Role::Viewer, path, "x=1").text, told.text, "{path}");
+            let under_d = d(&server.json(Role::Viewer, path, json!({ "bill_id": "1" })));
+            assert_eq!((&under_d["success"], &under_d["row_count"]), (&json!(false), &json!(0)), "{path}");
+        }
+        let buyers = server.get(Role::Viewer, "/api/1/accounting.asmx/ExportBuyerBills");
+        assert!(buyers.text.contains("<export_buyer_bills_accounting_response xmlns=\"http://cakemarketing.com/api/1/\"><success>false</success>"), "{}", buyers.text);
+        // Version 2 has its own form.
+        for path in ["/api/2/nothing.json", "/api/2", "/api/2/"] {
+            let version_2 = server.get(Role::Viewer, path);
+            assert_eq!((version_2.status.as_u16(), &version_2.json()["request_status"]), (404, &json!("Error")), "{path}");
+        }
+    }
+
     fn the_parameters_of_2026_answer_json(database) {
         let network = network(database);
         let server = serve(database, &network);
         let new = "start_date=2026-01-01+00:00:00&end_date=2026-01-31+00:00:00";
         let first = server.get(Role::Viewer, &format!("{ACCOUNTING}/ExportAffiliateBills?{new}&row_limit=1"));
-        assert_eq!(first.text, r#"{"request_status":"Success","response":{"affiliate_bills":[{"bill_id":1,"affiliate_id":1,"affiliate_name":"A & B","bill_date":"2026-01-31 00:00:00","bill_status":"Pending","total_payout":"12.50","currency":"USD"}],"total_rows":3}}"#);
+        assert_eq!(first.text, r#"{"request_status":"Success","response":{"affiliate_bills":[{"bill_id":1,"affiliate_id":1,"affiliate_name":"A & B","bill_date":"2026-01-31","bill_status":"Pending","total_payout":"12.50","currency":"USD"}],"total_rows":3}}"#);
         let rest = server.get(Role::Viewer, &format!("{ACCOUNTING}/ExportAffiliateBills?{new}&start_at_row=2")).json();
         assert_eq!((rest["response"]["affiliate_bills"].as_array().unwrap().len(), &rest["response"]["total_rows"]), (2, &json!(3)));
         let one = server.get(Role::Viewer, &format!("{ACCOUNTING}/ExportAffiliateBills?{new}&affiliate_id=2")).json();
         assert_eq!(one["response"]["affiliate_bills"][0]["bill_id"], 2);
         let receivable = server.get(Role::Viewer, &format!("{ACCOUNTING}/ExportAdvertiserBills?{new}")).json();
-        assert_eq!(receivable["response"]["advertiser_bills"][0], json!({ "bill_id": 4, "advertiser_id": 1, "advertiser_name": "Advertiser 1", "bill_date": "2026-01-31 00:00:00", "bill_status": "Pending", "total_revenue": "9.50", "currency": "USD" }));
+        assert_eq!(receivable["response"]["advertiser_bills"][0], json!({ "bill_id": 4, "advertiser_id": 1, "advertiser_name": "Advertiser 1", "bill_date": "2026-01-31", "bill_status": "Pending", "total_revenue": "9.50", "currency": "USD" }));
         let missing = server.get(Role::Viewer, &format!("{ACCOUNTING}/ExportAffiliateBills?start_date=2026-01-01")).json();
         assert_eq!((&missing["success"], &missing["message"]), (&json!(false), &json!("end_date is missing")));
         let marked = server.get(Role::Finance, &format!("{ACCOUNTING}/MarkAffiliateBillAsReceived?bill_id=1"));

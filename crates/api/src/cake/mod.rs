@@ -18,7 +18,7 @@ mod writes;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use quittance_engine::keys::Role;
 use quittance_http::access::{Access, Rule, check, sent_or_query};
@@ -115,12 +115,17 @@ pub fn routes(state: &AppState) -> Router {
         .layer(middleware::from_fn(writes::taken))
         .layer(middleware::from_fn_with_state(access, check))
         .layer(middleware::from_fn_with_state((state.clone(), sent::READING), read))
-        // What is not served needs no key to be told so.
-        .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(limits(state), plain_body))
         .layer(middleware::from_fn_with_state(limits(state), whole_body))
         .layer(middleware::map_response(|response| in_envelope(response, error::envelope)))
         .layer(DefaultBodyLimit::disable())
         .with_state(state.clone());
-    Router::new().nest("/api/2", version_2).merge(v1::routes(state))
+    // What is not served needs no key to be told so.
+    let nothing = || any(|| async { StatusCode::NOT_FOUND });
+    let unserved = Router::new()
+        .route("/api/2", nothing())
+        .route("/api/2/", nothing())
+        .route("/api/2/{*rest}", nothing())
+        .layer(middleware::map_response(|response| in_envelope(response, error::envelope)));
+    Router::new().nest("/api/2", version_2).merge(unserved).merge(v1::routes(state)).merge(v1::unserved())
 }

@@ -64,18 +64,22 @@ impl Params {
 
     /// A day; a time after it does not count.
     pub(super) fn day(&self, name: &str) -> Result<Option<Day>, Problem> {
-        self.parsed(name, "a date such as 2026-01-31", day)
+        self.parsed(name, "a date such as 2026-01-31", |text| day(text, in_order))
+    }
+
+    /// A day as version 1 takes it: also `31-01-2026`.
+    pub(super) fn day_in_either_order(&self, name: &str) -> Result<Option<Day>, Problem> {
+        self.parsed(name, "a date such as 2026-01-31 or 31-01-2026", |text| day(text, either_order))
     }
 
     /// A range of days, both inclusive.
     pub(super) fn days(&self, start: &str, end: &str) -> Result<(Option<Day>, Option<Day>), Problem> {
-        let days = (self.day(start)?, self.day(end)?);
-        if let (Some(from), Some(through)) = days
-            && from > through
-        {
-            return Err(Problem::bad_request(start, format!("{start}: {from} is after {end}, {through}")));
-        }
-        Ok(days)
+        range((start, self.day(start)?), (end, self.day(end)?))
+    }
+
+    /// The same as version 1 takes it.
+    pub(super) fn days_in_either_order(&self, start: &str, end: &str) -> Result<(Option<Day>, Option<Day>), Problem> {
+        range((start, self.day_in_either_order(start)?), (end, self.day_in_either_order(end)?))
     }
 
     /// `start_at_row` and `row_limit`: how many rows to leave out, and how many to show.
@@ -95,13 +99,41 @@ fn at_least(least: i64, text: &str) -> Option<i64> {
     text.parse().ok().filter(|number| *number >= least)
 }
 
-fn day(text: &str) -> Option<Day> {
+/// A range of days, whose first one is not after its last one.
+fn range(
+    (start, from): (&str, Option<Day>),
+    (end, through): (&str, Option<Day>),
+) -> Result<(Option<Day>, Option<Day>), Problem> {
+    match (from, through) {
+        (Some(first), Some(last)) if first > last => {
+            Err(Problem::bad_request(start, format!("{start}: {first} is after {end}, {last}")))
+        }
+        days => Ok(days),
+    }
+}
+
+/// A day without the time after it.
+fn day(text: &str, read: fn(&str) -> Option<Day>) -> Option<Day> {
     let (day, time) = match text.split_once([' ', 'T', '+']) {
         Some((day, time)) => (day, time),
         None => (text, ""),
     };
     let is_time = time.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | 'Z'));
-    Day::parse(day).ok().filter(|_| is_time)
+    read(day).filter(|_| is_time)
+}
+
+fn in_order(text: &str) -> Option<Day> {
+    Day::parse(text).ok()
+}
+
+/// `2026-01-31`, or `31-01-2026`.
+fn either_order(text: &str) -> Option<Day> {
+    let reversed = || {
+        let (day, rest) = text.split_once('-')?;
+        let (month, year) = rest.split_once('-')?;
+        (year.len() == 4).then(|| in_order(&format!("{year}-{month:0>2}-{day:0>2}")))?
+    };
+    in_order(text).or_else(reversed)
 }
 
 /// The members of a JSON object in their order, also those of one name. Texts, numbers as they are written, truth values;
@@ -168,6 +200,22 @@ mod tests {
         }
         for text in ["2026-13-01", "31-01-2026", "2026-01-31 noon", "20260131", "2026-02-29"] {
             assert!(params(&[("d", text)]).unwrap().day("d").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn version_1_takes_days_in_either_order() {
+        let day = |text: &str| params(&[("d", text)]).unwrap().day_in_either_order("d").ok().flatten();
+        let last = Day::from_ymd(2026, 1, 31);
+        for text in ["2026-01-31", "31-01-2026", "31-01-2026 00:00:00", "2026-01-31+00:00:00", "31-01-2026+23:59:59"] {
+            assert_eq!(day(text), last, "{text}");
+        }
+        assert_eq!(
+            (day("5-7-2014"), day("05-07-2014T00:00:00")),
+            (Day::from_ymd(2014, 7, 5), Day::from_ymd(2014, 7, 5))
+        );
+        for text in ["31-13-2026", "29-02-2026", "31-01-26", "01-31-2026", "31-01-2026 noon", "31/01/2026"] {
+            assert_eq!(day(text), None, "{text}");
         }
     }
 

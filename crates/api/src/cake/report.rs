@@ -105,7 +105,7 @@ pub(super) async fn offers(
     Extension(sent): Extension<Sent>,
 ) -> Result<Answer, Problem> {
     let (id, advertiser_id) = (sent.params.int("offer_id")?, sent.params.int("advertiser_id")?);
-    let filter = OfferFilter { id, after: 0, advertiser_id };
+    let filter = OfferFilter { id, advertiser_id, ..OfferFilter::default() };
     let page = sent.params.rows(quirks::PARTY_ROWS)?;
     let call = actor.call((state.clock)());
     let listed = state.run(move |engine| engine.offers(&call, &filter, page)).await?;

@@ -74,7 +74,7 @@ impl Service {
         let internal = |error: &dyn std::fmt::Display| Problem::internal(error);
         let body = match form {
             Form::Xml => tree::xml(self.root, self.name_space, value).map_err(|error| internal(&error))?,
-            Form::UnderD => serde_json::to_string(&UnderD { d: value }).map_err(|error| internal(&error))?,
+            Form::UnderD => under_d(value).map_err(|error| internal(&error))?,
             Form::New => serde_json::to_string(value).map_err(|error| internal(&error))?,
         };
         Ok(Answer { status: StatusCode::OK, body })
@@ -87,13 +87,16 @@ impl Service {
             StatusCode::TOO_MANY_REQUESTS => "Restricted".to_owned(),
             _ => problem.detail.clone(),
         };
-        let mut members = vec![("success", Value::Bool(false)), ("message", Value::Text(message))];
-        match form {
-            Form::New => members.insert(0, ("request_status", Value::text(quirks::ERROR))),
-            Form::Xml | Form::UnderD => members.push(("row_count", Value::Int(0))),
-        }
-        match self.answer(form, &Value::Object(members)) {
-            Ok(answer) => typed(form, answer),
+        let value = match form {
+            Form::New => Value::Object(vec![
+                ("request_status", Value::text(quirks::ERROR)),
+                ("success", Value::Bool(false)),
+                ("message", Value::Text(message)),
+            ]),
+            Form::Xml | Form::UnderD => failed(message),
+        };
+        match self.answer(form, &value) {
+            Ok(answer) => typed(form, answer.body),
             Err(problem) => problem.into_response(),
         }
     }
@@ -104,10 +107,21 @@ struct UnderD<'a> {
     d: &'a Value,
 }
 
-/// An answer with the type of its form.
-pub(super) fn typed(form: Form, answer: Answer) -> Response {
+/// A failure in the form of a success, as the old services have it.
+pub(super) fn failed(message: String) -> Value {
+    let success = ("success", Value::Bool(false));
+    Value::Object(vec![success, ("message", Value::Text(message)), ("row_count", Value::Int(0))])
+}
+
+/// A value under `d`.
+pub(super) fn under_d(value: &Value) -> serde_json::Result<String> {
+    serde_json::to_string(&UnderD { d: value })
+}
+
+/// An answer with the type of its form: its status is always that of a success.
+pub(super) fn typed(form: Form, body: String) -> Response {
     let kind = if form == Form::Xml { "text/xml; charset=utf-8" } else { "application/json; charset=utf-8" };
-    (answer.status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], answer.body).into_response()
+    (StatusCode::OK, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
 }
 
 /// The request as far as it can be told before it is read: what fails before that is answered in this form.

@@ -64,7 +64,7 @@ async fn export(state: &AppState, actor: &Actor, sent: &Sent, kind: InvoiceKind)
 }
 
 pub(super) fn respond(service: &Service, form: Form, value: &Value) -> Result<Response, Problem> {
-    Ok(typed(form, service.answer(form, value)?))
+    Ok(typed(form, service.answer(form, value)?.body))
 }
 
 /// A successful list of version 1: `row_count` counts all that there are.
@@ -115,9 +115,12 @@ impl Wanted {
 }
 
 async fn old_export(state: &AppState, call: Call, params: &Params, kind: InvoiceKind) -> Result<Value, Problem> {
-    let (start, end) = params.days("billing_period_start_date", "billing_period_end_date")?;
-    let start = Params::required("billing_period_start_date", start)?;
-    let end = Params::required("billing_period_end_date", end)?;
+    let (start, end) = params.days_in_either_order("billing_period_start_date", "billing_period_end_date")?;
+    let (Some(start), Some(end)) = (start, end) else {
+        let detail = "billing_period_start_date and billing_period_end_date are both needed";
+        let missing = if start.is_none() { "billing_period_start_date" } else { "billing_period_end_date" };
+        return Err(Problem::bad_request(missing, format!("{missing} is missing: {detail}")));
+    };
     let wanted = Wanted::read(params)?;
     // The end of a period is exclusive in version 1: January ends on 1 February.
     let query = InvoiceQuery {
@@ -245,7 +248,7 @@ pub(super) const fn status(kind: InvoiceKind, status: InvoiceStatus) -> &'static
 }
 
 async fn new_export(state: &AppState, call: Call, params: &Params, kind: InvoiceKind) -> Result<Value, Problem> {
-    let (start, end) = params.days("start_date", "end_date")?;
+    let (start, end) = params.days_in_either_order("start_date", "end_date")?;
     let name = match kind {
         InvoiceKind::Payable => "affiliate_id",
         InvoiceKind::Receivable => "advertiser_id",
@@ -293,7 +296,7 @@ fn new_row(bill: &ListedInvoice) -> Value {
         ("bill_id", Value::Int(invoice.invoice_id.get())),
         (id, Value::Int(invoice.book.party_id)),
         (name, Value::Text(invoice.party_name.clone())),
-        ("bill_date", Value::Text(format!("{} 00:00:00", invoice.period.end))),
+        ("bill_date", Value::Text(invoice.period.end.to_string())),
         ("bill_status", Value::text(status(kind, invoice.status))),
         (total, Value::Text(Money::new(invoice.billed_units, invoice.book.currency).to_decimal())),
         ("currency", Value::text(invoice.book.currency.code())),

@@ -82,7 +82,7 @@ pub(super) async fn exchange_rates(
     Extension(sent): Extension<Sent>,
 ) -> Result<Response, Problem> {
     let service = named("ExchangeRates");
-    let (from, through) = sent.params.days("start_date", "end_date")?;
+    let (from, through) = sent.params.days_in_either_order("start_date", "end_date")?;
     let (from, through) = within_a_year(from, through)?;
     let call = actor.call((state.clock)());
     let (on, rates) =

@@ -106,28 +106,11 @@ fn bill(params: &Params, message: &str) -> Result<InvoiceId, Problem> {
     id.map(InvoiceId::new).ok_or_else(|| refused(message))
 }
 
-/// A date as these services take it: `2026-01-31`, with a time or without, or `31-01-2026`.
-fn day(params: &Params, name: &str) -> Result<Option<Day>, Problem> {
-    let reversed = |text: &str| {
-        let mut parts = text.split(['-', 'T', ' ']);
-        let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-        let number = |text: &str| text.parse().ok();
-        if year.len() != 4 {
-            return None;
-        }
-        Day::from_ymd(year.parse().ok()?, number(month)?, number(day)?)
-    };
-    match params.day(name) {
-        Ok(day) => Ok(day),
-        Err(problem) => params.parsed(name, "", reversed).map_err(|_| problem),
-    }
-}
-
 /// The change of a day: `change`, `remove` or `do_not_change`; a day alone is a change.
 fn day_change(params: &Params, names: &Names) -> Result<Option<Option<Day>>, Problem> {
     let known = |word: &str| ["change", "remove", "do_not_change"].into_iter().find(|k| k.eq_ignore_ascii_case(word));
     let how = params.parsed(names.modification, "change, remove or do_not_change", known)?;
-    let day = day(params, names.day)?;
+    let day = params.day_in_either_order(names.day)?;
     match how {
         Some("remove") => Ok(Some(None)),
         Some("do_not_change") => Ok(None),
@@ -176,7 +159,7 @@ pub(super) async fn affiliate_received(asked: Asked) -> Result<Response, Problem
 
 pub(super) async fn affiliate_paid(asked: Asked) -> Result<Response, Problem> {
     let params = &asked.sent.params;
-    let request = payment(params, day(params, "payment_date")?, None)?;
+    let request = payment(params, params.day_in_either_order("payment_date")?, None)?;
     let mark = Mark {
         service: "MarkAffiliateBillAsPaid",
         kind: InvoiceKind::Payable,
@@ -237,7 +220,7 @@ impl Mark {
             let made = state.run(move |engine| self.apply(engine, &Call { claimed, ..call }, form));
             service.answer(form, &made.await?)
         });
-        Ok(typed(form, answer.await?))
+        Ok(typed(form, answer.await?.body))
     }
 
     fn unknown(&self) -> Error {

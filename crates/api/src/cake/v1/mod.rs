@@ -7,6 +7,7 @@ mod lists;
 mod mark;
 mod own;
 mod tree;
+mod unserved;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get};
@@ -84,6 +85,11 @@ where
     T: 'static,
 {
     get(handler.clone()).post(handler)
+}
+
+/// What is answered below the services at addresses that are not served.
+pub(super) fn unserved() -> Router {
+    unserved::routes()
 }
 
 /// The routes of version 1.
