@@ -11,7 +11,7 @@ use quittance_http::idempotency::Answer;
 use quittance_http::{AppState, Problem};
 use serde_json::{Value, json};
 
-use super::from_wire::{Fields, Page, query};
+use super::from_wire::{Fields, Page, only_known, query};
 use super::wire::{paging, seconds};
 use super::{party_filter, zones};
 
@@ -51,6 +51,7 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Answer, Problem> {
     let pairs = query(&uri)?;
+    only_known(&pairs, &["filter", "relationship"])?;
     let page = Page::read(&pairs, &Fields::of_body(b"")?)?;
     let filter = party_filter::of_query(&actor, &pairs)?;
     let call = actor.call((state.clock)());

@@ -29,7 +29,7 @@ fn change(engine: &Engine, call: &Call, edits: &[(String, ConversionEdit)]) -> q
     if let Some(unknown) = ids.iter().find(|id| !known.contains(**id)) {
         return Err(absent(unknown));
     }
-    engine.edit_conversions(call, edits)?;
+    engine.edit_shown_conversions(call, edits)?;
     Ok(())
 }
 

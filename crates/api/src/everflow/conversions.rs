@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use quittance_domain::conversion::{COMMENT, Conversion, ConversionStatus, TEXT_NAMES};
 use quittance_domain::ids::PartyKind;
+use quittance_domain::money::Money;
 use quittance_domain::time::{Timestamp, Zone, parse_instant};
 use quittance_engine::ingest::{ConversionFilter, ConversionSums, State as Stored, sale_amount};
 use quittance_engine::keys::Actor;
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::from_wire::{Fields, Page, query};
 use super::quirks::{IDS_MAX, UNKNOWN_TRAFFIC};
-use super::wire::{amount, paging, seconds};
+use super::wire::{amount, amount_or_null, paging, seconds};
 use super::{snapshots, zones};
 
 /// The vendor's status; what its tracker holds is not decided yet.
@@ -30,12 +31,53 @@ pub(super) fn status(ours: ConversionStatus) -> &'static str {
     }
 }
 
-/// What conversions refer to by name, and what they were before.
+/// What conversions refer to by name.
 struct Names {
     offers: HashMap<i64, String>,
     affiliates: HashMap<i64, String>,
     advertisers: HashMap<i64, String>,
-    earlier: HashMap<String, Vec<Stored>>,
+}
+
+/// A conversion with what it was before.
+struct Whole {
+    /// The states, the oldest first and the present one last.
+    states: Vec<Stored>,
+    /// What each was worth.
+    amounts: Vec<Amounts>,
+}
+
+/// What a state of a conversion was worth in the currency in which the conversion is shown, by the rate of its day; none where
+/// there is no rate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Amounts {
+    pub(super) payout: Option<Money>,
+    pub(super) revenue: Option<Money>,
+}
+
+/// Conversions with what they were before. A conversion has one currency here, the one of its present payout: all rates are
+/// looked up at once.
+fn whole(engine: &Engine, call: &Call, found: Vec<Stored>) -> quittance_engine::Result<Vec<Whole>> {
+    let revised = found.iter().filter(|state| state.known.revision > 1);
+    let revised: Vec<&str> = revised.map(|state| &*state.known.conversion.conversion_id).collect();
+    let mut earlier = engine.earlier_states(call, &revised)?;
+    let histories = found.into_iter().map(|present| {
+        let mut states = earlier.remove(&*present.known.conversion.conversion_id).unwrap_or_default();
+        states.push(present);
+        states
+    });
+    let histories: Vec<Vec<Stored>> = histories.collect();
+    let wanted = histories.iter().flat_map(|states| {
+        let shown = states.last().map(|present| present.known.conversion.payout.currency());
+        states.iter().zip(std::iter::repeat(shown)).filter_map(|(state, shown)| Some((state, shown?)))
+    });
+    let wanted = wanted.flat_map(|(state, shown)| {
+        let (conversion, day) = (&state.known.conversion, state.known.place.posting_day);
+        [conversion.payout, conversion.revenue].map(|amount| (amount, day, shown))
+    });
+    let converted = engine.in_currencies(call, &wanted.collect::<Vec<_>>())?;
+    let mut amounts = converted.chunks_exact(2).map(|pair| Amounts { payout: pair[0], revenue: pair[1] });
+    let one = |states: Vec<Stored>| Whole { amounts: amounts.by_ref().take(states.len()).collect(), states };
+    Ok(histories.into_iter().map(one).collect())
 }
 
 impl Names {
@@ -49,13 +91,10 @@ impl Names {
         let offers = engine.offers_by_ids(call, &ids(&|c| Some(c.offer_id.get())))?;
         let affiliates = ids(&|c| Some(c.affiliate_id.get()));
         let advertisers = ids(&|c| c.advertiser_id.map(|id| id.get()));
-        let revised = states.iter().filter(|state| state.known.revision > 1);
-        let revised: Vec<&str> = revised.map(|state| &*state.known.conversion.conversion_id).collect();
         Ok(Names {
             offers: offers.into_iter().map(|offer| (offer.offer_id, offer.name)).collect(),
             affiliates: engine.party_names(call, PartyKind::Affiliate, &affiliates)?,
             advertisers: engine.party_names(call, PartyKind::Advertiser, &advertisers)?,
-            earlier: engine.earlier_states(call, &revised)?,
         })
     }
 }
@@ -66,9 +105,16 @@ pub(super) fn text_of<'a>(conversion: &'a Conversion, name: &str) -> &'a str {
     place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or_default()
 }
 
-fn shown(state: &Stored, names: &Names) -> Value {
+/// The conversions as they are shown.
+fn all_shown(engine: &Engine, call: &Call, found: Vec<Stored>) -> quittance_engine::Result<Vec<Value>> {
+    let names = Names::of(engine, call, &found)?;
+    let whole = whole(engine, call, found)?;
+    Ok(whole.iter().filter_map(|one| shown(one, &names)).collect())
+}
+
+fn shown(whole: &Whole, names: &Names) -> Option<Value> {
+    let (state, worth) = (whole.states.last()?, whole.amounts.last()?);
     let conversion = &state.known.conversion;
-    let earlier = names.earlier.get(&*conversion.conversion_id).map_or(&[][..], Vec::as_slice);
     let text = |name: &str| text_of(conversion, name);
     let named = |key: &str, id: i64, names: &HashMap<i64, String>| json!({ key: id, "name": names.get(&id).cloned().unwrap_or_default() });
     let sale = sale_amount(text("sale_amount"), conversion.payout.currency()).map_or(json!(0), amount);
@@ -81,7 +127,7 @@ fn shown(state: &Stored, names: &Names) -> Value {
         "is_event": !text("goal").is_empty(),
         "event": text("goal"),
         "payout": amount(conversion.payout),
-        "revenue": amount(conversion.revenue),
+        "revenue": amount_or_null(worth.revenue),
         "sale_amount": sale,
         "payout_type": "cpa",
         "revenue_type": "rpa",
@@ -96,13 +142,13 @@ fn shown(state: &Stored, names: &Names) -> Value {
             "offer": named("network_offer_id", conversion.offer_id.get(), &names.offers),
             "affiliate": named("network_affiliate_id", conversion.affiliate_id.get(), &names.affiliates),
             "advertiser": named("network_advertiser_id", conversion.advertiser_id.map_or(0, |id| id.get()), &names.advertisers),
-            "snapshots": snapshots::of(earlier, state),
+            "snapshots": snapshots::of(&whole.states, &whole.amounts),
         },
     });
     for sub in ["sub1", "sub2", "sub3", "sub4", "sub5"] {
         fields[sub] = text(sub).into();
     }
-    fields
+    Some(fields)
 }
 
 /// The zone of a query: the one whose id it names, else the network's.
@@ -205,8 +251,7 @@ pub(super) async fn list(
     let filter = filter(&body, &own_zone(&state, &call).await?)?;
     let found = state.run(move |engine| {
         let found = engine.conversions(&call, &filter, (page.offset(), page.size))?;
-        let names = Names::of(engine, &call, &found.conversions)?;
-        let rows: Vec<Value> = found.conversions.iter().map(|state| shown(state, &names)).collect();
+        let rows = all_shown(engine, &call, found.conversions)?;
         Ok(json!({ "conversions": rows, "paging": paging(page, found.total) }))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))
@@ -261,9 +306,7 @@ pub(super) async fn one(
     let call = actor.call((state.clock)());
     let found = state.run(move |engine| {
         let found = engine.conversions_by_ids(&call, &[&id])?;
-        let names = Names::of(engine, &call, &found)?;
-        let found = found.first().ok_or_else(|| absent(&id))?;
-        Ok(shown(found, &names))
+        all_shown(engine, &call, found)?.pop().ok_or_else(|| absent(&id))
     });
     Ok(Answer::json(StatusCode::OK, &found.await?))
 }

@@ -225,6 +225,16 @@ pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     pairs.map(|pairs| pairs.0).map_err(|error| bad("", format!("the query cannot be read: {error}")))
 }
 
+/// Refuses parameters of a list that it does not know: whoever asks for a few would take all for those few.
+pub(super) fn only_known(pairs: &[(String, String)], known: &[&str]) -> Result<(), Problem> {
+    let beside = ["page", "page_size", "order_field", "order_direction"];
+    let unknown = |name: &&str| !known.contains(name) && !beside.contains(name);
+    match pairs.iter().map(|(name, _)| name.as_str()).find(unknown) {
+        Some(name) => Err(bad(name, format!("{name}: it is not served; {} are", [known, &beside].concat().join(", ")))),
+        None => Ok(()),
+    }
+}
+
 /// A page that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Page {

@@ -11,7 +11,7 @@ use quittance_http::{AppState, Problem};
 use serde_json::{Value, json};
 
 use super::error::absent;
-use super::from_wire::{Fields, Page, query};
+use super::from_wire::{Fields, Page, only_known, query};
 use super::wire::paging;
 
 fn shown(call: &Call, offer: &Offer) -> Value {
@@ -30,7 +30,9 @@ pub(super) async fn list(
     Extension(actor): Extension<Actor>,
     uri: Uri,
 ) -> Result<Answer, Problem> {
-    let page = Page::read(&query(&uri)?, &Fields::of_body(b"")?)?;
+    let pairs = query(&uri)?;
+    only_known(&pairs, &["relationship"])?;
+    let page = Page::read(&pairs, &Fields::of_body(b"")?)?;
     let call = actor.call((state.clock)());
     let found = state.run(move |engine| {
         let filter = OfferFilter { after: i64::MIN, ..OfferFilter::default() };

@@ -14,7 +14,7 @@ use quittance_http::{AppState, Problem};
 use serde_json::{Map, Value, json};
 
 use super::error::absent;
-use super::from_wire::{Fields, Page, query, relationships};
+use super::from_wire::{Fields, Page, only_known, query, relationships};
 use super::wire::{amount, paging, seconds};
 use super::{partner_billing, party_filter};
 
@@ -99,6 +99,7 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Answer, Problem> {
     let pairs = query(&uri)?;
+    only_known(&pairs, &["filter", "relationship"])?;
     let page = Page::read(&pairs, &Fields::of_body(b"")?)?;
     let (asked, filter) = (Asked::read(&pairs), party_filter::of_query(&actor, &pairs)?);
     let call = actor.call((state.clock)());

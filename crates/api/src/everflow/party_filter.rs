@@ -30,7 +30,11 @@ pub(super) fn of_query(actor: &Actor, pairs: &[(String, String)]) -> Result<Part
         let Some(place) = text.find(['=', '<', '>']) else { return Err(not_served(text)) };
         let (field, op, value) = (&text[..place], &text[place..=place], &text[place + 1..]);
         match (field, op) {
-            ("account_status", "=") => filter.status = Some(value.to_owned()),
+            ("account_status", "=") => match &filter.status {
+                // Nobody stands in two ways.
+                Some(other) if other != value => filter.ids = Some(Vec::new()),
+                _ => filter.status = Some(value.to_owned()),
+            },
             ("time_created", op) => {
                 narrow((&mut filter.created_from, &mut filter.created_before), op, seconds(text, value)?);
             }

@@ -3,17 +3,18 @@
 use quittance_engine::ingest::State;
 use serde_json::{Value, json};
 
-use super::conversions::{status, text_of};
-use super::wire::{amount, seconds};
+use super::conversions::{Amounts, status, text_of};
+use super::wire::{amount_or_null, seconds};
 
-/// The snapshots of a conversion that had some states before the present one, the oldest first.
-pub(super) fn of(earlier: &[State], present: &State) -> Vec<Value> {
-    let states: Vec<&State> = earlier.iter().chain([present]).collect();
-    states.windows(2).flat_map(|pair| between(pair[0], pair[1])).collect()
+/// The snapshots of a conversion that had some states and is in the last of them, the oldest first; with what each was worth
+/// in the currency in which the conversion is shown.
+pub(super) fn of(states: &[State], amounts: &[Amounts]) -> Vec<Value> {
+    let changes = states.windows(2).zip(amounts.iter().skip(1));
+    changes.flat_map(|(pair, worth)| between(&pair[0], &pair[1], worth)).collect()
 }
 
 /// What changed from one state to the next: a change of the status is told by itself.
-fn between(before: &State, after: &State) -> Vec<Value> {
+fn between(before: &State, after: &State, worth: &Amounts) -> Vec<Value> {
     let (old, new) = (&before.known.conversion, &after.known.conversion);
     let amounts = (old.payout, old.revenue) != (new.payout, new.revenue);
     let sale = text_of(old, "sale_amount") != text_of(new, "sale_amount");
@@ -25,17 +26,17 @@ fn between(before: &State, after: &State) -> Vec<Value> {
     };
     let of_status = (status(old.status) != status(new.status)).then_some("status");
     let kinds = [of_status, of_amounts].into_iter().flatten();
-    kinds.map(|kind| snapshot(kind, after)).collect()
+    kinds.map(|kind| snapshot(kind, after, worth)).collect()
 }
 
-fn snapshot(kind: &str, after: &State) -> Value {
+fn snapshot(kind: &str, after: &State, worth: &Amounts) -> Value {
     let conversion = &after.known.conversion;
     json!({
         "snapshot_type": kind,
         // What was changed here stands over what was received; the rest came from the tracker, by whatever way.
         "initiator": if after.known.received.is_some() { "manual" } else { "csv" },
-        "payout": amount(conversion.payout),
-        "revenue": amount(conversion.revenue),
+        "payout": amount_or_null(worth.payout),
+        "revenue": amount_or_null(worth.revenue),
         "status": status(conversion.status),
         "unix_timestamp": seconds(after.received_at),
         "network_employee": {},

@@ -36,6 +36,11 @@ pub(super) fn amount(money: Money) -> Value {
     serde_json::from_str::<Number>(text).map_or(Value::Null, Value::Number)
 }
 
+/// The same; null where it is not known, since 0 would be another amount.
+pub(super) fn amount_or_null(money: Option<Money>) -> Value {
+    money.map_or(Value::Null, amount)
+}
+
 /// An instant in Unix seconds.
 pub(super) fn seconds(at: Timestamp) -> i64 {
     at.micros().div_euclid(1_000_000)

@@ -84,6 +84,33 @@ both_databases! {
         assert_eq!(server.ok("POST", SUMMARY, one_day), summary([1, 1, 0, 0], [json!(8), json!(0), json!(0)], false), "in its own");
     }
 
+    /// By hand, a dollar being 1.40 CAD: 10.55 USD are 14.77 CAD, 7.77 USD 10.878, shown as 10.88. Two such rows show
+    /// 21.76, which is what is summed up, and not 15.54 × 1.40 = 21.756.
+    fn rows_of_one_currency_add_up_to_their_sum(database) {
+        let server = server(database);
+        let in_cad = |line: &str| server.receive("approved", line, |record| record.payout_currency = Currency::parse("CAD").ok());
+        in_cad("c1 1 1 2026-01-08 16.24 10.55");
+        in_cad("c2 1 1 2026-01-08 5 7.77");
+        in_cad("c3 2 1 2026-01-09 5 7.77");
+        let list = || server.ok("POST", "/v1/networks/reporting/conversions", JANUARY)["conversions"].clone();
+        let without = list();
+        assert_eq!((&without[0]["currency_id"], &without[0]["payout"], &without[0]["revenue"]), (&json!("CAD"), &json!(16.24), &Value::Null));
+        server.refused("POST", SUMMARY, JANUARY, 400, "there is no rate of USD to CAD");
+        server.engine.import_rates(&server.call, "date,base,quote,rate\n2026-01-08,USD,CAD,1.40\n".as_bytes(), "test").unwrap();
+        let rows = list();
+        let revenues: Vec<String> = rows.as_array().unwrap().iter().map(|row| row["revenue"].to_string()).collect();
+        assert_eq!(revenues, ["14.77", "10.88", "10.88"]);
+        // 16.24 + 5 + 5, and 14.77 + 10.88 + 10.88: in the one currency that the rows have.
+        assert_eq!(server.ok("POST", SUMMARY, JANUARY), summary([3, 3, 0, 0], [json!(26.24), json!(36.53), json!(0)], true));
+        let cad = r#"{"from":"2026-01-01","to":"2026-01-31","currency_id":"CAD"}"#;
+        assert_eq!(server.ok("POST", SUMMARY, cad)["revenue"], json!(36.53));
+        // In the advertiser's own currency nothing of it is converted: 10.55 + 7.77 + 7.77.
+        let usd = r#"{"from":"2026-01-01","to":"2026-01-31","currency_id":"USD"}"#;
+        assert_eq!(server.ok("POST", SUMMARY, usd)["revenue"], json!(26.09));
+        let one = server.ok("GET", "/v1/networks/reporting/conversions/c1", "");
+        assert_eq!((&one["currency_id"], &one["revenue"]), (&json!("CAD"), &json!(14.77)));
+    }
+
     fn what_is_wrong_with_the_question_is_told(database) {
         let server = server(database);
         for (body, says) in [

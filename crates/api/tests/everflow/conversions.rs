@@ -112,6 +112,55 @@ both_databases! {
         server.verified();
     }
 
+    /// A client that sends back what it has read changes nothing of what the advertiser owes: 20 USD, shown as 28 CAD.
+    fn a_revenue_is_set_in_the_currency_that_is_shown(database) {
+        let server = server(database);
+        server.engine.import_rates(&server.call, "date,base,quote,rate\n2026-01-05,USD,CAD,1.40\n".as_bytes(), "test").unwrap();
+        let cad = quittance_domain::currency::Currency::parse("CAD").ok();
+        server.receive("approved", "a1 1 1 2026-01-05 15 20", |record| record.payout_currency = cad);
+        let path = format!("{CONVERSIONS}/a1");
+        let owed = || server.engine.conversions_by_ids(&server.call, &["a1"]).unwrap()[0].known.conversion.revenue;
+        let as_is = owed();
+        assert_eq!((as_is.to_decimal().as_str(), server.ok("GET", &path, "")["revenue"].to_string().as_str()), ("20.00", "28"));
+        server.ok("PUT", &format!("{path}/payoutrevenue"), r#"{"payout":15,"revenue":28}"#);
+        assert_eq!(owed(), as_is);
+        server.ok("PUT", &format!("{path}/payoutrevenue"), r#"{"payout":15,"revenue":14}"#);
+        assert_eq!((owed().to_decimal().as_str(), server.ok("GET", &path, "")["revenue"].to_string().as_str()), ("10.00", "14"));
+        server.verified();
+    }
+
+    /// Snapshots have no currency of their own: they are in that of the conversion. A dollar is 1.25 CAD, later 1.40.
+    fn snapshots_are_in_the_currency_of_their_conversion(database) {
+        let mut server = server(database);
+        let cad = quittance_domain::currency::Currency::parse("CAD").ok();
+        server.engine.import_rates(&server.call, "date,base,quote,rate\n2026-01-05,USD,CAD,1.25\n".as_bytes(), "test").unwrap();
+        server.approve("a1 1 1 2026-01-05 10 20");
+        server.at("2026-02-10T12:00:01Z");
+        server.approve("a1 1 1 2026-01-05 12 20");
+        server.at("2026-02-10T12:00:02Z");
+        server.receive("approved", "a1 1 1 2026-01-05 15 20", |record| record.payout_currency = cad);
+        let one = server.ok("GET", &format!("{CONVERSIONS}/a1"), "");
+        assert_eq!((&one["currency_id"], &one["payout"], &one["revenue"]), (&json!("CAD"), &json!(15), &json!(25)));
+        let amounts: Vec<_> = one["relationship"]["snapshots"].as_array().unwrap().iter().map(|s| (s["payout"].to_string(), s["revenue"].to_string())).collect();
+        // 12 USD and 20 USD, then 15 CAD and 20 USD.
+        assert_eq!(amounts, [("15".to_owned(), "25".to_owned()), ("15".to_owned(), "25".to_owned())]);
+    }
+
+    /// To leave out what narrows a list would show too much.
+    fn no_list_ignores_a_filter_of_its_address(database) {
+        let server = server(database);
+        for path in ["/v1/networks/affiliates", "/v1/networks/advertisers", "/v1/networks/offers"] {
+            server.ok("GET", &format!("{path}?page=1&page_size=10&order_field=name&order_direction=desc&relationship=all"), "");
+            for unknown in ["network_affiliate_id=1", "account_status=active", "filters=x", "network_offer_ids=2"] {
+                let name = unknown.split('=').next().unwrap();
+                server.refused("GET", &format!("{path}?{unknown}"), "", 400, &format!("{name}: it is not served"));
+            }
+        }
+        let two = server.ok("GET", "/v1/networks/affiliates?filter=account_status%3Dactive&filter=account_status%3Dpending", "");
+        assert_eq!(two["paging"]["total_count"], 0);
+        server.refused("GET", "/v1/networks/offers?filter=offer_status%3Dpaused", "", 400, "filter: it is not served");
+    }
+
     fn offers_are_listed(database) {
         let server = server(database);
         let found = server.ok("GET", "/v1/networks/offers?page_size=1", "");

@@ -10,6 +10,7 @@ mod judge;
 mod kept;
 mod lanes;
 mod meant;
+mod one_currency;
 mod release;
 mod seen;
 mod session;

@@ -39,10 +39,6 @@ impl ByDay {
         }
     }
 
-    fn currencies(&self) -> impl Iterator<Item = Currency> {
-        self.0.keys().map(|(currency, _)| *currency)
-    }
-
     fn sum(&self, converter: &Converter, into: Currency) -> Result<Money> {
         let one = |((currency, day), units): (&(Currency, Day), &i128)| {
             let units = i64::try_from(*units).map_err(|_| Error::from(MoneyError::Overflow))?;
@@ -53,12 +49,41 @@ impl ByDay {
     }
 }
 
+/// Revenues in another currency than their payouts: by the payout's currency, the day in the books and the revenue, how many
+/// conversions have it.
+#[derive(Default)]
+struct Apart(BTreeMap<(Currency, Day, Currency, i64), i64>);
+
+impl Apart {
+    /// Adds up those whose payouts are in the currency, each as a list shows it; the others go to the sums of their days.
+    fn sum(&self, converter: &Converter, into: Currency, others: &mut ByDay) -> Result<i64> {
+        let mut shown = Vec::new();
+        for ((payout, day, currency, units), count) in &self.0 {
+            if *payout != into || *currency == into {
+                others.add(*currency, *day, i128::from(*units) * i128::from(*count));
+                continue;
+            }
+            let one = converter.units(Money::new(*units, *currency), *day)?;
+            shown.push(one.checked_mul(*count).ok_or(MoneyError::Overflow)?);
+        }
+        Ok(sum_units(shown)?)
+    }
+
+    /// The currencies and days.
+    fn days(&self) -> impl Iterator<Item = (Currency, Day)> {
+        self.0.keys().map(|(_, day, currency, _)| (*currency, *day))
+    }
+}
+
 /// The sums while they are read.
 #[derive(Default)]
 struct Sums {
     counts: BTreeMap<ConversionStatus, i64>,
+    /// The currencies of the payouts: a conversion is shown in the one of its payout.
+    shown_in: BTreeSet<Currency>,
     payout: ByDay,
     revenue: ByDay,
+    apart: Apart,
     sales: ByDay,
 }
 
@@ -78,8 +103,16 @@ impl Sums {
             return;
         }
         let day = sum.posting_day;
+        self.shown_in.insert(sum.payout.0);
         self.payout.add(sum.payout.0, day, sum.payout.1);
-        self.revenue.add(sum.revenue.0, day, sum.revenue.1);
+        match sum.revenue_apart {
+            // Nothing is nothing in every currency.
+            Some(0) => {}
+            Some(units) => {
+                *self.apart.0.entry((sum.payout.0, day, sum.revenue.0, units)).or_default() += sum.conversions
+            }
+            None => self.revenue.add(sum.revenue.0, day, sum.revenue.1),
+        }
         if let Some(amount) = sum.sale_amount.as_deref().and_then(|text| sale_amount(text, sum.payout.0)) {
             self.sales.add(sum.payout.0, day, i128::from(amount.units()) * i128::from(sum.conversions));
         }
@@ -87,8 +120,9 @@ impl Sums {
 }
 
 impl Engine {
-    /// What the conversions that a filter finds add up to: in a currency where one is named, else in theirs where they have
-    /// one, else in the network's. It reads the conversions of the filter's days and no others.
+    /// What the conversions that a filter finds add up to: in a currency where one is named, else in that of their payouts
+    /// where they have one, else in the network's. In the currency of the payouts, the revenues add up to what
+    /// [`revenues_as_payouts`](Engine::revenues_as_payouts) says of each. It reads the conversions of the filter's days and no others.
     ///
     /// # Errors
     /// The range is longer than a year, a sum does not fit, or a rate is missing.
@@ -106,16 +140,20 @@ impl Engine {
                 Ok(())
             })?;
             let all = [&sums.payout, &sums.revenue, &sums.sales];
-            let currencies: BTreeSet<Currency> = all.iter().flat_map(|amounts| amounts.currencies()).collect();
-            let into = match (into, currencies.first().copied()) {
+            let amounts: BTreeSet<(Currency, Day)> =
+                all.iter().flat_map(|amounts| amounts.0.keys().copied()).chain(sums.apart.days()).collect();
+            let into = match (into, sums.shown_in.first().copied()) {
                 (Some(into), _) => into,
-                (None, Some(only)) if currencies.len() == 1 => only,
+                (None, Some(only)) if sums.shown_in.len() == 1 => only,
                 _ => crate::networks::network(tx, call.network)?.currency,
             };
-            let converter = Converter::read(tx, call, into, all.iter().flat_map(|amounts| amounts.0.keys().copied()))?;
+            let converter = Converter::read(tx, call, into, amounts.iter().copied())?;
+            let apart = sums.apart.sum(&converter, into, &mut sums.revenue)?;
+            let revenue = sums.revenue.sum(&converter, into)?.checked_add(Money::new(apart, into))?;
+            let currencies: BTreeSet<Currency> = amounts.iter().map(|(currency, _)| *currency).collect();
             Ok(ConversionSums {
                 payout: sums.payout.sum(&converter, into)?,
-                revenue: sums.revenue.sum(&converter, into)?,
+                revenue,
                 sales: sums.sales.sum(&converter, into)?,
                 converted: currencies.len() > 1,
                 counts: sums.counts,

@@ -16,6 +16,7 @@ use quittance_store::{Tx, networks, rates as table};
 use serde_json::json;
 
 pub(crate) use self::convert::Converter;
+pub use self::convert::Wanted;
 use self::read::FileQuote;
 use crate::error::{Error, Result};
 use crate::{Call, Engine};

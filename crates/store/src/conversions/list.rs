@@ -27,7 +27,8 @@ macro_rules! filtered {
          AND payout_units * CASE WHEN payout_currency {in:27} THEN 1 ELSE 100 END <= $29 \
          AND revenue_units * CASE WHEN revenue_currency {in:27} THEN 1 ELSE 100 END >= $30 \
          AND revenue_units * CASE WHEN revenue_currency {in:27} THEN 1 ELSE 100 END <= $31 \
-         AND received_at >= $32 AND received_at < $33 AND occurred_at >= $34 AND occurred_at < $35 ")
+         AND received_at >= $32 AND received_at < $33 AND occurred_at >= $34 AND occurred_at < $35 \
+         AND ($36 = 0 OR ($36 = 1 AND payout_currency = revenue_currency) OR ($36 = 2 AND payout_currency <> revenue_currency)) ")
     };
 }
 pub(super) use filtered;
@@ -38,19 +39,19 @@ macro_rules! filtered_after {
     () => {
         concat!(
             filtered!("posting_day + 0 >= $2"),
-            " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($36, $37, $38, $39) "
+            " AND (posting_day, offer_id, affiliate_id, conversion_id) > ($37, $38, $39, $40) "
         )
     };
 }
 
 statements! {
     LISTED = concat!("SELECT ", super::state_columns!(), " ", filtered!(),
-        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $36 OFFSET $37");
+        " ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $37 OFFSET $38");
     LISTED_AFTER = concat!("SELECT ", super::state_columns!(), " ", filtered_after!(),
-        "ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
+        "ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $41");
     LISTED_WITHIN = concat!("SELECT ", super::state_columns!(), " ", filtered_after!(),
-        "AND (posting_day, offer_id, affiliate_id, conversion_id) <= ($41, $42, $43, $44) \
-        ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $40");
+        "AND (posting_day, offer_id, affiliate_id, conversion_id) <= ($42, $43, $44, $45) \
+        ORDER BY posting_day, offer_id, affiliate_id, conversion_id LIMIT $41");
     /// The last of as many as a part of a list looks at.
     PART_LOOKED_AT = "SELECT posting_day, offer_id, affiliate_id, conversion_id FROM conversions {by:conversions_by_place} \
         WHERE network_id = $1 AND posting_day <= $2 \
@@ -102,6 +103,8 @@ pub struct ConversionFilter {
     pub changed: (Timestamp, Timestamp),
     /// Happened from the first instant on and before the second.
     pub occurred: (Timestamp, Timestamp),
+    /// Whether the revenue is in another currency than the payout.
+    pub apart: Option<bool>,
 }
 
 /// A range that asks for nothing.
@@ -142,7 +145,14 @@ impl ConversionFilter {
             revenue: ANY,
             changed: EVER,
             occurred: EVER,
+            apart: None,
         }
+    }
+
+    /// The same, whatever the revenue is.
+    #[must_use]
+    pub fn of_any_revenue(self) -> ConversionFilter {
+        ConversionFilter { revenue: ANY, ..self }
     }
 
     pub(super) fn with_params<T>(
@@ -179,6 +189,7 @@ impl ConversionFilter {
             self.changed.1.micros().into(),
             self.occurred.0.micros().into(),
             self.occurred.1.micros().into(),
+            Param::Int(self.apart.map_or(0, |apart| 1 + i64::from(apart))),
         ]);
         ask(params)
     }

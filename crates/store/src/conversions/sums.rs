@@ -14,14 +14,22 @@ use crate::tx::{Row, Tx};
 /// Amounts are added in two parts, since the sum of some thousands of the largest ones does not fit.
 const PART: i128 = 1_000_000;
 
+/// A revenue that is in another currency than the payout: each is converted, and rounded, by itself.
+macro_rules! revenue_apart {
+    () => {
+        "CASE WHEN payout_currency <> revenue_currency THEN revenue_units END"
+    };
+}
+
 statements! {
     SUMS_LISTED = concat!("SELECT posting_day, status, payout_currency, revenue_currency, sale_amount, COUNT(*), \
         CAST(SUM(payout_units / 1000000) AS BIGINT), CAST(SUM(payout_units % 1000000) AS BIGINT), \
-        CAST(SUM(revenue_units / 1000000) AS BIGINT), CAST(SUM(revenue_units % 1000000) AS BIGINT) ", filtered!(),
-        "GROUP BY posting_day, status, payout_currency, revenue_currency, sale_amount");
+        CAST(SUM(revenue_units / 1000000) AS BIGINT), CAST(SUM(revenue_units % 1000000) AS BIGINT), ", revenue_apart!(), " ",
+        filtered!(), "GROUP BY posting_day, status, payout_currency, revenue_currency, sale_amount, ", revenue_apart!());
 }
 
-/// What conversions of one day, status, pair of currencies and sale amount add up to.
+/// What conversions of one day, status, pair of currencies and sale amount add up to; where the two currencies differ, those
+/// of one revenue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversionSum {
     /// The day in the books.
@@ -34,6 +42,8 @@ pub struct ConversionSum {
     pub payout: (Currency, i128),
     /// What their revenues add up to, in billing units.
     pub revenue: (Currency, i128),
+    /// The revenue of each, in billing units, where it is in another currency than the payout.
+    pub revenue_apart: Option<i64>,
     /// The sale amount of each, as the tracker said it: it need not be a number.
     pub sale_amount: Option<String>,
 }
@@ -47,6 +57,7 @@ fn sum(row: &Row) -> Result<ConversionSum> {
         conversions: row.int(5)?,
         payout: (currency(row.text(2)?)?, whole(6)?),
         revenue: (currency(row.text(3)?)?, whole(8)?),
+        revenue_apart: row.opt_int(10)?,
         sale_amount: row.opt_string(4)?,
     })
 }
