@@ -91,8 +91,11 @@ both_databases! {
             "decline_reason": "", "fraud_type": [], "ios_idfa": "", "android_id": "", "forensiq": "",
             "offer": { "id": 2, "title": "Share", "offer_id": "2", "url": "", "external_id": "" },
             "partner": {
-                "id": "1", "title": "Affiliate 1", "email": "", "login": "Affiliate 1", "name": "Affiliate 1",
-                "manager": "Dana Reyes", "manager_id": "00000000000000000000001f",
+                "id": 1, "title": "Affiliate 1", "email": "", "login": "Affiliate 1", "name": "Affiliate 1",
+                "manager": {
+                    "id": "00000000000000000000001f", "title": "Dana Reyes", "first_name": "Dana", "last_name": "Reyes",
+                },
+                "manager_id": "00000000000000000000001f",
             },
             "advertiser": { "id": "1", "title": "Advertiser 1" },
         });
@@ -101,7 +104,8 @@ both_databases! {
         }));
         for (name, value) in [
             ("status", json!(1)), ("createdAt", json!("2026-01-30 00:00:00")), ("updatedAt", json!("2026-01-31 12:00:00")),
-            ("charge", json!(11.1)), ("earning", json!(5.55)), ("click_id", json!("c1")),
+            ("charge", json!(11.1)), ("earning", json!(5.55)), ("click_id", json!("c1")), ("landing_id", Value::Null),
+            ("prelanding_id", Value::Null),
         ] {
             expected[name] = value;
         }
@@ -164,7 +168,9 @@ both_databases! {
             ("revenue_to=8.99", vec!["two", "three"]), ("currency=47", vec!["two"]), ("currency=150", vec!["one", "three"]),
             ("update_from_date=2026-01-31&update_from_hour=15", vec!["three"]),
             ("update_to_date=2026-01-31&update_to_hour=14", vec!["one", "two"]),
-            ("action_id=two", vec!["two"]), ("timezone=UTC", vec!["one", "two", "three"]),
+            ("action_id=two", vec!["two"]), ("timezone=UTC", vec!["one", "two", "three"]), ("timezone=Europe/Berlin", vec!["one", "two", "three"]),
+            ("raw_export=0", vec!["one", "two", "three"]), ("currency=EUR", vec!["two"]), ("currency=usd", vec!["one", "three"]),
+            ("status[]=4", vec![]), ("status[]=4&status[]=1", vec!["one"]), ("status[]=not_found", vec![]),
             ("payment_status=opened", vec!["one", "two", "three"]), ("payment_status=closed", vec![]),
         ] {
             assert_eq!(ids(query, ""), expected, "{query}");
@@ -180,7 +186,7 @@ both_databases! {
         assert_eq!(ids("payment_status=closed&invoice_id=1", ""), ["one"]);
         for (query, start) in [
             ("os=Android", "os: "), ("hour=3", "hour: "), ("custom_field_1=x", "custom_field_1: "), ("currency=9999", "currency: "),
-            ("payouts=much", "payouts: "), ("payment_status=gone", "payment_status: "), ("timezone=Europe/Berlin", "timezone: "),
+            ("payouts=much", "payouts: "), ("payment_status=gone", "payment_status: "), ("timezone=Mars", "timezone: "), ("raw_export=1", "raw_export: "), ("currency=dollars", "currency: "),
             ("update_from_date=2026-01-31&update_from_hour=24", "update_from_hour: "), ("status=9", "status: "),
         ] {
             let refused = affise.call(Role::Admin, "GET", &format!("/3.0/stats/conversions?{query}"), FORM, "");
@@ -233,6 +239,97 @@ both_databases! {
             let text = affise.refused("/3.0/admin/conversion/edit", &format!("ids[]=a-1-2&{form}"));
             assert!(text.contains(start.trim_start_matches("a-1-2: ")), "{form}: {text}");
         }
+        network.assert_verified();
+    }
+
+    /// By hand: 15.00 USD at 1.25 a euro are 12 EUR; 10.55 USD at 1.40 CAD a dollar are 14.77 CAD. The rates of a week may be
+    /// used, of the first days of the year there are none.
+    fn a_conversion_has_one_currency(database) {
+        let network = with_offers(database);
+        network.rates("2026-01-10,EUR,USD,1.25\n2026-01-10,USD,CAD,1.40\n2026-01-12,EUR,USD,1.5");
+        let record = |id: &str, day: &str, payout: (&str, &str), revenue: &str| ConversionRecord {
+            payout_currency: quittance_domain::currency::Currency::parse(payout.1).ok(),
+            revenue: Some(revenue.into()),
+            ..network.record(id, 1, 1, "approved", day, payout.0)
+        };
+        let report = network.ingest(vec![
+            record("eur", "2026-01-10", ("8", "EUR"), "15"), record("cad", "2026-01-11", ("16.24", "CAD"), "10.55"),
+            record("late", "2026-01-13", ("8", "EUR"), "15"), record("none", "2026-01-02", ("8", "EUR"), "15"),
+            record("usd", "2026-01-02", ("8", "USD"), "15"),
+        ]);
+        assert_eq!(report.rejections, []);
+        let affise = Affise::serve(database, &network);
+        let list = affise.get("/3.0/stats/conversions?date_from=2026-01-01&date_to=2026-01-31");
+        let amounts = |c: &Value| ["currency", "payouts", "revenue", "earnings"].map(|name| c[name].clone());
+        let shown = |id: &str| amounts(list["conversions"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap());
+        assert_eq!(shown("eur"), [json!("EUR"), json!(8), json!(12), json!(4)]);
+        assert_eq!(shown("cad"), [json!("CAD"), json!(16.24), json!(14.77), json!(-1.47)]);
+        assert_eq!(shown("late"), [json!("EUR"), json!(8), json!(10), json!(2)]);
+        assert_eq!(shown("none"), [json!("EUR"), json!(8), Value::Null, Value::Null]);
+        assert_eq!(shown("usd"), [json!("USD"), json!(8), json!(15), json!(7)]);
+        let one = affise.get("/3.0/stats/conversionsbyid?id=cad")["conversion"].clone();
+        assert_eq!((amounts(&one), &one["charge"], &one["earning"]), (shown("cad"), &json!(14.77), &json!(-1.47)));
+    }
+
+    /// The revenue that is sent is in the one currency that is shown: 28.00 CAD are 20.00 USD, which the advertiser owes.
+    fn a_revenue_is_edited_in_the_currency_that_is_shown(database) {
+        let network = with_offers(database);
+        network.rates("2026-01-10,USD,CAD,1.40");
+        let cad = quittance_domain::currency::Currency::parse("CAD").ok();
+        let record = |id: &str, day: &str| ConversionRecord {
+            payout_currency: cad, revenue: Some("10.55".into()), ..network.record(id, 1, 1, "approved", day, "16.24")
+        };
+        assert_eq!(network.ingest(vec![record("a", "2026-01-10"), record("old", "2026-01-02")]).rejections, []);
+        let affise = Affise::serve(database, &network);
+        let owed = || network.engine.conversions_by_ids(&network.call, &["a"]).unwrap()[0].known.conversion.revenue;
+        let usd = |text: &str| quittance_domain::money::Money::parse(text, quittance_domain::currency::Currency::parse("USD").unwrap()).unwrap();
+        // As it is shown it is left as it is: 14.77 CAD are 10.55 USD and not 10.5500 of something else.
+        affise.post("/3.0/admin/conversion/edit", "ids[]=a&payouts=17&revenue=14.77");
+        assert_eq!(owed(), usd("10.55"));
+        affise.post("/3.0/admin/conversion/edit", "ids[]=a&revenue=28");
+        assert_eq!(owed(), usd("20"));
+        let shown = affise.get("/3.0/stats/conversionsbyid?id=a")["conversion"].clone();
+        assert_eq!((&shown["currency"], &shown["payouts"], &shown["revenue"]), (&json!("CAD"), &json!(17), &json!(28)));
+        let refused = affise.refused("/3.0/admin/conversion/edit", "ids[]=old&revenue=28");
+        assert!(refused.contains("there is no rate of CAD to USD for 2026-01-02"), "{refused}");
+        // Filters are of what is shown, too.
+        for (query, found) in [("revenue=28", 1), ("revenue=20", 0), ("revenue_from=27.99&revenue_to=28", 1), ("revenue_from=28.01", 0), ("revenue=10.55", 0)] {
+            for more in ["", "&action_id=a"] {
+                let list = affise.get(&format!("/3.0/stats/conversions?date_from=2026-01-01&date_to=2026-01-31&{query}{more}"));
+                assert_eq!((list["pagination"]["total_count"].as_i64(), list["conversions"].as_array().unwrap().len()), (Some(found), found as usize), "{query}{more}");
+            }
+        }
+        network.assert_verified();
+    }
+
+    /// 8 o'clock in UTC is 21 o'clock of the day before on Pago Pago, 11 hours behind; noon is 1 o'clock of the same day.
+    fn the_days_of_a_list_are_those_of_its_zone(database) {
+        let network = with_offers(database);
+        network.approve("a 1 1 2026-01-30 1\nb 1 1 2026-01-31 1");
+        let affise = Affise::serve(database, &network);
+        let found = |query: &str| {
+            let list = affise.get(&format!("/3.0/stats/conversions?{query}"));
+            let row = |c: &Value| format!("{} {}", c["id"].as_str().unwrap(), c["created_at"].as_str().unwrap());
+            list["conversions"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(found("date_from=2026-01-30&date_to=2026-01-31"), ["a 2026-01-30 08:00:00", "b 2026-01-31 08:00:00"]);
+        let far = "timezone=Pacific/Pago_Pago";
+        assert_eq!(found(&format!("{far}&date_from=2026-01-29&date_to=2026-01-29")), ["a 2026-01-29 21:00:00"]);
+        assert_eq!(found(&format!("{far}&date_from=2026-01-30&date_to=2026-01-30")), ["b 2026-01-30 21:00:00"]);
+        assert_eq!(found(&format!("{far}&action_id=b&date_from=2026-01-31")), [""; 0]);
+        assert_eq!(found(&format!("{far}&action_id=b&date_from=2026-01-30&date_to=2026-01-30")).len(), 1);
+        assert_eq!(found(&format!("{far}&update_from_date=2026-01-31&update_from_hour=2")), [""; 0]);
+        assert_eq!(found(&format!("{far}&update_from_date=2026-01-31&update_to_date=2026-01-31&update_to_hour=1")).len(), 2);
+    }
+
+    fn an_offer_without_a_revenue_takes_none(database) {
+        let network = with_offers(database);
+        let file = json!({ "offers": [{ "id": 4, "payout": "2.5", "payout_currency": "USD" }] });
+        network.engine.import_network(network.call.now, Some("test"), &file).unwrap().unwrap();
+        let affise = Affise::serve(database, &network);
+        affise.post(IMPORT, "offer=4&pid=1&action_id=free");
+        let one = affise.get("/3.0/stats/conversions?action_id=free")["conversions"][0].clone();
+        assert_eq!((&one["payouts"], &one["revenue"], &one["earnings"]), (&json!(2.5), &json!(0), &json!(-2.5)));
         network.assert_verified();
     }
 

@@ -8,7 +8,7 @@ mod server;
 
 use affise_common::{Affise, FORM, failure, network, success};
 use quittance_engine::keys::Role;
-use quittance_testkit::both_databases;
+use quittance_testkit::{Network, both_databases};
 use serde_json::{Value, json};
 
 both_databases! {
@@ -176,12 +176,26 @@ both_databases! {
             "available": { "EUR": 0, "USD": 12.5 },
         } }));
         let me = success(&affise.call(Role::Affiliate, "GET", "/3.1/partner/me", FORM, ""));
-        assert_eq!(me, json!({ "status": 1, "user": {
-            "id": 1, "email": "", "login": "Affiliate 1", "status": "1", "ref_percent": null, "pay_sys": 13,
-            "pay_acc": "one@example.com", "pay_acc_wmz": "", "balance_ru": "0.00", "hold_ru": "0.00",
-            "available_ru": "0.00", "balance_usd": "12.50", "hold_usd": "7.00", "available_usd": "12.50",
-            "permissions": {},
-        } }));
+        let mut user = me["user"].clone();
+        // It is made at the start of 1970, and changed by the file of the network.
+        assert_eq!(user["created_at"].take(), json!("1970-01-01T00:00:00Z"));
+        assert_eq!(user["updated_at"].take(), json!("2026-01-31T12:00:00Z"));
+        let no_sub = json!({ "value": "", "except": 0 });
+        let mut expected = json!({
+            "partner_id": 1, "id": "1", "email": "", "login": "Affiliate 1", "name": "Affiliate 1", "status": "1", "ref": "0",
+            "ref_percent": "0", "pay_sys": "13", "pay_acc": "one@example.com", "pay_acc_wmz": "", "balance_ru": "0.00",
+            "hold_ru": "0.00", "available_ru": "0.00", "balance_usd": "12.50", "hold_usd": "7.00", "available_usd": "12.50",
+            "permissions": {}, "manager_id": "00000000000000000000001f", "type": "affiliate", "lang": "en",
+            "manager": { "name": "Dana Reyes", "email": "dana@example.com", "skype": "", "work_hours": "" },
+            "sub_accounts": { "1": no_sub, "2": no_sub }, "needAcceptTerms": false,
+        });
+        for name in ["api_key", "notes", "address_1", "city", "country", "tipalti_info", "contact_person", "work_hours", "last_login_at"] {
+            expected[name] = "".into();
+        }
+        for name in ["info", "settings", "company", "confirm_code", "timezone", "level", "address_2", "zip_code", "phone", "tags", "created_at", "updated_at"] {
+            expected[name] = Value::Null;
+        }
+        assert_eq!(user, expected);
         for path in ["/3.0/balance", "/3.1/partner/me"] {
             assert_eq!(failure(&affise.call(Role::Admin, "GET", path, FORM, ""), 403), "Auth Denied");
         }
@@ -212,6 +226,117 @@ both_databases! {
         assert_eq!(affise.get("/3.0/offers?limit=3&page=2"), json!({
             "status": 1, "offers": [offer(4, 7)], "pagination": { "per_page": 3, "total_count": 4, "page": 2 },
         }));
+    }
+
+    /// 1 / 1.16 is 0.862068…, of a network in yen 1 / 154.37 is 0.006477… and 1 / 179.04 is 0.005585….
+    fn rates_are_of_the_pair_and_the_base_is_there(database) {
+        let network = network(database);
+        network.rates("2026-01-30,EUR,USD,1.16\n2026-01-30,USD,JPY,155\n2026-01-30,BTC,USD,80000");
+        network.engine.import_network(network.call.now, Some("test"), &json!({ "currencies": [{ "code": "JPY" }, { "code": "BTC" }] })).unwrap().unwrap();
+        let affise = Affise::serve(database, &network);
+        assert_eq!(affise.get("/3.0/admin/currency")["quotes"], json!({ "BTC": 0.0000125, "EUR": 0.862069, "JPY": 155, "USD": 1 }));
+        assert_eq!(affise.get("/3.0/admin/currency?extended=1")["quotes"][1]["rate"], json!(0.862069));
+    }
+
+    fn the_base_is_there_where_nothing_lists_it(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-01-31");
+        let yen = quittance_domain::currency::Currency::parse("JPY").unwrap();
+        let other = network.engine.create_network(network.call.now, "yen", &network.zone, yen).unwrap();
+        network.call.network = other.network_id;
+        let file = json!({
+            "currencies": [{ "code": "USD" }, { "code": "EUR" }], "affiliates": [{ "id": 1, "name": "First" }],
+            "advertisers": [{ "id": 1, "name": "First" }], "managers": [{ "id": 1, "name": "Dana" }],
+        });
+        network.engine.import_network(network.call.now, Some("test"), &file).unwrap().unwrap();
+        network.rates("2026-01-30,USD,JPY,154.37\n2026-01-30,EUR,JPY,179.04");
+        let affise = Affise::serve(database, &network);
+        assert_eq!(affise.get("/3.0/admin/currency")["quotes"], json!({ "EUR": 0.005585, "JPY": 1, "USD": 0.006478 }));
+        let extended = affise.get("/3.0/admin/currency?extended=1")["quotes"].clone();
+        assert_eq!(extended[1], json!({
+            "_id": 74, "code": "JPY", "active": true, "default": true, "rate": 1, "min_payment": 0, "is_crypto": false,
+        }));
+        let own = success(&affise.call(Role::Affiliate, "GET", "/3.0/balance", FORM, ""));
+        assert_eq!(own["balance"]["available"], json!({ "EUR": 0, "JPY": 0, "USD": 0 }));
+    }
+
+    fn offers_are_found_by_each_filter(database) {
+        let network = network(database);
+        let file = json!({
+            "advertisers": [{ "id": 2, "name": "Second", "currency": "EUR" }],
+            "offers": [
+                { "id": 1, "name": "Summer Sale", "payout": "2.00", "payout_currency": "USD", "revenue": "3.50" },
+                { "id": 2, "name": "Winter 3", "advertiser": 2, "payout": "10 %", "payout_currency": "USD", "revenue": "12.5 %" },
+                { "id": 3, "name": "100 %", "advertiser": 2, "payout": "2", "payout_currency": "USD", "revenue": "4.00" },
+            ],
+        });
+        network.engine.import_network(network.call.now, Some("test"), &file).unwrap().unwrap();
+        network.rates("2026-01-30,EUR,USD,1.25");
+        let affise = Affise::serve(database, &network);
+        for (query, expected) in [
+            ("", vec![1, 2, 3, 4]), ("int_id[]=2", vec![2]), ("int_id[]=2&int_id[]=3", vec![2, 3]), ("id[]=2", vec![2]), ("ids[]=3&ids[]=9", vec![3]),
+            ("id[]=2&int_id[]=3", vec![]), ("advertiser[]=2", vec![2, 3]), ("advertiser[]=1&advertiser[]=2", vec![1, 2, 3, 4]), ("advertiser=99", vec![]),
+            ("q=zzz", vec![]), ("q=SALE", vec![1]), ("q=3", vec![2, 3]), ("q=%25", vec![3]), ("q=4", vec![4]),
+            ("status[]=stopped", vec![]), ("status[]=active&status[]=stopped", vec![1, 2, 3, 4]), ("sort[id]=desc", vec![4, 3, 2, 1]), ("sort[id]=asc", vec![1, 2, 3, 4]),
+            ("sort[id]=desc&limit=2&page=2", vec![2, 1]),
+        ] {
+            let list = affise.get(&format!("/3.0/offers?{query}"));
+            let ids: Vec<i64> = list["offers"].as_array().unwrap().iter().map(|offer| offer["id"].as_i64().unwrap()).collect();
+            assert_eq!(ids, expected, "{query}");
+            let total = if query.contains("limit") { 4 } else { ids.len() };
+            assert_eq!(list["pagination"]["total_count"], total, "{query}");
+        }
+        for (query, start) in [
+            ("updated_at=2026-01-01", "updated_at: "), ("sort[title]=desc", "sort: "), ("sort[id]=up", "sort[id]: "), ("sort=id", "sort: "),
+            ("status[]=gone", "status: "), ("privacy[]=1", "privacy: "), ("countries[]=US", "countries: "), ("int_id[]=x", "int_id: "),
+        ] {
+            let refused = failure(&affise.call(Role::Admin, "GET", &format!("/3.0/offers?{query}"), FORM, ""), 400);
+            assert!(refused.starts_with(start), "{query}: {refused}");
+        }
+        let payment = |id: i64| affise.get(&format!("/3.0/offers?id={id}"))["offers"][0]["payments"][0].to_string();
+        // Numbers without zeros at their ends; 4.00 of the advertiser's euros are 5 dollars today, as is said beside them.
+        assert_eq!(payment(1), r#"{"currency":"USD","revenue":2,"total":3.5,"type":"fixed"}"#);
+        assert_eq!(payment(2), r#"{"currency":"USD","revenue":10,"total":12.5,"type":"percent"}"#);
+        assert_eq!(payment(3), r#"{"currency":"USD","revenue":2,"total":5,"type":"fixed"}"#);
+        let offer = affise.get("/3.0/offer/3")["offer"].clone();
+        assert_eq!((&offer["id"], &offer["offer_id"], &offer["title"], &offer["hold_period"]), (&json!(3), &json!("3"), &json!("100 %"), &json!(0)));
+        assert_eq!((&offer["advertiser"], offer["payments"][0].to_string()), (&json!("2"), payment(3)));
+        assert_eq!((&offer["preview_url"], &offer["sources"], &offer["kpi"], &offer["is_cpi"]), (&json!(""), &json!([]), &json!({}), &json!(false)));
+        let absent = affise.call(Role::Admin, "GET", "/3.0/offer/99", FORM, "");
+        assert_eq!(failure(&absent, 404), "Resource Not Found");
+        assert_eq!(failure(&affise.call(Role::Admin, "GET", "/3.0/offer/x", FORM, ""), 404), "Page Not Found");
+    }
+
+    fn the_custom_fields_of_partners_are_listed(database) {
+        let network = network(database);
+        let affise = Affise::serve(database, &network);
+        assert_eq!(affise.get("/3.0/admin/custom_fields"), json!({ "status": 1, "fields": [] }));
+        affise.post("/3.0/admin/partner/1", "custom_fields[12]=a&custom_fields[3]=b");
+        affise.post("/3.0/admin/partner/2", "custom_fields[12]=c");
+        let field = |id: i64| json!({ "id": id, "name": "", "required": false, "field_type": "text", "field_values": null });
+        assert_eq!(affise.get("/3.0/admin/custom_fields"), json!({ "status": 1, "fields": [field(3), field(12)] }));
+    }
+
+    /// What a referrer may know of whom it has referred: that it is there, since when, how it stands, and the terms.
+    fn an_affiliate_reads_its_own_referrals(database) {
+        let network = network(database);
+        let affise = Affise::serve(database, &network);
+        affise.post("/3.0/admin/partner/2", "ref=1&ref_percent=5&notes=secret&phone=777&country=DE&custom_fields[3]=secret&login=Hidden");
+        affise.post("/3.0/admin/partner/3", "ref=2&ref_percent=5");
+        let own = |path: &str| affise.call(Role::Affiliate, "GET", path, FORM, "");
+        let found = success(&own("/3.0/admin/partner/1/referrals"));
+        assert_eq!(found["pagination"], json!({ "per_page": 50, "total_count": 1, "page": 1 }));
+        let partner = &found["referrals"][0];
+        assert_eq!((&partner["id"], &partner["ref"], &partner["ref_percent"], &partner["status"]), (&json!(2), &json!("1"), &json!("5"), &json!("active")));
+        assert_eq!((&partner["payment_systems"], &partner["customFields"], &partner["balance"], &partner["manager"]), (&json!([]), &json!([]), &json!({}), &Value::Null));
+        for hidden in ["secret", "777", "DE", "Hidden", "two@example.com"] {
+            assert!(!found.to_string().contains(hidden), "{hidden}: {found}");
+        }
+        for path in ["/3.0/admin/partner/2/referrals", "/3.0/admin/partner/99/referrals"] {
+            assert_eq!(failure(&own(path), 404), "Resource Not Found", "{path}");
+        }
+        assert_eq!(failure(&own("/3.0/admin/partner/1"), 403), "Auth Denied");
+        assert_eq!(affise.get("/3.0/admin/partner/1/referrals")["referrals"][0]["notes"], "secret");
     }
 
     fn bad_partners_are_named(database) {

@@ -26,7 +26,6 @@ fn address(route: &str, id: &str) -> String {
     let query = match route.trim_end_matches('/') {
         "/3.1/payments" => format!("?{MONTH}"),
         "/3.0/stats/conversionsbyid" => format!("?id={id}"),
-        "/3.0/stats/getreferralpayments" => "?ref=1".to_owned(),
         _ => String::new(),
     };
     route.replace("{id}", id).replace("{number}", id) + &query
@@ -299,7 +298,9 @@ both_databases! {
         let network = billed(database);
         let affise = Affise::serve(database, &network);
         let own = ["/3.0/balance", "/3.1/partner/me", "/3.1/partner/api-key", "/3.1/partner/api_key"];
-        let shared = ["/3.0/stats/conversions", "/3.0/stats/getreferralpayments"];
+        let shared = [
+            "/3.0/stats/conversions", "/3.0/stats/getreferralpayments", "/3.0/admin/partner/{id}/referrals",
+        ];
         for rule in RULES {
             let route = rule.route.trim_end_matches('/');
             let path = address(rule.route, "1");
@@ -473,9 +474,85 @@ both_databases! {
         // The affiliate's own key asks for nobody else; the network's people name whom they mean.
         assert_eq!(own("ref=5"), whole("1"));
         assert_eq!(affise.get(&format!("{path}?ref=1")), whole("1"));
-        assert!(failure(&affise.call(Role::Admin, "GET", path, FORM, ""), 400).starts_with("ref: "));
+        // Without one, the network's people are shown what all referrers have.
+        assert_eq!(affise.get(path), whole("1"));
+        assert_eq!(affise.get(&format!("{path}?date_from=01-01-2026&date_to=31-01-2026")), whole("1"));
+        for (query, found) in [
+            ("refs[]=1", 1), ("refs=1&refs=2", 1), ("refs[]=2", 0), ("ref=1&refs[]=2", 0), ("ref=2", 0), ("pids[]=2", 1),
+            ("pids[]=99", 0), ("ref=1&pids[]=99", 0), ("pid=2&pids[0]=2&pids[1]=3", 1), ("payment_statuses[]=1", 1),
+            ("payment_statuses[]=0&payment_statuses[]=2", 0), ("is_paid=1&payment_statuses[]=2", 0), ("currencies[]=150", 1),
+            ("currencies[]=47", 0), ("currency=USD", 1), ("currency=eur", 0), ("currencies[]=USD&currencies[]=EUR", 1),
+            ("timezone=Europe/Berlin&date_from=31-01-2026&date_to=31-01-2026", 1), ("status=0", 0), ("status=1", 1),
+            // It was recorded at noon in UTC: on Kiritimati, 14 hours ahead, the next day had begun.
+            ("timezone=Pacific/Kiritimati&date_to=31-01-2026", 0), ("timezone=Pacific/Kiritimati&date_from=01-02-2026", 1),
+        ] {
+            assert_eq!(affise.get(&format!("{path}?{query}"))["pagination"]["total_count"], found, "{query}");
+        }
+        for (query, start) in [
+            ("refs[]=x", "refs: "), ("payment_statuses[]=3", "payment_statuses: "), ("is_paid=3", "is_paid: "), ("status=2", "status: "),
+            ("currencies[]=9999", "currencies: "), ("currency=dollars", "currency: "), ("timezone=Mars", "timezone: "), ("partner=2", "partner: "),
+            ("filter[pid]=2", "pid: "),
+        ] {
+            let refused = failure(&affise.call(Role::Admin, "GET", &format!("{path}?{query}"), FORM, ""), 400);
+            assert!(refused.starts_with(start), "{query}: {refused}");
+        }
         let absurd = affise.call(Role::Affiliate, "GET", &format!("{path}?date_from=2026-31-01"), FORM, "");
         assert!(failure(&absurd, 400).starts_with("date_from: "));
+    }
+
+    /// Two referrers, each of whom has referred one: 5 % of 14.00 and 10 % of 32.50.
+    fn every_referrer_is_listed_and_a_manager_is_shown_its_own(database) {
+        let network = billed(database);
+        network.set_party(PartyKind::Affiliate, r#"{"id":2,"referrer":{"affiliate":1,"percent":"5"}}"#);
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"manager":31,"referrer":{"affiliate":3,"percent":"10"}}"#);
+        let new = NewKey { role: Role::Manager, party: Some(31), name: String::new() };
+        network.engine.create_key(&network.call, &new, &server::secret(Role::Manager)).unwrap();
+        let affise = Affise::serve(database, &network);
+        affise.post("/3.1/payments/generate", "aid=1");
+        affise.post("/3.1/payments/generate", "aid=2");
+        let path = "/3.0/stats/getreferralpayments";
+        let found = |role: Role, query: &str| {
+            let list = success(&affise.call(role, "GET", &format!("{path}?{query}"), FORM, ""));
+            let row = |row: &Value| (row["ref"].as_str().unwrap().to_owned(), row["pid"].as_str().unwrap().to_owned(), row["sum_revenue"].as_str().unwrap().to_owned());
+            list["ref_payments"].as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+        };
+        let (one, three) = (("1".into(), "2".into(), "0.70000".into()), ("3".into(), "1".into(), "3.25000".into()));
+        assert_eq!(found(Role::Admin, ""), [one.clone(), three.clone()]);
+        assert_eq!(found(Role::Admin, "refs[]=3"), [three]);
+        assert_eq!((found(Role::Manager, ""), found(Role::Manager, "refs[]=3")), (vec![one.clone()], vec![]));
+        assert_eq!(found(Role::Affiliate, ""), [one]);
+    }
+
+    /// To leave out a filter that somebody sends would show too much.
+    fn no_list_ignores_a_filter(database) {
+        let network = billed(database);
+        let affise = Affise::serve(database, &network);
+        for rule in RULES.iter().filter(|rule| rule.method == "GET" && !rule.route.ends_with('/')) {
+            // What has one row cannot show too many.
+            let one = ["/3.1/payments/{id}", "/3.0/admin/partner/{id}", "/3.0/stats/conversionsbyid", "/3.0/admin/advertiser-invoice/{number}", "/3.0/offer/{id}"];
+            if one.contains(&rule.route) || !rule.roles.contains(&Role::Admin) {
+                continue;
+            }
+            let path = address(rule.route, "1");
+            success(&affise.call(Role::Admin, "GET", &path, FORM, ""));
+            let query = if path.contains('?') { "&" } else { "?" };
+            for unknown in ["update_from_hours=9", "advertisers[]=9", "affiliate_id=9", "AID=9", "filter[offer_ids][]=9"] {
+                let refused = failure(&affise.call(Role::Admin, "GET", &format!("{path}{query}{unknown}"), FORM, ""), 400);
+                assert!(refused.contains(": Method does not allow this filter."), "{path} {unknown}: {refused}");
+            }
+        }
+        // What stands beside nested filters, or in two ways for one thing, holds as well.
+        let total = |path: &str| affise.get(path)["pagination"]["total_count"].as_i64().unwrap();
+        let days = "filter[date_from]=2026-01-01&filter[date_to]=2026-01-31";
+        assert_eq!(total(&format!("/3.0/stats/conversions?{days}")), 3);
+        assert_eq!(total(&format!("/3.0/stats/conversions?{days}&partner[]=2")), 1);
+        assert_eq!((total("/3.0/admin/partners?status=active&status_partner=1"), total("/3.0/admin/partners?status=active&status_partner=2")), (5, 0));
+        for path in [format!("/3.1/payments?{MONTH}&update_from_hour=3"), "/3.0/stats/conversions?update_to_hour=3".to_owned()] {
+            assert!(failure(&affise.call(Role::Admin, "GET", &path, FORM, ""), 400).starts_with("update_"), "{path}");
+        }
+        for path in ["/4.0", "/4.0/", "/4.0/affiliate/conversion/import", "/3.0/stats/custom", "/3.0", "/3.1/x"] {
+            assert_eq!(failure(&affise.call(Role::Admin, "GET", path, FORM, ""), 404), "Page Not Found", "{path}");
+        }
     }
 
     fn a_manager_acts_for_its_own_parties_alone(database) {

@@ -122,6 +122,19 @@ impl Rate {
         }
     }
 
+    /// The rate as a decimal of at most so many places, rounded half up where there are more, without zeros at its end.
+    #[must_use]
+    pub fn rounded(&self, decimals: u32) -> String {
+        let one = 10_i128.pow(decimals);
+        let (whole, rest) = (self.numerator / self.denominator, self.numerator % self.denominator);
+        // What is left of a quotient of two quotes has far fewer digits than would overflow.
+        let fraction = (2 * rest.saturating_mul(one) + self.denominator) / self.denominator.saturating_mul(2);
+        let (whole, fraction) = (whole + fraction / one, fraction % one);
+        let digits = format!("{fraction:0places$}", places = decimals as usize);
+        let digits = digits.trim_end_matches('0');
+        if digits.is_empty() { whole.to_string() } else { format!("{whole}.{digits}") }
+    }
+
     /// Converts an amount into a currency, rounded half away from zero to that currency's minor unit.
     ///
     /// # Errors
@@ -142,14 +155,7 @@ impl Rate {
 /// The rate for people: a decimal of at most ten places, rounded where there are more.
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let one = 10_i128.pow(DECIMALS_SHOWN);
-        let (whole, rest) = (self.numerator / self.denominator, self.numerator % self.denominator);
-        // What is left of a quotient of two quotes has far fewer digits than would overflow.
-        let fraction = (2 * rest.saturating_mul(one) + self.denominator) / self.denominator.saturating_mul(2);
-        let (whole, fraction) = (whole + fraction / one, fraction % one);
-        let digits = format!("{fraction:0places$}", places = DECIMALS_SHOWN as usize);
-        let digits = digits.trim_end_matches('0');
-        if digits.is_empty() { write!(f, "{whole}") } else { write!(f, "{whole}.{digits}") }
+        f.write_str(&self.rounded(DECIMALS_SHOWN))
     }
 }
 
@@ -372,6 +378,10 @@ mod tests {
             let converted = rate.convert(money(amount, from), currency(to)).unwrap();
             assert_eq!(converted, money(expected, to), "{amount} {from} in {to}");
         }
+        // 1 / 1.0876 = 0.919455…; ten places are those that people see.
+        let inverse = rate(&table, "USD", "EUR", "2026-01-02").unwrap();
+        assert_eq!((inverse.rounded(6), inverse.to_string()), ("0.919456".to_owned(), "0.9194556822".to_owned()));
+        assert_eq!((inverse.rounded(1), inverse.rounded(0)), ("0.9".to_owned(), "1".to_owned()));
         let half = Rate::read("1/2", day("2026-01-02"), String::new()).unwrap();
         assert_eq!(half.convert(money("0.01", "EUR"), currency("USD")), Ok(money("0.01", "USD")));
         assert_eq!(half.convert(money("-0.01", "EUR"), currency("USD")), Ok(money("-0.01", "USD")));

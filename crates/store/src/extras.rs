@@ -22,13 +22,22 @@ macro_rules! referral_columns {
     };
 }
 
+/// What was recorded from `$4` on and before `$5`, of the referred affiliates in `$3` where `$2` is not 0.
+macro_rules! recorded {
+    () => {
+        "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units, \
+         referral_no, until_day, terms_of, first_day, invoice_id, recorded_at FROM referrals WHERE network_id = $1 \
+         AND ($2 = 0 OR referred_id {in:3}) \
+         AND recorded_at >= $4 AND recorded_at < $5 "
+    };
+}
+
 statements! {
     PENDING_REFERRALS = concat!(referral_columns!(), "{by:referrals_pending} WHERE network_id = $1 \
         AND affiliate_id {in:2} AND {within:affiliate_id|2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
-    REFERRALS_OF_REFERRER = "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, \
-        threshold_units, referral_no, until_day, terms_of, first_day, invoice_id, recorded_at FROM referrals WHERE network_id = $1 AND affiliate_id = $2 \
-        AND ($3 = 0 OR referred_id = $3) AND recorded_at >= $4 AND recorded_at < $5 ORDER BY referral_no";
+    RECORDED = concat!(recorded!(), "ORDER BY affiliate_id, referral_no");
+    RECORDED_OF = concat!(recorded!(), "AND affiliate_id {in:6} AND {within:affiliate_id|6} ORDER BY affiliate_id, referral_no");
     OWN_TERMS = concat!(referral_columns!(), "{by:referrals_by_referred} WHERE network_id = $1 AND referred_id {in:2} \
         AND {within:referred_id|2} AND terms_of = 0 ORDER BY referred_id, source_invoice, referral_no");
     FIRST_SHARED = "SELECT r.affiliate_id, r.referred_id, MIN(r.first_day) FROM referrals r {by:referrals_by_referred} \
@@ -170,29 +179,45 @@ pub struct RecordedReferral {
     pub recorded_at: Timestamp,
 }
 
-/// What was recorded for a referrer in a range of instants, the end not included; only of one referred affiliate where given.
+/// Whose referrals are looked for, and when they were recorded; `None` asks for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedFilter {
+    /// Those of one of these referrers.
+    pub referrers: Option<Vec<i64>>,
+    /// Those of one of these referred affiliates.
+    pub referred: Option<Vec<i64>>,
+    /// Recorded at this instant or later.
+    pub from: Timestamp,
+    /// Recorded before this instant.
+    pub before: Timestamp,
+}
+
+/// The referrals that a filter finds, by referrer and in the order in which they were recorded.
 ///
 /// # Errors
 /// What the database says.
-pub fn referrals_of_referrer(
+pub fn recorded_referrals(
     tx: &mut dyn Tx,
     network: NetworkId,
-    referrer: i64,
-    referred: Option<i64>,
-    (from, before): (Timestamp, Timestamp),
+    filter: &RecordedFilter,
 ) -> Result<Vec<RecordedReferral>> {
-    let params = [
+    let mut params = vec![
         network.get().into(),
-        referrer.into(),
-        referred.unwrap_or(0).into(),
-        from.micros().into(),
-        before.micros().into(),
+        Param::Int(i64::from(filter.referred.is_some())),
+        Param::Ints(filter.referred.as_deref().unwrap_or_default()),
+        filter.from.micros().into(),
+        filter.before.micros().into(),
     ];
+    let mut statement = RECORDED;
+    if let Some(referrers) = &filter.referrers {
+        statement = RECORDED_OF;
+        params.push(Param::Ints(referrers));
+    }
     let recorded = |row: &Row| {
         let invoice = Some(row.int(13)?).filter(|id| *id != 0).map(InvoiceId::new);
         Ok(RecordedReferral { referral: referral(row)?, invoice, recorded_at: Timestamp::from_micros(row.int(14)?) })
     };
-    tx.query(REFERRALS_OF_REFERRER, &params)?.iter().map(recorded).collect()
+    tx.query(statement, &params)?.iter().map(recorded).collect()
 }
 
 /// Records what referred affiliates were billed.

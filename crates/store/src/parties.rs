@@ -11,7 +11,9 @@ use quittance_domain::ids::{NetworkId, PartyKind};
 use quittance_domain::time::{Day, Timestamp};
 
 pub use self::balances::{Amounts, Standing, held, left_to_pay, open_billed, standings};
-pub use self::list::{PartyFilter, PartySort, count_listed, cycles, last_id, listed, made_at, matching, referred_by};
+pub use self::list::{
+    PartyFilter, PartySort, count_listed, custom_fields, cycles, last_id, listed, made_at, matching, referred_by,
+};
 pub use self::methods::{PaymentMethod, methods_of, paid_through, replace_methods, with_details};
 pub use self::offers::{
     Offer, OfferAdvertiser, OfferFilter, add_offer_advertisers, advertisers_of_offers, count_offers, ensure_offers,

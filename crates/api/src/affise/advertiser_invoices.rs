@@ -53,6 +53,7 @@ struct Wanted {
 
 impl Wanted {
     fn of(params: &Params) -> Result<Wanted, Problem> {
+        params.only(&["status", "start_date", "end_date", "supplier_id", "sort", "sort_type"])?;
         let sort = params.text("sort")?.unwrap_or("number");
         let descending = match params.text("sort_type")? {
             // The newest first, unless an order is asked for.
@@ -272,7 +273,7 @@ pub(super) async fn create(asked: Asked) -> Result<Answer, Problem> {
         if !known || !scope.reaches(engine, call, PartyKind::Advertiser, supplier)? {
             return Err(unknown());
         }
-        if !engine.currencies(call)?.iter().any(|on| on.currency == currency) {
+        if !engine.currencies_and_base(call)?.iter().any(|on| on.currency == currency) {
             let problem = not("currency", currency.code(), "a currency that is switched on");
             return Err(Error::invalid("currency", problem.detail));
         }

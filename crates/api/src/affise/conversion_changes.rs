@@ -169,7 +169,7 @@ async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, mos
         check(&states, advertiser)?;
         let ids: Vec<String> = states.iter().map(|state| state.known.conversion.conversion_id.to_string()).collect();
         let edits: Vec<(String, ConversionEdit)> = ids.iter().map(|id| (id.clone(), edit.clone())).collect();
-        engine.edit_conversions(call, &edits).map_err(|error| super::error::renamed(error, NAMES))?;
+        engine.edit_shown_conversions(call, &edits).map_err(|error| super::error::renamed(error, NAMES))?;
         let echo = json!({
             "ids": ids, "status": status, "currency": currency.as_ref().map(Currency::code), "payouts": echoed(edit.payout.as_deref()),
             "revenue": echoed(edit.revenue.as_deref()),
@@ -293,7 +293,7 @@ impl New {
     }
 }
 
-/// Offers say what a conversion pays: one that does not cannot be imported for.
+/// Offers say what a conversion pays: one that does not cannot be imported for. Without a revenue it is 0, as in every import.
 fn check_offers(engine: &Engine, call: &Call, scope: Scope, news: &[New]) -> quittance_engine::Result<()> {
     let ids: Vec<i64> = news.iter().map(|new| new.offer).collect();
     let offers = engine.offers_by_ids(call, &ids)?;
@@ -304,8 +304,8 @@ fn check_offers(engine: &Engine, call: &Call, scope: Scope, news: &[New]) -> qui
         }
         let offer = offers.iter().find(|offer| offer.offer_id == new.offer);
         let offer = offer.ok_or_else(|| new.wrong("offer", &format!("Offers [{}] not found", new.offer)))?;
-        if offer.payout.is_none() || offer.revenue.is_none() {
-            let why = format!("the offer {} ({}) has no payout or no revenue", new.offer, offer.name);
+        if offer.payout.is_none() {
+            let why = format!("the offer {} ({}) has no payout", new.offer, offer.name);
             return Err(new.wrong("offer", &why));
         }
     }

@@ -4,7 +4,7 @@ use quittance_domain::conversion::{COMMENT, Conversion, TEXT_NAMES};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, PartyKind};
 use quittance_domain::money::Money;
-use quittance_domain::time::{Day, Zone};
+use quittance_domain::time::{Day, Timestamp, Zone};
 use quittance_engine::ingest::{ConversionFilter, State};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
@@ -30,6 +30,7 @@ pub(super) const FILTERS: &[&str] = &[
     "update_to_date",
     "update_to_hour",
     "timezone",
+    "raw_export",
     "status",
     "offer",
     "advertiser",
@@ -62,7 +63,7 @@ pub(super) struct Wanted {
     from: Option<Day>,
     through: Option<Day>,
     updated: Hours,
-    time_zone: Option<String>,
+    zone: Option<Zone>,
     partners: Vec<i64>,
     action_id: Option<String>,
     invoices: Vec<i64>,
@@ -97,19 +98,72 @@ fn amounts(params: &Params, name: &str) -> Result<(i64, i64), Problem> {
     Ok((from, amount(params, &format!("{name}_to"))?.unwrap_or(i64::MAX)))
 }
 
+/// Whether an amount lies within bounds in 10^-8 of whatever currency.
+fn within((from, to): (i64, i64), money: Money) -> bool {
+    let scale = 10_i64.pow(8 - money.currency().billing_digits());
+    (from..=to).contains(&money.units().saturating_mul(scale))
+}
+
+/// Refuses to look at too many conversions for what does not follow from each alone.
+fn bounded(name: &str, found: i64) -> quittance_engine::Result<()> {
+    let most = quirks::LOOKED_AT_MAX;
+    if found > most {
+        let detail = format!("{name}: {found} conversions are looked at, at most {most} can be: ask for less");
+        return Err(Error::invalid(name, detail));
+    }
+    Ok(())
+}
+
+/// Those of some conversions whose revenue, in the currency in which it is shown, is asked for.
+fn of_revenue(
+    engine: &Engine,
+    call: &Call,
+    states: Vec<State>,
+    filter: &ConversionFilter,
+) -> quittance_engine::Result<Vec<State>> {
+    if filter.clone().of_any_revenue() == *filter {
+        return Ok(states);
+    }
+    let revenues = engine.revenues_as_payouts(call, &states)?;
+    let asked = |(state, revenue): (State, Option<Money>)| {
+        revenue.is_some_and(|revenue| within(filter.revenue, revenue)).then_some(state)
+    };
+    Ok(states.into_iter().zip(revenues).filter_map(asked).collect())
+}
+
+/// The conversions of a revenue, in the order of lists, where some are in other currencies than their payouts: what these are
+/// shown as follows from rates. `None` where there are none, or no revenue is asked for.
+fn by_revenue(engine: &Engine, call: &Call, filter: &ConversionFilter) -> quittance_engine::Result<Option<Vec<State>>> {
+    let any = filter.clone().of_any_revenue();
+    if any == *filter {
+        return Ok(None);
+    }
+    let all = (0, quirks::LOOKED_AT_MAX);
+    let apart = engine.conversions(call, &ConversionFilter { apart: Some(true), ..any }, all)?;
+    if apart.total == 0 {
+        return Ok(None);
+    }
+    let same = engine.conversions(call, &ConversionFilter { apart: Some(false), ..filter.clone() }, all)?;
+    bounded("revenue", apart.total + same.total)?;
+    let mut states = of_revenue(engine, call, apart.conversions, filter)?;
+    states.extend(same.conversions);
+    states.sort_by_cached_key(|state| {
+        let Conversion { conversion_id, affiliate_id, offer_id, .. } = &state.known.conversion;
+        (state.known.place.posting_day, offer_id.get(), affiliate_id.get(), conversion_id.clone())
+    });
+    Ok(Some(states))
+}
+
 impl Wanted {
     pub(super) fn of(params: &Params) -> Result<Wanted, Problem> {
         let unknown = |name: &&str| !FILTERS.contains(name) && !BESIDE.contains(name);
         if let Some(name) = params.nodes().map(|(name, _)| name).find(unknown) {
             return Err(Problem::bad_request(name, format!("{name}: Method does not allow this filter.")));
         }
-        let status = |text: &str| quirks::conversion_status(text).ok_or_else(|| not("status", text, "1, 2, 3 or 5"));
-        let currency = match params.int("currency")? {
-            None => None,
-            Some(id) => {
-                Some(quirks::currency_of(id).ok_or_else(|| not("currency", &id.to_string(), "the id of a currency"))?)
-            }
-        };
+        let status = |text: &str| quirks::conversion_status(text).ok_or_else(|| not("status", text, "1, 2, 3, 4 or 5"));
+        if params.flag("raw_export")? {
+            return Err(not("raw_export", "1", "0: what belongs to a conversion is always shown with it"));
+        }
         let payment_statuses = owned(params.texts("payment_status")?);
         if let Some(word) = payment_statuses.iter().find(|word| !quirks::PAYMENT_STATUSES.contains(&word.as_str())) {
             return Err(not("payment_status", word, "opened, pending or closed"));
@@ -126,7 +180,7 @@ impl Wanted {
             click_id: text("clickid")?,
             subs: [text("subid1")?, text("subid2")?, text("subid3")?, text("subid4")?, text("subid5")?],
             comment: text("comment")?,
-            currency,
+            currency: params.currency("currency")?,
             payout: amounts(params, "payouts")?,
             revenue: amounts(params, "revenue")?,
             ..ConversionFilter::of_days(Day::MIN, Day::MAX)
@@ -135,7 +189,7 @@ impl Wanted {
             from: params.day("date_from")?,
             through: params.day("date_to")?,
             updated: Hours::of(params)?,
-            time_zone: params.text("timezone")?.map(str::to_owned),
+            zone: params.zone("timezone")?,
             partners: params.ints("partner")?,
             action_id: params.text("action_id")?.map(str::to_owned),
             invoices: params.ints("invoice_id")?,
@@ -149,14 +203,33 @@ impl Wanted {
         Wanted { partners: vec![affiliate], ..self }
     }
 
+    /// The zone of the days and times that are asked for: the network's where none is named.
+    pub(super) fn zone(&self, engine: &Engine, call: &Call) -> quittance_engine::Result<Zone> {
+        self.zone.clone().map_or_else(|| engine.zone_of(call), Ok)
+    }
+
+    /// The days that are asked for: in the network's zone they are days in the books; in another one conversions are found by
+    /// when they happened.
+    fn of_days(
+        &self,
+        engine: &Engine,
+        call: &Call,
+        filter: ConversionFilter,
+    ) -> quittance_engine::Result<ConversionFilter> {
+        let (own, zone) = (engine.zone_of(call)?, self.zone(engine, call)?);
+        let through = self.through.unwrap_or_else(|| zone.day_of(call.now));
+        let from = self.from.unwrap_or_else(|| through.plus_days(-DAYS));
+        if zone == own {
+            return Ok(ConversionFilter { from, through, ..filter });
+        }
+        let occurred = (zone.start_of_day(from), zone.start_of_day(through.plus_days(1)));
+        let last = Timestamp::from_micros(occurred.1.micros() - 1);
+        Ok(ConversionFilter { from: own.day_of(occurred.0), through: own.day_of(last), occurred, ..filter })
+    }
+
     /// The filter, now that the zone is known and whose parties the key reaches.
     fn filter(&self, engine: &Engine, call: &Call, scope: Scope) -> quittance_engine::Result<ConversionFilter> {
-        let network = engine.network(call.network)?;
-        if let Some(zone) = self.time_zone.as_ref().filter(|zone| **zone != network.time_zone) {
-            let known = &network.time_zone;
-            return Err(Error::invalid("timezone", format!("timezone: days are those of {known}, not of {zone:?}")));
-        }
-        let zone = engine.zone_of(call)?;
+        let zone = self.zone(engine, call)?;
         let asked = Some(self.partners.clone()).filter(|partners| !partners.is_empty());
         let affiliates = match scope.parties(engine, call, PartyKind::Affiliate, asked)? {
             Some(none) if none.is_empty() => vec![NOBODY],
@@ -181,28 +254,24 @@ impl Wanted {
     ) -> quittance_engine::Result<Found> {
         let filter = self.filter(engine, call, scope)?;
         if let Some(ids) = self.ids(engine, call, scope)? {
-            let zone = engine.zone_of(call)?;
+            let zone = self.zone(engine, call)?;
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let mut states = engine.conversions_by_ids(call, &ids)?;
             states.retain(|state| self.takes(&filter, state, &zone));
+            let states = of_revenue(engine, call, states, &filter)?;
             return self.in_payment_status(engine, call, states, page);
         }
-        let today = engine.zone_of(call)?.day_of(call.now);
-        let through = self.through.unwrap_or(today);
-        let from = self.from.unwrap_or_else(|| through.plus_days(-DAYS));
-        let filter = ConversionFilter { from, through, ..filter };
+        let filter = self.of_days(engine, call, filter)?;
+        if let Some(states) = by_revenue(engine, call, &filter)? {
+            return self.in_payment_status(engine, call, states, page);
+        }
         if self.payment_statuses.is_empty() {
             let list = engine.conversions(call, &filter, page)?;
             return Ok(Found { states: list.conversions, total: list.total });
         }
         // How far a conversion is paid follows from invoices, one by one.
         let list = engine.conversions(call, &filter, (0, quirks::LOOKED_AT_MAX))?;
-        if list.total > quirks::LOOKED_AT_MAX {
-            let (found, most) = (list.total, quirks::LOOKED_AT_MAX);
-            let detail =
-                format!("payment_status: {found} conversions are looked at, at most {most} can be: ask for less");
-            return Err(Error::invalid("payment_status", detail));
-        }
+        bounded("payment_status", list.total)?;
         self.in_payment_status(engine, call, list.conversions, page)
     }
 
@@ -251,10 +320,6 @@ impl Wanted {
             place.and_then(|place| conversion.texts[place].as_deref()).unwrap_or("")
         };
         let is = |wanted: &str, name: &str| wanted.is_empty() || wanted == text(name);
-        let within = |(from, to): (i64, i64), money: Money| {
-            let scale = 10_i64.pow(8 - money.currency().billing_digits());
-            (from..=to).contains(&money.units().saturating_mul(scale))
-        };
         let country = text("country");
         one_of(&filter.affiliates, Some(conversion.affiliate_id.get()))
             && one_of(&filter.offers, Some(conversion.offer_id.get()))
@@ -269,7 +334,6 @@ impl Wanted {
             && is(&filter.comment, TEXT_NAMES[COMMENT])
             && filter.currency.is_none_or(|currency| currency == conversion.payout.currency())
             && within(filter.payout, conversion.payout)
-            && within(filter.revenue, conversion.revenue)
             && state.received_at >= filter.changed.0
             && state.received_at < filter.changed.1
     }

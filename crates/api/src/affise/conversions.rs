@@ -9,6 +9,7 @@ use quittance_domain::money::Money;
 use quittance_domain::time::Zone;
 use quittance_engine::ingest::State;
 use quittance_engine::keys::Role;
+use quittance_engine::reference::Manager;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
@@ -64,7 +65,7 @@ struct Showing {
 }
 
 impl Showing {
-    fn of(engine: &Engine, call: &Call, states: &[State], own: bool) -> quittance_engine::Result<Showing> {
+    fn of(engine: &Engine, call: &Call, states: &[State], zone: Zone, own: bool) -> quittance_engine::Result<Showing> {
         let mut offers: Vec<i64> = states.iter().map(|state| state.known.conversion.offer_id.get()).collect();
         offers.sort_unstable();
         offers.dedup();
@@ -86,14 +87,14 @@ impl Showing {
             let party = &row.party;
             let manager = managers.iter().find(|manager| Some(manager.manager_id) == party.manager_id);
             let shown = json!({
-                "id": party.party_id.to_string(), "title": party.name, "email": party.email.clone().unwrap_or_default(),
-                "login": party.name, "name": party.name, "manager": manager.map_or("", |manager| manager.name.as_str()),
+                "id": party.party_id, "title": party.name, "email": party.email.clone().unwrap_or_default(),
+                "login": party.name, "name": party.name, "manager": manager.map(shown_manager),
                 "manager_id": party.manager_id.map(quirks::manager_id),
             });
             (party.party_id, shown.as_object().cloned().unwrap_or_default())
         };
         Ok(Showing {
-            zone: engine.zone_of(call)?,
+            zone,
             offers: known.collect(),
             advertisers: engine.party_names(call, PartyKind::Advertiser, &advertisers)?,
             partners: found.parties.iter().map(partner).collect(),
@@ -101,7 +102,13 @@ impl Showing {
         })
     }
 
-    fn conversion(&self, state: &State, payment: (&'static str, &'static str)) -> Value {
+    /// A conversion, with what the advertiser owes for it in the payout's currency: it has one currency here.
+    fn conversion(
+        &self,
+        state: &State,
+        revenue: Option<Money>,
+        payment: (&'static str, &'static str),
+    ) -> quittance_engine::Result<Value> {
         let conversion: &Conversion = &state.known.conversion;
         let text = |name: &str| {
             let place = TEXT_NAMES.iter().position(|known| *known == name);
@@ -144,16 +151,23 @@ impl Showing {
         }
         shown["fraud_type"] = json!([]);
         if !self.own {
-            let same = conversion.revenue.currency() == conversion.payout.currency();
-            let earnings = conversion.revenue.checked_sub(conversion.payout).ok().filter(|_| same);
-            shown["revenue"] = number(conversion.revenue);
-            shown["earnings"] = earnings.map_or(json!(0), number);
+            let earnings = revenue.map(|revenue| revenue.checked_sub(conversion.payout)).transpose()?;
+            shown["revenue"] = revenue.map_or(Value::Null, number);
+            shown["earnings"] = earnings.map_or(Value::Null, number);
             shown["supplier_id"] = advertiser.clone().into();
             let title = conversion.advertiser_id.and_then(|id| self.advertisers.get(&id.get()));
             shown["advertiser"] = json!({ "id": advertiser, "title": title.map_or("", String::as_str) });
         }
-        shown
+        Ok(shown)
     }
+}
+
+/// A partner's account manager.
+fn shown_manager(manager: &Manager) -> Value {
+    let (first, last) = to_wire::names(&manager.name);
+    json!({
+        "id": quirks::manager_id(manager.manager_id), "title": manager.name, "first_name": first, "last_name": last,
+    })
 }
 
 fn number(money: Money) -> Value {
@@ -190,33 +204,45 @@ impl Payments {
     }
 }
 
-fn shown(engine: &Engine, call: &Call, states: &[State], own: bool) -> quittance_engine::Result<Vec<Value>> {
-    let showing = Showing::of(engine, call, states, own)?;
+fn shown(
+    engine: &Engine,
+    call: &Call,
+    states: &[State],
+    zone: Zone,
+    own: bool,
+) -> quittance_engine::Result<Vec<Value>> {
+    let showing = Showing::of(engine, call, states, zone, own)?;
+    let revenues = engine.revenues_as_payouts(call, states)?;
     let mut payments = Payments::default();
-    let one = |state: &State| {
-        Ok(showing.conversion(state, payments.of(engine, call, &state.known.conversion.conversion_id)?))
+    let one = |(state, revenue): (&State, Option<Money>)| {
+        let payment = payments.of(engine, call, &state.known.conversion.conversion_id)?;
+        showing.conversion(state, revenue, payment)
     };
-    states.iter().map(one).collect()
+    states.iter().zip(revenues).map(one).collect()
 }
 
 pub(super) async fn list(asked: Asked) -> Result<Answer, Problem> {
-    // Older clients put the filters under one name.
-    let filters = asked.params.branch("filter").unwrap_or(&asked.params);
+    // Older clients put the filters under one name; what stands beside that counts as well.
+    let filters = match asked.params.branch("filter") {
+        Some(nested) => asked.params.clone().under(nested.clone()),
+        None => asked.params.clone(),
+    };
     let own = asked.actor.role == Role::Affiliate;
     let hidden = |name: &&str| name.starts_with("revenue") || *name == "advertiser";
     if let Some(name) = filters.nodes().map(|(name, _)| name).find(hidden).filter(|_| own) {
         // What an affiliate does not see it cannot find out by asking for it either.
         return Err(Problem::bad_request(name, format!("{name}: Method does not allow this filter.")));
     }
-    let mut wanted = Wanted::of(filters)?;
+    let mut wanted = Wanted::of(&filters)?;
     let page: Page = asked.params.page(quirks::ROWS)?;
     let scope = asked.scope;
     if own {
         wanted = wanted.of_partner(asked.actor.party_id.unwrap_or(0));
     }
     let listed = asked.read(move |engine, call| {
+        let zone = wanted.zone(engine, call)?;
         let found = wanted.find(engine, call, scope, (page.offset, page.limit))?;
-        to_wire::list("conversions", shown(engine, call, &found.states, own)?, page, found.total)
+        to_wire::list("conversions", shown(engine, call, &found.states, zone, own)?, page, found.total)
     });
     listed.await
 }
@@ -229,7 +255,12 @@ pub(super) async fn by_id(asked: Asked) -> Result<Answer, Problem> {
         let conversion = states.first().map(|state| state.known.conversion.clone());
         let conversion = conversion.ok_or_else(|| Error::NotFound(format!("there is no conversion {id}")))?;
         scope.check(engine, call, PartyKind::Affiliate, conversion.affiliate_id.get())?;
-        let mut one = shown(engine, call, &states, false)?.pop().unwrap_or_default();
+        let zone = engine.zone_of(call)?;
+        let mut one = shown(engine, call, &states, zone, false)?.pop().unwrap_or_default();
+        // Texts or null here, numbers in lists [oas].
+        for name in ["landing_id", "prelanding_id"] {
+            one[name] = Value::Null;
+        }
         one["status"] = quirks::conversion_code(conversion.status).into();
         for (name, other) in [
             ("createdAt", "created_at"),

@@ -98,7 +98,7 @@ fn by_sum(
     note: &str,
 ) -> quittance_engine::Result<()> {
     let currency = sum.currency();
-    if !engine.currencies(call)?.iter().any(|on| on.currency == currency) {
+    if !engine.currencies_and_base(call)?.iter().any(|on| on.currency == currency) {
         let problem = unknown_currency(quirks::currency_id(currency));
         return Err(Error::invalid("currency", problem.detail));
     }

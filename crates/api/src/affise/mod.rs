@@ -8,6 +8,7 @@ mod conversion_filter;
 mod conversions;
 mod error;
 mod generate;
+mod offers;
 mod params;
 mod partners;
 mod payments;
@@ -97,7 +98,7 @@ routes! {
     POST "/3.0/admin/partner" ACT partners::create, partners::PARTNER;
     GET "/3.0/admin/partner/{id}" LOOK partners::one;
     POST "/3.0/admin/partner/{id}" ACT partners::edit, partners::PARTNER;
-    GET "/3.0/admin/partner/{id}/referrals" LOOK partners::referrals;
+    GET "/3.0/admin/partner/{id}/referrals" LOOK_OR_SELF partners::referrals;
     GET "/3.0/balance" SELF reference::own_balance;
     GET "/3.1/partner/me" SELF reference::me;
     POST "/3.1/partner/api-key" SELF referrals::new_key, NOTHING;
@@ -115,13 +116,15 @@ routes! {
     POST "/3.0/admin/advertiser-invoice" ACT advertiser_invoices::create, advertiser_invoices::INVOICE;
     GET "/3.0/admin/advertiser-invoice/{number}" LOOK advertiser_invoices::one;
     POST "/3.0/admin/advertiser-invoice/{number}" ACT advertiser_invoices::update, advertiser_invoices::INVOICE;
-    GET "/3.0/offers" LOOK reference::offers;
+    GET "/3.0/offers" LOOK offers::list;
+    GET "/3.0/offer/{id}" LOOK offers::one;
+    GET "/3.0/admin/custom_fields" LOOK reference::custom_fields;
 }
 
-/// The routes. Every other address under `/3.0` and `/3.1` is answered in this interface's envelope too.
+/// The routes. Every other address under `/3.0`, `/3.1` and `/4.0` is answered in this interface's envelope too.
 pub fn routes(state: &AppState) -> Router {
     let mut router = table(state).method_not_allowed_fallback(error::no_page);
-    for path in ["/3.0", "/3.0/", "/3.0/{*rest}", "/3.1", "/3.1/", "/3.1/{*rest}"] {
+    for path in ["/3.0", "/3.0/", "/3.0/{*rest}", "/3.1", "/3.1/", "/3.1/{*rest}", "/4.0", "/4.0/", "/4.0/{*rest}"] {
         router = router.route(path, any(error::no_page));
     }
     router

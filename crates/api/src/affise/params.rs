@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use quittance_domain::time::Day;
+use quittance_domain::currency::Currency;
+use quittance_domain::time::{Day, Zone};
 use quittance_http::known::Said;
 use quittance_http::{Problem, json};
 use serde_json::Value;
+
+use super::quirks;
 
 /// The most values of a request.
 const VALUES_MAX: usize = 50_000;
@@ -210,6 +213,34 @@ impl Params {
     /// A list that filters: `None` where nothing is asked for.
     pub(super) fn ids(&self, name: &str) -> Result<Option<Vec<i64>>, Problem> {
         Ok(Some(self.ints(name)?).filter(|ids| !ids.is_empty()))
+    }
+
+    /// Refuses what a list does not know: to leave out a filter would show too much. `page` and `limit` every list knows.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        let unknown = |name: &&str| !known.contains(name) && !["page", "limit"].contains(name);
+        match self.nodes().map(|(name, _)| name).find(unknown) {
+            Some(name) => Err(Problem::bad_request(name, format!("{name}: Method does not allow this filter."))),
+            None => Ok(()),
+        }
+    }
+
+    /// A currency by its id or its code.
+    pub(super) fn currency(&self, name: &str) -> Result<Option<Currency>, Problem> {
+        self.parsed(name, "the id or the code of a currency", quirks::currency_named)
+    }
+
+    /// A list of currencies by their ids or codes; `None` where nothing is asked for.
+    pub(super) fn currencies(&self, name: &str) -> Result<Option<Vec<Currency>>, Problem> {
+        let read = |text: &str| {
+            quirks::currency_named(text).ok_or_else(|| not(name, text, "the id or the code of a currency"))
+        };
+        let found: Vec<Currency> = self.texts(name)?.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Some(found).filter(|found| !found.is_empty()))
+    }
+
+    /// A zone of days by its name.
+    pub(super) fn zone(&self, name: &str) -> Result<Option<Zone>, Problem> {
+        self.parsed(name, "a time zone such as Europe/Berlin", |text| Zone::parse(text).ok())
     }
 
     /// `page` and `limit`: which rows to leave out, and how many to show at most.

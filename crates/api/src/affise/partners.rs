@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::PartyKind;
+use quittance_engine::keys::Role;
 use quittance_engine::parties::{FundsByAffiliate, PartyFilter, PartyRow, PartySort, PartyView};
 use quittance_engine::reference::{Manager, OfferFilter};
 use quittance_engine::{Call, Engine, Error};
@@ -84,7 +85,7 @@ impl Showing {
     fn of(engine: &Engine, call: &Call, ids: &[i64]) -> quittance_engine::Result<Showing> {
         Ok(Showing {
             zone: engine.zone_of(call)?,
-            currencies: engine.currencies(call)?.iter().map(|on| on.currency).collect(),
+            currencies: engine.currencies_and_base(call)?.iter().map(|on| on.currency).collect(),
             managers: engine.managers(call)?,
             funds: engine.affiliate_funds(call, ids)?,
             offers: engine.offers(call, &OfferFilter::default(), (0, 0))?.total,
@@ -141,7 +142,7 @@ impl Showing {
     }
 
     fn manager(&self, manager: &Manager) -> wire::Manager {
-        let (first, last) = manager.name.split_once(' ').unwrap_or((&manager.name, ""));
+        let (first, last) = to_wire::names(&manager.name);
         wire::Manager {
             id: quirks::manager_id(manager.manager_id),
             first_name: first.to_owned(),
@@ -184,21 +185,40 @@ fn views(engine: &Engine, call: &Call, ids: &[i64]) -> quittance_engine::Result<
     ids.iter().map(|id| Ok(showing.partner(&engine.party(call, PartyKind::Affiliate, *id)?))).collect()
 }
 
+/// `status`: how partners stand, by its word.
+fn status_of_word(params: &Params) -> Result<Option<&'static str>, Problem> {
+    let Some(word) = params.text("status")? else { return Ok(None) };
+    let known = quirks::partner_status_of(word);
+    known.map(Some).ok_or_else(|| not("status", word, "active, banned, on moderation or not active"))
+}
+
+/// `status_partner`: the same by its code.
+fn status_of_code(params: &Params) -> Result<Option<&'static str>, Problem> {
+    let Some(code) = params.text("status_partner")? else { return Ok(None) };
+    let known = ["inactive", "active", "suspended", "pending"];
+    let found = known.into_iter().find(|status| quirks::partner_code(status) == code);
+    found.map(Some).ok_or_else(|| not("status_partner", code, "0, 1, 2 or 3"))
+}
+
 fn filter(params: &Params) -> Result<PartyFilter, Problem> {
+    params.only(&[
+        "id",
+        "status",
+        "status_partner",
+        "search",
+        "manager",
+        "updated_at",
+        "order",
+        "orderType",
+        "with_balance",
+        "field",
+    ])?;
     let manager = |text: &&str| quirks::manager_of(text).ok_or_else(|| not("manager", text, "a manager's id"));
     let managers = params.texts("manager")?.iter().map(manager).collect::<Result<Vec<_>, _>>()?;
-    let status = match (params.text("status")?, params.text("status_partner")?) {
-        (None, None) => None,
-        (Some(word), _) => Some(
-            quirks::partner_status_of(word)
-                .ok_or_else(|| not("status", word, "active, banned, on moderation or not active"))?,
-        ),
-        (None, Some(code)) => {
-            let word = ["inactive", "active", "suspended", "pending"].into_iter().zip(0..);
-            let found = word.into_iter().find(|(_, number): &(&str, i64)| number.to_string() == code);
-            Some(found.ok_or_else(|| not("status_partner", code, "0, 1, 2 or 3"))?.0)
-        }
-    };
+    let statuses = [status_of_word(params)?, status_of_code(params)?];
+    let status = statuses.iter().flatten().next().copied();
+    // Both hold: no partner stands in two ways.
+    let two = statuses.iter().flatten().any(|other| Some(*other) != status);
     let order = params.text("order")?.unwrap_or("id");
     let field = order.trim_start_matches('-');
     let sort = match field {
@@ -209,7 +229,7 @@ fn filter(params: &Params) -> Result<PartyFilter, Problem> {
     };
     let desc = params.text("orderType")?.is_some_and(|word| word.eq_ignore_ascii_case("desc"));
     Ok(PartyFilter {
-        ids: params.ids("id")?,
+        ids: if two { Some(Vec::new()) } else { params.ids("id")? },
         name_part: params.text("search")?.map(str::to_owned),
         name_or_email: true,
         status: status.map(str::to_owned),
@@ -246,15 +266,37 @@ pub(super) async fn one(asked: Asked, Path(text): Path<String>) -> Result<Answer
 
 pub(super) async fn referrals(asked: Asked, Path(text): Path<String>) -> Result<Answer, Problem> {
     let id = id(&text)?;
+    asked.params.only(&[])?;
     let page: Page = asked.params.page(quirks::PARTNERS)?;
     let scope = asked.scope;
+    let own = asked.actor.role == Role::Affiliate;
+    if own && asked.actor.party_id != Some(id) {
+        // An affiliate sees whom it has referred, and nothing of whom others have.
+        return Err(Problem::of(&Error::NotFound(format!("there is no affiliate {id}"))));
+    }
     let found = asked.read(move |engine, call| {
         engine.party(call, PartyKind::Affiliate, id)?;
         scope.check(engine, call, PartyKind::Affiliate, id)?;
         let (ids, total) = engine.referred_by(call, id, scope.manager(), (page.offset, page.limit))?;
-        to_wire::list("referrals", views(engine, call, &ids)?, page, total)
+        let mut partners = views(engine, call, &ids)?;
+        if own {
+            partners.iter_mut().for_each(hide);
+        }
+        to_wire::list("referrals", partners, page, total)
     });
     found.await
+}
+
+/// Leaves of a partner what the one who has referred it may see: since when there is one, how it stands, and on which terms.
+fn hide(partner: &mut wire::Partner) {
+    partner.email.clear();
+    partner.login.clear();
+    partner.name.clear();
+    partner.notes.clear();
+    (partner.country, partner.phone, partner.manager) = (None, None, None);
+    partner.payment_systems.clear();
+    partner.custom_fields.clear();
+    partner.balance.0.clear();
 }
 
 /// The entry that a network file would have for what a client sends.

@@ -25,6 +25,22 @@ const HOURS: i64 = 24;
 /// An hour in microseconds.
 const HOUR_MICROS: i64 = 3_600_000_000;
 
+/// What can be asked for.
+const FILTERS: &[&str] = &[
+    "date_from",
+    "date_to",
+    "id",
+    "status",
+    "aid",
+    "manager_id",
+    "payment_system",
+    "payment_account",
+    "update_from_date",
+    "update_from_hour",
+    "update_to_date",
+    "update_to_hour",
+];
+
 /// A day and an hour of it.
 type Hour = (Day, i64);
 
@@ -59,6 +75,7 @@ struct Wanted {
 
 impl Wanted {
     fn of(params: &Params) -> Result<Wanted, Problem> {
+        params.only(FILTERS)?;
         let from = required("date_from", params.day("date_from")?)?;
         let through = required("date_to", params.day("date_to")?)?;
         let status = |code: i64| {
@@ -109,11 +126,16 @@ impl Wanted {
 }
 
 fn at(params: &Params, day: &str, hour: &str, default: i64) -> Result<Option<Hour>, Problem> {
-    let hours = params.int(hour)?.unwrap_or(default);
+    let given = params.int(hour)?;
+    let hours = given.unwrap_or(default);
     if !(0..HOURS).contains(&hours) {
         return Err(not(hour, &hours.to_string(), "an hour from 0 to 23"));
     }
-    Ok(params.day(day)?.map(|day| (day, hours)))
+    match params.day(day)? {
+        // An hour alone asks for something that nothing can be found by.
+        None if given.is_some() => required(day, None),
+        found => Ok(found.map(|day| (day, hours))),
+    }
 }
 
 fn plus_hours(at: Timestamp, hours: i64) -> Timestamp {

@@ -4,6 +4,7 @@
 use quittance_domain::conversion::ConversionStatus;
 use quittance_domain::currency::Currency;
 use quittance_domain::invoice::InvoiceStatus;
+use quittance_domain::rates::Rate;
 use quittance_engine::invoices::{Invoice, ListedAs, Measure, ShownInvoice};
 use quittance_engine::referral_payments::ShareState;
 
@@ -59,6 +60,14 @@ pub(super) fn currency_of(id: i64) -> Option<Currency> {
     Currency::parse(CURRENCIES.split_whitespace().nth(rank)?).ok()
 }
 
+/// The currency of an id or a code: documents have ids where clients send codes.
+pub(super) fn currency_named(text: &str) -> Option<Currency> {
+    match text.parse() {
+        Ok(id) => currency_of(id),
+        Err(_) => Currency::parse(&text.to_ascii_uppercase()).ok(),
+    }
+}
+
 /// A manager's id: 24 hexadecimal digits.
 pub(super) fn manager_id(id: i64) -> String {
     format!("{id:024x}")
@@ -98,9 +107,9 @@ const CONVERSION_STATUSES: [(ConversionStatus, &str, i64); 4] = [
     (ConversionStatus::Hold, "hold", 5),
 ];
 
-/// The status of a word or code. `not_found` is the word of older clients for what is declined.
+/// The status of a word or code. `not_found`, 4, is that of older clients [postman] for what is declined.
 pub(super) fn conversion_status(text: &str) -> Option<ConversionStatus> {
-    let text = if text == "not_found" { "declined" } else { text };
+    let text = if ["not_found", "4"].contains(&text) { "declined" } else { text };
     let known = CONVERSION_STATUSES.iter().find(|(_, word, code)| *word == text || code.to_string() == text);
     known.map(|(status, _, _)| *status)
 }
@@ -131,6 +140,15 @@ pub(super) fn generated_id(number: i64) -> String {
     format!("affise-{number}")
 }
 
+/// The decimals of a rate (counted in what live servers sent).
+const RATE_DECIMALS: u32 = 6;
+
+/// A rate as a decimal. Below a thousandth six decimals are too few to convert by: there it has as many as people are shown.
+pub(super) fn rate(rate: &Rate) -> String {
+    let six = rate.rounded(RATE_DECIMALS);
+    if six == "0" || six.starts_with("0.000") { rate.to_string() } else { six }
+}
+
 /// How far a conversion is paid: on no payment, on one that is not completed, on a completed one. Each with its `is_paid`
 /// (counted in what a live server sent; the last one by its meaning).
 pub(super) const PAYMENT_STATUSES: [&str; 3] = ["opened", "pending", "closed"];
@@ -144,6 +162,13 @@ pub(super) fn is_paid_code(state: ShareState) -> &'static str {
         ShareState::Paid => "1",
         ShareState::Billed => "2",
     }
+}
+
+/// How far such a share is paid.
+pub(super) fn share_state(code: i64) -> Option<ShareState> {
+    [ShareState::Unbilled, ShareState::Paid, ShareState::Billed]
+        .into_iter()
+        .find(|state| is_paid_code(*state) == code.to_string())
 }
 
 /// The words of a partner's status: ours, Affise's, and its code.
@@ -270,6 +295,16 @@ mod tests {
         for none in [0, -1, 1000, i64::MIN] {
             assert!(currency_of(none).is_none());
         }
+    }
+
+    #[test]
+    fn rates_have_six_decimals_and_small_ones_more() {
+        let of = |exact: &str| rate(&Rate::read(exact, quittance_domain::time::Day::MIN, String::new()).unwrap());
+        // 1 / 1.16, 155, 1 / 154.37, 1 / 80,000.
+        let rates = [of("100/116"), of("155"), of("100/15437"), of("1/80000")];
+        assert_eq!(rates, ["0.862069", "155", "0.006478", "0.0000125"]);
+        assert_eq!((currency_named("47"), currency_named("eur")), (currency_of(47), currency_of(47)));
+        assert_eq!((currency_named("0"), currency_named("euro")), (None, None));
     }
 
     #[test]

@@ -70,6 +70,14 @@ pub(super) fn raw(decimal: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(decimal.to_owned()).ok().filter(|_| valid)
 }
 
+/// A decimal as a JSON number without zeros at its end.
+pub(super) fn trimmed(decimal: &str) -> Option<Box<RawValue>> {
+    match decimal.contains('.') {
+        true => raw(decimal.trim_end_matches('0').trim_end_matches('.')),
+        false => raw(decimal),
+    }
+}
+
 /// An amount as a JSON number without zeros at its end.
 pub(super) fn number(money: Money) -> Box<RawValue> {
     raw(&plain(money)).unwrap_or_default()
@@ -111,6 +119,16 @@ pub(super) fn fixed(money: Money, decimals: usize) -> String {
 /// An instant in the network's zone: `2026-01-31 23:59:59`.
 pub(super) fn local_time(at: Timestamp, zone: &Zone) -> String {
     zone.reading(at).replace('T', " ")
+}
+
+/// An instant in UTC: `2026-01-31T23:59:59Z`.
+pub(super) fn utc(at: Timestamp) -> String {
+    format!("{}Z", Zone::utc().reading(at))
+}
+
+/// The first name of somebody, and what comes after it.
+pub(super) fn names(name: &str) -> (&str, &str) {
+    name.split_once(' ').unwrap_or((name, ""))
 }
 
 /// What payments are shown with.

@@ -248,6 +248,16 @@ pub(super) struct PaymentSystem {
     pub(super) currency: Option<&'static str>,
 }
 
+/// A custom field that partners have.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct FieldOfPartners {
+    pub(super) id: i64,
+    pub(super) name: &'static str,
+    pub(super) required: bool,
+    pub(super) field_type: &'static str,
+    pub(super) field_values: Option<Vec<String>>,
+}
+
 /// A field of a payment system.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SystemField {

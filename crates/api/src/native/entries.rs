@@ -162,7 +162,8 @@ impl List for Offers {
     const FILTERS: &'static [Param] = &[param("advertiser", Form::Int, "Only this advertiser's.")];
 
     fn page(&self, engine: &Engine, call: &Call, window: &Window<i64>) -> Result<Vec<(i64, wire::Offer)>, Error> {
-        let filter = OfferFilter { id: None, after: window.after.unwrap_or(0), advertiser_id: self.advertiser };
+        let after = window.after.unwrap_or(0);
+        let filter = OfferFilter { after, advertiser_id: self.advertiser, ..OfferFilter::default() };
         let page = engine.offers(call, &filter, (0, window.limit))?;
         Ok(page.offers.iter().map(|offer| (offer.offer_id, offer.into())).collect())
     }

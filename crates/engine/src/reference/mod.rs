@@ -2,9 +2,12 @@
 
 mod edit;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 pub use self::edit::Known;
 use quittance_domain::currency::Currency;
 use quittance_domain::money::Money;
+use quittance_domain::rates::Rate;
 pub use quittance_store::parties::{Manager, Offer, OfferFilter, PaymentSystem};
 use quittance_store::{parties, rates};
 
@@ -54,6 +57,35 @@ impl Engine {
         Ok(rows.into_iter().map(on).collect())
     }
 
+    /// The currencies that are switched on and the network's own, which always is, by code.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn currencies_and_base(&self, call: &Call) -> Result<Vec<SwitchedOn>> {
+        let mut on = self.currencies(call)?;
+        let base = self.network(call.network)?.currency;
+        if !on.iter().any(|on| on.currency == base) {
+            on.push(SwitchedOn { currency: base, minimum: None });
+            on.sort_by_key(|on| on.currency.code());
+        }
+        Ok(on)
+    }
+
+    /// The ids of the custom fields that affiliates have, each once and in order.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn custom_field_ids(&self, call: &Call) -> Result<Vec<i64>> {
+        let texts = self.store.read(|tx| parties::custom_fields(tx, call.network))?;
+        let mut ids = BTreeSet::new();
+        for text in texts {
+            let fields: BTreeMap<i64, String> = serde_json::from_str(&text)
+                .map_err(|error| quittance_store::Error::Corrupt(format!("custom fields {text}: {error}")))?;
+            ids.extend(fields.into_keys());
+        }
+        Ok(ids.into_iter().collect())
+    }
+
     /// The network's base currency and those that are switched on, in the order in which they were: a currency keeps its
     /// place.
     ///
@@ -73,22 +105,18 @@ impl Engine {
         self.store.read(|tx| Ok(parties::cycles(tx, call.network)?))
     }
 
-    /// What one unit of the network's currency is worth in others, by the rates of today and as far before as they may be
-    /// old. Those without a rate are left out.
+    /// How many units of other currencies stand for one of the network's, by the rates of today and as far before as they may
+    /// be old. Those without a rate are left out.
     ///
     /// # Errors
     /// What the store says.
-    pub fn worth_of_one(&self, call: &Call, currencies: &[Currency]) -> Result<Vec<Money>> {
+    pub fn rates_of_base(&self, call: &Call, currencies: &[Currency]) -> Result<Vec<(Currency, Rate)>> {
         let settings = self.network_settings(call)?;
+        let (base, age_days_max) = (settings.currency, settings.rate_max_age_days);
         let today = self.zone_of(call)?.day_of(call.now);
-        let oldest = today.plus_days(-settings.rate_max_age_days);
-        let table = self.store.read(|tx| rates::table(tx, call.network, oldest, today))?;
-        let base = settings.currency;
-        let Ok(one) = Money::parse("1", base) else { return Ok(Vec::new()) };
-        let worth = |currency: &Currency| {
-            table.rate(base, *currency, today, settings.rate_max_age_days, base)?.convert(one, *currency).ok()
-        };
-        Ok(currencies.iter().filter_map(worth).collect())
+        let table = self.store.read(|tx| rates::table(tx, call.network, today.plus_days(-age_days_max), today))?;
+        let rate = |currency: &Currency| Some((*currency, table.rate(base, *currency, today, age_days_max, base)?));
+        Ok(currencies.iter().filter_map(rate).collect())
     }
 
     /// The account managers, by id.

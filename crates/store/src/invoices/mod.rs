@@ -88,6 +88,8 @@ macro_rules! invoice_columns {
 use invoice_columns;
 
 statements! {
+    PAID_AMONG = "SELECT invoice_id FROM invoices {by:invoices_by_id} WHERE network_id = $1 AND invoice_id {in:2} \
+        AND status = 'paid' ORDER BY invoice_id";
     ONE = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.invoice_id = $2");
     OF_PARTIES = concat!(invoice_columns!(), "WHERE i.network_id = $1 AND i.kind = $2 AND i.party_id >= $3 \
         AND i.party_id <= $4 ORDER BY i.invoice_id");
@@ -334,6 +336,15 @@ pub fn issue(tx: &mut dyn Tx, network: NetworkId, issued: &[Issued]) -> Result<(
 /// What the database says.
 pub fn one(tx: &mut dyn Tx, network: NetworkId, id: InvoiceId) -> Result<Option<Invoice>> {
     tx.query_one(ONE, &[network.get().into(), id.get().into()])?.map(invoice).transpose()
+}
+
+/// Which of some invoices are paid, by id.
+///
+/// # Errors
+/// What the database says.
+pub fn paid_among(tx: &mut dyn Tx, network: NetworkId, ids: &[i64]) -> Result<Vec<InvoiceId>> {
+    let rows = tx.query(PAID_AMONG, &[network.get().into(), Param::Ints(ids)])?;
+    rows.iter().map(|row| Ok(InvoiceId::new(row.int(0)?))).collect()
 }
 
 /// One invoice, locked until the transaction ends.

@@ -64,6 +64,8 @@ statements! {
     COUNT_LISTED = concat!("SELECT COUNT(*)", filtered!(), " LIMIT $12 OFFSET $13");
     CYCLES = "SELECT DISTINCT billing_cycle FROM parties WHERE network_id = $1 AND kind IN ('affiliate', 'advertiser') \
         AND party_id > 0 AND billing_cycle IS NOT NULL ORDER BY 1";
+    CUSTOM_FIELDS = "SELECT DISTINCT {json:rules|custom_fields} FROM parties WHERE network_id = $1 AND kind = 'affiliate' \
+        AND party_id > 0 AND {json:rules|custom_fields} IS NOT NULL";
     MATCHING = "SELECT party_id FROM parties WHERE network_id = $1 AND kind = $2 AND party_id > $3 \
         AND ($4 = 0 OR manager_id {in:5}) AND ($6 = '' OR LOWER(name) LIKE $6 ESCAPE '!') ORDER BY party_id";
     MADE_AT = "SELECT party_id, created_at FROM parties WHERE network_id = $1 AND kind = $2 AND party_id {in:3} \
@@ -171,8 +173,16 @@ impl PartyFilter {
     }
 }
 
+/// The custom fields that affiliates have, as JSON objects of texts by ids: each set of them once.
+///
+/// # Errors
+/// What the database says.
+pub fn custom_fields(tx: &mut dyn Tx, network: NetworkId) -> Result<Vec<String>> {
+    tx.query(CUSTOM_FIELDS, &[network.get().into()])?.iter().map(|row| row.string(0)).collect()
+}
+
 /// What a name is like that holds a part; empty for an empty part.
-fn pattern(part: &str) -> String {
+pub(super) fn pattern(part: &str) -> String {
     if part.is_empty() {
         return String::new();
     }

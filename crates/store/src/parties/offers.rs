@@ -3,21 +3,31 @@
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::NetworkId;
 
+use super::list::pattern;
 use crate::conversions::currency;
 use crate::error::Result;
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
+
+/// What a filter asks of an offer.
+macro_rules! filtered {
+    () => {
+        "FROM offers WHERE network_id = $1 AND offer_id > $2 AND ($3 = 0 OR offer_id = $3) \
+         AND ($4 = 0 OR advertiser_id = $4) AND ($5 = 0 OR offer_id {in:6}) AND ($7 = 0 OR advertiser_id {in:8}) \
+         AND ($9 = '' OR LOWER(name) LIKE $9 ESCAPE '!' OR offer_id = $10)"
+    };
+}
 
 statements! {
     OFFERS_BY_IDS = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
         WHERE network_id = $1 AND offer_id {in:2} ORDER BY offer_id";
     OFFERS_PAGE = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
         WHERE network_id = $1 AND offer_id > $2 ORDER BY offer_id LIMIT $3";
-    OFFERS_LISTED = "SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue FROM offers \
-        WHERE network_id = $1 AND offer_id > $2 AND ($3 = 0 OR offer_id = $3) AND ($4 = 0 OR advertiser_id = $4) \
-        ORDER BY offer_id LIMIT $5 OFFSET $6";
-    COUNT_OFFERS = "SELECT COUNT(*) FROM offers WHERE network_id = $1 AND offer_id > $2 AND ($3 = 0 OR offer_id = $3) \
-        AND ($4 = 0 OR advertiser_id = $4)";
+    OFFERS_LISTED = concat!("SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue ", filtered!(),
+        " ORDER BY offer_id LIMIT $11 OFFSET $12");
+    OFFERS_LISTED_BACKWARDS = concat!("SELECT offer_id, name, advertiser_id, hold_days, payout, payout_currency, revenue ",
+        filtered!(), " ORDER BY offer_id DESC LIMIT $11 OFFSET $12");
+    COUNT_OFFERS = concat!("SELECT COUNT(*) ", filtered!());
     LAST_OFFER_ID = "SELECT offer_id FROM offers WHERE network_id = $1 AND offer_id > 0 ORDER BY offer_id DESC LIMIT 1";
     HOLDING = "SELECT offer_id FROM offers {by:offers_holding} WHERE network_id = $1 AND hold_days > 0 ORDER BY offer_id";
     ADVERTISERS_OF_OFFERS = "SELECT offer_id, advertiser_id FROM offer_advertisers WHERE network_id = $1 \
@@ -123,7 +133,7 @@ pub fn offers(tx: &mut dyn Tx, network: NetworkId, after: i64, limit: i64) -> Re
 }
 
 /// Which offers to list; `None` asks for nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OfferFilter {
     /// Only this one.
     pub id: Option<i64>,
@@ -131,12 +141,34 @@ pub struct OfferFilter {
     pub after: i64,
     /// Of this advertiser.
     pub advertiser_id: Option<i64>,
+    /// Only these.
+    pub ids: Option<Vec<i64>>,
+    /// Of one of these advertisers.
+    pub advertisers: Option<Vec<i64>>,
+    /// Those whose name holds this, whatever the case of its Latin letters, and the one whose id it is.
+    pub name_part_or_id: Option<String>,
+    /// The last one first.
+    pub backwards: bool,
 }
 
 impl OfferFilter {
-    fn params(&self, network: NetworkId) -> Vec<Param<'static>> {
-        let (id, advertiser) = (self.id.unwrap_or(0), self.advertiser_id.unwrap_or(0));
-        vec![network.get().into(), self.after.into(), id.into(), advertiser.into()]
+    fn with_params<T>(&self, network: NetworkId, ask: impl FnOnce(Vec<Param<'_>>) -> Result<T>) -> Result<T> {
+        let text = self.name_part_or_id.as_deref().unwrap_or_default();
+        let pattern = pattern(text);
+        let given = |list: &Option<Vec<i64>>| Param::Int(i64::from(list.is_some()));
+        ask(vec![
+            network.get().into(),
+            self.after.into(),
+            self.id.unwrap_or(0).into(),
+            self.advertiser_id.unwrap_or(0).into(),
+            given(&self.ids),
+            Param::Ints(self.ids.as_deref().unwrap_or_default()),
+            given(&self.advertisers),
+            Param::Ints(self.advertisers.as_deref().unwrap_or_default()),
+            Param::Text(&pattern),
+            // No offer has the lowest of all ids.
+            Param::Int(text.parse().unwrap_or(i64::MIN)),
+        ])
     }
 }
 
@@ -150,9 +182,11 @@ pub fn offers_listed(
     filter: &OfferFilter,
     (offset, limit): (i64, i64),
 ) -> Result<Vec<Offer>> {
-    let mut params = filter.params(network);
-    params.extend([Param::Int(limit), Param::Int(offset)]);
-    tx.query(OFFERS_LISTED, &params)?.iter().map(offer).collect()
+    let statement = if filter.backwards { OFFERS_LISTED_BACKWARDS } else { OFFERS_LISTED };
+    filter.with_params(network, |mut params| {
+        params.extend([Param::Int(limit), Param::Int(offset)]);
+        tx.query(statement, &params)?.iter().map(offer).collect()
+    })
 }
 
 /// How many offers a filter finds.
@@ -160,7 +194,7 @@ pub fn offers_listed(
 /// # Errors
 /// What the database says.
 pub fn count_offers(tx: &mut dyn Tx, network: NetworkId, filter: &OfferFilter) -> Result<i64> {
-    tx.query_one(COUNT_OFFERS, &filter.params(network))?.map_or(Ok(0), |row| row.int(0))
+    filter.with_params(network, |params| tx.query_one(COUNT_OFFERS, &params)?.map_or(Ok(0), |row| row.int(0)))
 }
 
 /// Writes offers: new ones are made, known ones replaced. No id comes twice.
