@@ -316,4 +316,28 @@ both_databases! {
         bill(&network, "2026-10-31");
         assert_eq!(lines(&network, 2), ["referral 0.50 Referral of affiliate 2 Two: 5 % of revenue 10.00"]);
     }
+
+    /// The referrer has everything converted into euros: 5 % of 100.00 USD at 1.25 USD a euro are 4.00 EUR. What is rejected later
+    /// takes 4.00 EUR back, though 5.00 USD are 2.50 EUR by then; 10 % of the new 300.00 USD are 15.00 EUR.
+    fn a_share_that_was_converted_is_taken_back_at_the_rate_it_was_paid_at(database) {
+        let mut network = network(database, r#"{"affiliate":5,"percent":"5"}"#);
+        network.set_party(PartyKind::Affiliate, r#"{"id":5,"currency":"EUR","currency_policy":"convert"}"#);
+        network.rates("2026-01-30,EUR,USD,1.25\n");
+        network.approve("a 1 1 2026-01-05 100.00");
+        bill(&network, "2026-01-31");
+        bill(&network, "2026-01-31");
+        assert_eq!(lines(&network, 2), ["referral 4.00 (5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1 New: 5 % of 100.00"]);
+        network.at("2026-03-02");
+        network.rates("2026-02-27,EUR,USD,2\n");
+        network.set_party(PartyKind::Affiliate, r#"{"id":1,"referrer":{"affiliate":5,"percent":"10"}}"#);
+        network.ingest(vec![network.record("a", 1, 1, "rejected", "2026-01-05", "100.00")]);
+        network.approve("b 1 2 2026-02-05 300.00");
+        bill(&network, "2026-02-28");
+        bill(&network, "2026-02-28");
+        assert_eq!(lines(&network, 4), [
+            "referral 15.00 (30.00 USD at 0.5 of 2026-02-27) Referral of affiliate 1 New: 10 % of 300.00",
+            "referral -4.00 (-5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1 New: 5 % of -100.00",
+        ]);
+        assert_eq!(bill(&network, "2026-02-28").invoices(), 0);
+    }
 }

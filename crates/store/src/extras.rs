@@ -4,10 +4,12 @@ use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
 use quittance_domain::money::Money;
+use quittance_domain::rates::Rate;
 use quittance_domain::time::{Day, Timestamp};
 
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
+use crate::invoices::lines::read_rate;
 use crate::networks;
 use crate::statements::{bulks, statements};
 use crate::tx::{Param, Row, Tx};
@@ -45,6 +47,12 @@ statements! {
         AND i.invoice_id = r.source_invoice WHERE r.network_id = $1 AND r.referred_id {in:2} AND {within:r.referred_id|2} \
         AND {within:i.party_id|2} AND r.first_day IS NOT NULL AND i.status <> 'void' GROUP BY r.affiliate_id, r.referred_id \
         ORDER BY r.affiliate_id, r.referred_id";
+    PAID_SHARE_RATES = "SELECT r.source_invoice, r.base_currency, i.currency, l.rate, l.rate_day, l.rate_source \
+        FROM referrals r {by:referrals_by_source} JOIN invoices i ON i.network_id = r.network_id AND i.kind = 'payable' \
+        AND i.party_id = r.affiliate_id AND i.invoice_id = r.invoice_id JOIN invoice_lines l ON l.network_id = i.network_id \
+        AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id WHERE r.network_id = $1 \
+        AND r.source_invoice {in:2} AND {within:r.source_invoice|2} AND r.invoice_id <> 0 AND r.units > 0 \
+        AND l.line_type = 'referral' AND l.source_currency = r.base_currency ORDER BY r.referral_no, l.line_no";
     TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $4 WHERE network_id = $1 AND affiliate_id = $2 \
         AND referral_no {in:3} AND invoice_id = 0";
     RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
@@ -138,6 +146,25 @@ fn referral(row: &Row) -> Result<Referral> {
 /// What the database says.
 pub fn own_terms(tx: &mut dyn Tx, network: NetworkId, referred: &[i64]) -> Result<Vec<Referral>> {
     tx.query(OWN_TERMS, &[network.get().into(), Param::Ints(referred)])?.iter().map(referral).collect()
+}
+
+/// By which rates the shares of some invoices were paid that are on an invoice in another currency: by the referred
+/// affiliate's invoice, the currency of the share and that of the referrer's invoice, the first first.
+///
+/// # Errors
+/// What the database says.
+pub fn paid_share_rates(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    sources: &[i64],
+) -> Result<Vec<((InvoiceId, Currency, Currency), Rate)>> {
+    let paid = |row: &Row| {
+        let key = (InvoiceId::new(row.int(0)?), currency(row.text(1)?)?, currency(row.text(2)?)?);
+        let rate =
+            read_rate(row, 3)?.ok_or_else(|| Error::Corrupt("a line in another currency has no rate".to_owned()))?;
+        Ok((key, rate))
+    };
+    tx.query(PAID_SHARE_RATES, &[network.get().into(), Param::Ints(sources)])?.iter().map(paid).collect()
 }
 
 /// The day of the first commission that was shared, by referrer and referred affiliate, of some referred ones.

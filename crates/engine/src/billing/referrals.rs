@@ -1,10 +1,10 @@
 //! Shares of referrers: what referred affiliates are billed brings them, and what their own invoices take of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceKind, NetworkId, PartyKind};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, PartyKind};
 use quittance_domain::invoice::LineType;
 use quittance_domain::money::{Money, sum_units};
 use quittance_domain::percent::Percent;
@@ -28,6 +28,8 @@ pub(super) struct PendingReferrals {
     paid_fees: HashSet<(i64, i64, String)>,
     /// The currency in which a fee is paid where several bring it: the first by its code that has something to be paid for.
     fee_currencies: HashMap<(i64, i64, String), Currency>,
+    /// By which rates shares of invoices were paid: by the invoice, and from and into which currency.
+    paid_rates: HashMap<(InvoiceId, Currency, Currency), Rate>,
 }
 
 /// The shares that an invoice takes.
@@ -51,6 +53,14 @@ impl PendingReferrals {
         referred.dedup();
         for party in parties::by_ids(tx, network, PartyKind::Affiliate, &referred)? {
             pending.names.insert(party.party_id, party.name);
+        }
+        let taken_back = referrals.iter().filter(|referral| referral.base.units() < 0);
+        let sources: BTreeSet<i64> = taken_back.map(|referral| shared_as(referral).get()).collect();
+        if !sources.is_empty() {
+            let sources: Vec<i64> = sources.into_iter().collect();
+            for (key, rate) in extras::paid_share_rates(tx, network, &sources)? {
+                pending.paid_rates.entry(key).or_insert(rate);
+            }
         }
         for referral in referrals {
             if referral.basis == Basis::Flat.as_str() && extras::flat_paid(tx, network, &referral)? {
@@ -123,7 +133,10 @@ impl PendingReferrals {
         bases.retain(|_, units| *units != 0);
         let mut parts = Vec::new();
         for (currency, units) in bases {
-            let rate = if currency == into { None } else { rates(currency) };
+            // What is taken back of a share is converted as it was when it was paid.
+            let mut paid = group.iter().filter(|referral| units < 0 && referral.base.currency() == currency);
+            let paid = paid.find_map(|referral| self.paid_rates.get(&(shared_as(referral), currency, into)));
+            let rate = if currency == into { None } else { paid.cloned().or_else(|| rates(currency)) };
             if currency != into && rate.is_none() {
                 return Ok(None);
             }
@@ -170,6 +183,11 @@ impl PendingReferrals {
         let name = self.names.get(&of.referred_id).map_or("", String::as_str);
         format!("affiliate {} {name}", of.referred_id).trim_end().to_owned()
     }
+}
+
+/// The invoice whose share a referral is, or is a difference to.
+fn shared_as(referral: &Referral) -> InvoiceId {
+    referral.terms_of.unwrap_or(referral.source_invoice)
 }
 
 /// The threshold of some referrals, in billing units of another currency; `None`: there is no rate.

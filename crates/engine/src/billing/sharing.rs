@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use quittance_domain::accrual::{Book, Tally};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
+use quittance_domain::invoice::LineType;
 use quittance_domain::money::{Money, Rounding, sum_units};
 use quittance_domain::planner::{Converted, Emptied};
 use quittance_domain::time::Day;
@@ -31,8 +32,8 @@ pub(crate) struct PastTerms {
 }
 
 impl PastTerms {
-    /// Those of some affiliates; of the others only whoever `has_referrer` says has one today, or who was shared before. Void
-    /// invoices do not count, except `also` these.
+    /// Those of some affiliates: of whoever `has_referrer` says has one today, and of whoever was shared before. Of void
+    /// invoices only those in `also` count.
     pub(super) fn load(
         tx: &mut dyn Tx,
         network: NetworkId,
@@ -65,7 +66,7 @@ impl PastTerms {
     }
 
     /// The invoice that billed a day of an offer first.
-    fn first(&self, book: Book, day: Day, offer: quittance_domain::ids::OfferId) -> Option<InvoiceId> {
+    fn first(&self, book: Book, day: Day, offer: OfferId) -> Option<InvoiceId> {
         let takes = self.takes.get(&book)?;
         takes.iter().find(|take| take.reach.covers(day, offer)).map(|take| take.document)
     }
@@ -147,6 +148,13 @@ impl Sharing<'_> {
         (lines, emptied): (&[Line], &[Emptied]),
         slots: &[(LineSlot, Tally)],
     ) -> Result<BTreeMap<Terms, i64>> {
+        let of_all: BTreeSet<Option<Terms>> = slots.iter().map(|(slot, _)| self.of(*slot)).collect();
+        if of_all.len() < 2 {
+            // Most invoices are shared as a whole, by their own terms: no day has to be found in its line.
+            let conversions = lines.iter().filter(|line| line.line_type == LineType::Conversions);
+            let units = sum_units(conversions.map(|line| line.units))?;
+            return Ok(of_all.into_iter().flatten().map(|whose| (whose, units)).collect());
+        }
         let mut parts: BTreeMap<usize, BTreeMap<Option<Terms>, (Currency, Tally)>> = BTreeMap::new();
         for (slot, tally) in slots {
             let place = match billed_by(lines, emptied, invoice, *slot) {

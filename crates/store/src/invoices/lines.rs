@@ -268,7 +268,7 @@ fn converted(row: &Row) -> Result<Option<Converted>> {
 }
 
 /// A rate from three columns, the exact figure, the day and the source; `None` where there is none.
-pub(super) fn read_rate(row: &Row, column: usize) -> Result<Option<Rate>> {
+pub(crate) fn read_rate(row: &Row, column: usize) -> Result<Option<Rate>> {
     let Some(exact) = row.opt_text(column)? else { return Ok(None) };
     let rate = Rate::read(exact, day(row.int(column + 1)?)?, row.string(column + 2)?);
     rate.map(Some).ok_or_else(|| Error::Corrupt(format!("rate {exact}")))
