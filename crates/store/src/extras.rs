@@ -148,16 +148,15 @@ pub fn own_terms(tx: &mut dyn Tx, network: NetworkId, referred: &[i64]) -> Resul
     tx.query(OWN_TERMS, &[network.get().into(), Param::Ints(referred)])?.iter().map(referral).collect()
 }
 
-/// By which rates the shares of some invoices were paid that are on an invoice in another currency: by the referred
-/// affiliate's invoice, the currency of the share and that of the referrer's invoice, the first first.
+/// A share that is on an invoice in another currency: the referred affiliate's invoice, the currency of the share and that of
+/// the referrer's invoice.
+pub type PaidShare = (InvoiceId, Currency, Currency);
+
+/// By which rates the shares of some invoices were paid that are on an invoice in another currency, the first first.
 ///
 /// # Errors
 /// What the database says.
-pub fn paid_share_rates(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    sources: &[i64],
-) -> Result<Vec<((InvoiceId, Currency, Currency), Rate)>> {
+pub fn paid_share_rates(tx: &mut dyn Tx, network: NetworkId, sources: &[i64]) -> Result<Vec<(PaidShare, Rate)>> {
     let paid = |row: &Row| {
         let key = (InvoiceId::new(row.int(0)?), currency(row.text(1)?)?, currency(row.text(2)?)?);
         let rate =

@@ -10,7 +10,7 @@ use quittance_domain::money::{Money, sum_units};
 use quittance_domain::percent::Percent;
 use quittance_domain::planner::ExtraLine;
 use quittance_domain::rates::Rate;
-use quittance_store::extras::{self, Referral};
+use quittance_store::extras::{self, PaidShare, Referral};
 use quittance_store::{Tx, parties};
 
 use crate::error::Result;
@@ -28,8 +28,8 @@ pub(super) struct PendingReferrals {
     paid_fees: HashSet<(i64, i64, String)>,
     /// The currency in which a fee is paid where several bring it: the first by its code that has something to be paid for.
     fee_currencies: HashMap<(i64, i64, String), Currency>,
-    /// By which rates shares of invoices were paid: by the invoice, and from and into which currency.
-    paid_rates: HashMap<(InvoiceId, Currency, Currency), Rate>,
+    /// By which rates shares were paid.
+    paid_rates: HashMap<PaidShare, Rate>,
 }
 
 /// The shares that an invoice takes.
