@@ -69,8 +69,8 @@ pub(crate) fn note(line: &str) {
 }
 
 fn say(what: &str, line: &str) {
-    // When standard error is closed there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "{what}: {line}");
+    // What other servers say is among it. When standard error is closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "{what}: {}", crate::output::shown(line));
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

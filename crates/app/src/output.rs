@@ -1,5 +1,6 @@
 //! What commands print on standard output: lines, aligned tables, JSON.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,11 +36,51 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints a line.
+/// Whether a terminal would obey a character instead of showing it, or show what is around it in another order. Names,
+/// notes and what other servers say may hold such.
+fn is_unsafe(c: char) -> bool {
+    let turns_round =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns_round
+}
+
+/// A text that a terminal only shows: what it would obey is written out, as `\u{1b}`.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    without(text, is_unsafe, |c| c.escape_default().to_string())
+}
+
+/// The same of a text of several lines.
+fn shown_lines(text: &str) -> Cow<'_, str> {
+    without(text, |c| c != '\n' && is_unsafe(c), |c| c.escape_default().to_string())
+}
+
+fn without(text: &str, bad: impl Fn(char) -> bool, instead: impl Fn(char) -> String) -> Cow<'_, str> {
+    if !text.chars().any(&bad) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if bad(c) { safe.push_str(&instead(c)) } else { safe.push(c) }
+    }
+    Cow::Owned(safe)
+}
+
+/// Prints a text for people, which ends with its last line.
 ///
 /// # Errors
 /// Standard output is closed.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    self::text(&format!("{}\n", shown_lines(text)))
+}
+
+/// Prints data for other programs as it is, unless a terminal is there to read it.
+///
+/// # Errors
+/// Standard output is closed.
+pub(crate) fn data(text: &str) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() {
+        return line(text);
+    }
     self::text(&format!("{text}\n"))
 }
 
@@ -49,6 +90,7 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 /// Standard output is closed.
 pub(crate) fn line_once(text: &str, kept: &str) -> anyhow::Result<()> {
     note_printed(&format!("{kept}\n"));
+    let text = shown_lines(text);
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())
 }
@@ -58,7 +100,12 @@ pub(crate) fn line_once(text: &str, kept: &str) -> anyhow::Result<()> {
 /// # Errors
 /// Standard output is closed.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string(value)?)
+    line(&shown_json(&serde_json::to_string(value)?))
+}
+
+/// A JSON document in which nothing is left that a terminal would obey: such characters are only within texts.
+fn shown_json(document: &str) -> Cow<'_, str> {
+    without(document, is_unsafe, |c| format!("\\u{:04x}", u32::from(c)))
 }
 
 /// Which side of its column a cell is on.
@@ -85,7 +132,7 @@ impl Table {
 
     /// Adds a row; it has a cell for each column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| shown(&cell).into_owned()).collect());
     }
 
     /// Prints it.
@@ -178,6 +225,7 @@ pub(crate) fn spinner() -> ProgressBar {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -188,6 +236,22 @@ mod tests {
         table.row(["12345".to_owned(), String::new(), "12345.00".to_owned()]);
         let expected = "   ID  NAME    AMOUNT\n    7  Zoë       1.00\n12345        12345.00\n";
         assert_eq!(table.to_text(), expected);
+    }
+
+    /// A sequence that clears the screen, one that C1 starts, a carriage return, and an order of reading turned round.
+    #[test]
+    fn nothing_is_printed_that_a_terminal_obeys() {
+        let foreign = "a\u{1b}[2Jb\u{9b}1mc\rd\u{202e}e\tf\u{7f}";
+        assert_eq!(shown(foreign), r"a\u{1b}[2Jb\u{9b}1mc\rd\u{202e}e\tf\u{7f}");
+        assert_eq!(shown_lines("x\n\u{1b}y"), "x\n\\u{1b}y");
+        assert_eq!(shown("Zoë, 株式会社"), "Zoë, 株式会社");
+        let mut table = Table::new(&[("name", Side::Left)]);
+        table.row(["a\nforged \u{1b}[1m".to_owned()]);
+        assert_eq!(table.to_text(), "NAME\na\\nforged \\u{1b}[1m\n");
+        let document = serde_json::to_string(foreign).unwrap();
+        let safe = shown_json(&document);
+        assert!(!safe.chars().any(is_unsafe), "{safe}");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), foreign);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl ReportCommand {
         let engine = context.engine()?;
         let report = self.which.report(&engine, &context.call(&engine)?)?;
         if self.csv {
-            output::line(csv(&report)?.trim_end())?;
+            output::data(csv(&report)?.trim_end())?;
         } else {
             context.answer(&wire::report(&report), || table(&report).to_string())?;
         }
