@@ -601,6 +601,27 @@ both_databases! {
         affise.post("/3.0/admin/advertiser-invoice", "supplier_id=1&currency=USD");
         assert_eq!(get("/3.0/admin/advertiser-invoices")["pagination"]["total_count"], 1);
         assert_eq!(failure(&call("GET", "/3.0/admin/advertiser-invoice/2", ""), 404), "Resource Not Found");
+        // What another manager's affiliate earns by referring, and what another's advertiser owes, is not its to change.
+        for form in ["ref=2&ref_percent=5", "ref=2"] {
+            assert_eq!(failure(&call("POST", "/3.0/admin/partner/1", form), 400), "ref: Affiliates [2] not found");
+            let new = format!("email=m@example.com&password=x&country=DE&{form}");
+            assert_eq!(failure(&call("POST", "/3.0/admin/partner", &new), 400), "ref: Affiliates [2] not found");
+        }
+        affise.post("/3.0/admin/partner/1", "ref=2&ref_percent=5");
+        for form in ["ref_percent=50", "ref=0"] {
+            assert_eq!(failure(&call("POST", "/3.0/admin/partner/1", form), 400), "ref: Affiliates [2] not found");
+        }
+        // A client sends back what it has read.
+        success(&call("POST", "/3.0/admin/partner/1", "ref=2&ref_percent=5&notes=x"));
+        for form in ["ids=a&revenue=1", "ids=a&sum=1", "ids=a&status=hold&revenue=0"] {
+            let text = failure(&call("POST", "/3.0/admin/conversion/edit", form), 400);
+            assert!(text.contains("does not look after the advertiser of a"), "{text}");
+        }
+        let foreign = failure(&call("POST", "/3.0/admin/conversion/edit-by-advertiser", "ids=a&status=hold&advertiser_id=1"), 400);
+        assert_eq!(foreign, "advertiser_id: Advertisers [1] not found");
+        success(&call("POST", "/3.0/admin/conversion/edit", "ids=a&payouts=6.50"));
+        network.set_party(PartyKind::Advertiser, r#"{"id":1,"manager":31}"#);
+        success(&call("POST", "/3.0/admin/conversion/edit", "ids=a&revenue=9"));
         // Whom it makes it looks after.
         let made = success(&call("POST", "/3.0/admin/partner", "email=n@example.com&password=x&country=DE"));
         assert_eq!(made["partner"]["manager"]["id"], "00000000000000000000001f");

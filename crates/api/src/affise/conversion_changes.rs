@@ -165,8 +165,18 @@ async fn edit_as(asked: Asked, route: &'static str, advertiser: Option<i64>, mos
     }
     let scope = asked.scope;
     let done = move |engine: &Engine, call: &Call| {
+        if let Some(id) = advertiser.filter(|_| scope.manager().is_some())
+            && !scope.reaches(engine, call, PartyKind::Advertiser, id)?
+        {
+            return Err(Error::invalid("advertiser_id", format!("advertiser_id: Advertisers [{id}] not found")));
+        }
         let states = which.states(engine, call, scope)?;
         check(&states, advertiser)?;
+        for (name, given) in [("revenue", edit.revenue.is_some()), ("sum", edit.sale_amount.is_some())] {
+            if given {
+                scope.check_revenue(engine, call, name, &states)?;
+            }
+        }
         let ids: Vec<String> = states.iter().map(|state| state.known.conversion.conversion_id.to_string()).collect();
         let edits: Vec<(String, ConversionEdit)> = ids.iter().map(|id| (id.clone(), edit.clone())).collect();
         engine.edit_shown_conversions(call, &edits).map_err(|error| super::error::renamed(error, NAMES))?;

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::PartyKind;
 use quittance_engine::keys::Role;
-use quittance_engine::parties::{FundsByAffiliate, PartyFilter, PartyRow, PartySort, PartyView};
+use quittance_engine::parties::{FundsByAffiliate, PartyFilter, PartyRow, PartySort, PartyView, ReferredBy};
 use quittance_engine::reference::{Manager, OfferFilter};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
@@ -344,6 +344,13 @@ fn method(row: &Params, main: bool) -> Result<Value, Problem> {
     Ok(method)
 }
 
+/// Whether what is sent says something else of a partner's referrer than what is known. Clients send back what they read.
+fn changes_referrer((affiliate, percent): &(Option<i64>, Option<String>), known: Option<&ReferredBy>) -> bool {
+    let other = affiliate.is_some_and(|id| id != known.map_or(0, |by| by.affiliate));
+    let more = percent.is_some() && *percent != known.and_then(|by| by.percent.clone());
+    other || (more && known.is_some())
+}
+
 /// Puts who has referred a partner into its entry; what is not sent stays.
 fn refer(
     entry: &mut Map<String, Value>,
@@ -450,6 +457,10 @@ async fn write(asked: Asked, route: &'static str, id: Option<i64>) -> Result<Ans
             scope.check(engine, call, kind, id)?;
         }
         let before = id.map(|id| engine.party(call, kind, id)).transpose()?;
+        let known = before.as_ref().and_then(|view| view.row.profile.referrer.as_ref());
+        if changes_referrer(&referred, known) {
+            scope.check_referrer(engine, call, known, referred.0)?;
+        }
         refer(&mut entry, referred, before.as_ref())?;
         customize(&mut entry, custom, before.as_ref());
         let written = match id {

@@ -1,9 +1,10 @@
 //! Whose parties a key reaches: a manager's those that it looks after, any other all. What it does not reach is as if it were
 //! not there.
 
-use quittance_domain::ids::PartyKind;
+use quittance_domain::ids::{AdvertiserId, PartyKind};
+use quittance_engine::ingest::State;
 use quittance_engine::keys::{Actor, Role};
-use quittance_engine::parties::PartyFilter;
+use quittance_engine::parties::{PartyFilter, ReferredBy};
 use quittance_engine::{Call, Engine, Error};
 
 /// What a key reaches.
@@ -66,5 +67,48 @@ impl Scope {
             Some(manager) => PartyFilter { manager_id: Some(manager), ..filter },
             None => filter,
         }
+    }
+
+    /// Refuses a change of who has referred a partner, or of what that one gets, where a referrer before or after it is not
+    /// reached: it would change what somebody else's affiliate earns.
+    pub(super) fn check_referrer(
+        self,
+        engine: &Engine,
+        call: &Call,
+        before: Option<&ReferredBy>,
+        after: Option<i64>,
+    ) -> quittance_engine::Result<()> {
+        let before = before.map(|referrer| referrer.affiliate);
+        for referrer in before.into_iter().chain(after).filter(|id| *id != 0) {
+            if !self.reaches(engine, call, PartyKind::Affiliate, referrer)? {
+                let detail = format!("ref: Affiliates [{referrer}] not found");
+                return Err(Error::invalid("ref", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to change what advertisers owe for conversions, where one of them is not reached.
+    pub(super) fn check_revenue(
+        self,
+        engine: &Engine,
+        call: &Call,
+        name: &'static str,
+        states: &[State],
+    ) -> quittance_engine::Result<()> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        let own = self.parties(engine, call, PartyKind::Advertiser, None)?.unwrap_or_default();
+        for state in states {
+            let conversion = &state.known.conversion;
+            let advertiser = conversion.advertiser_id.map(AdvertiserId::get);
+            if advertiser.is_none_or(|id| own.binary_search(&id).is_err()) {
+                let id = &conversion.conversion_id;
+                let detail = format!("{name}: the manager of this key does not look after the advertiser of {id}");
+                return Err(Error::invalid(name, detail));
+            }
+        }
+        Ok(())
     }
 }
