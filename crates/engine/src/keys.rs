@@ -168,10 +168,13 @@ impl Actor {
     /// A call by this actor.
     #[must_use]
     pub fn call(&self, now: Timestamp) -> Call {
-        let actor = match self.user {
-            None => format!("key {} ({})", self.key, self.name),
+        let actor = match (self.user, self.party_id) {
             // Not by a name, which may be the person's and which an erasure would not find in the history.
-            Some(user) => format!("key {} of user {user}", self.key),
+            (Some(user), _) => format!("key {} of user {user}", self.key),
+            (None, Some(party)) if matches!(self.role, Role::Affiliate | Role::Advertiser) => {
+                format!("key {} of {} {party}", self.key, self.role)
+            }
+            (None, _) => named_actor(self.key, &self.name),
         };
         Call { network: self.network, actor, now, claimed: None }
     }
@@ -356,6 +359,22 @@ impl Engine {
             Ok(())
         })
     }
+}
+
+/// How a history names the holder of a key that has a name of its own.
+fn named_actor(key: KeyId, name: &str) -> String {
+    format!("key {key} ({name})")
+}
+
+/// Takes the names of a party's keys away, here and in the history.
+pub(crate) fn erase_of_party(tx: &mut dyn Tx, call: &Call, kind: PartyKind, party_id: i64, name: &str) -> Result<()> {
+    let (network, role) = (call.network, kind.as_str());
+    let of_party = |key: &ApiKey| key.role == role && key.party_id == Some(party_id) && key.user_id.is_none();
+    for key in table::list(tx, network)?.into_iter().filter(of_party).filter(|key| key.name != name) {
+        let (old, new) = (named_actor(key.key_id, &key.name), named_actor(key.key_id, name));
+        changes::rename_actor(tx, network, &old, &new)?;
+    }
+    Ok(table::rename_of_party(tx, network, role, party_id, name)?)
 }
 
 /// Says in the history what was done with a key.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::records::nearest;
 
 /// The names of all settings, in the order of the documentation.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "time_zone",
     "currency",
     "auto_approve",
@@ -22,6 +22,7 @@ pub const NAMES: [&str; 16] = [
     "week_start",
     "overpayment",
     "carry_negatives",
+    "referral_shows",
     "rate_max_age_days",
     "locked_through",
     "billed_elsewhere_through",
@@ -64,6 +65,8 @@ pub struct Settings {
     pub overpayment_is_credit: bool,
     /// Negative totals are carried to the next invoice; else a run gives them up.
     pub carry_negatives: bool,
+    /// A referrer's line shows the name of whom it has referred; else only the id.
+    pub referral_shows_name: bool,
     /// How old a rate may be, in days.
     pub rate_max_age_days: i32,
     /// The last day of the locked books.
@@ -112,6 +115,7 @@ impl Settings {
             week_start: 1,
             overpayment_is_credit: false,
             carry_negatives: true,
+            referral_shows_name: false,
             locked_through: None,
             billed_elsewhere_through: None,
             rate_max_age_days: 7,
@@ -153,6 +157,11 @@ impl Settings {
                 }
             },
             "carry_negatives" => self.carry_negatives = flag(name, value)?,
+            "referral_shows" => match value {
+                "id" => self.referral_shows_name = false,
+                "name" => self.referral_shows_name = true,
+                _ => return Err(wrong(name, format!("{value:?} is neither id nor name"))),
+            },
             "rate_max_age_days" => self.rate_max_age_days = days(name, value, RATE_AGE_DAYS_MAX)?,
             "locked_through" => {
                 self.locked_through = optional_day(name, value)?;
@@ -194,6 +203,7 @@ impl Settings {
             "overpayment" => if self.overpayment_is_credit { "credit" } else { "refuse" }.to_owned(),
             "locked_through" => self.locked_through.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
             "carry_negatives" => self.carry_negatives.to_string(),
+            "referral_shows" => if self.referral_shows_name { "name" } else { "id" }.to_owned(),
             "billed_elsewhere_through" => {
                 self.billed_elsewhere_through.map_or_else(|| NONE.to_owned(), |day| day.to_string())
             }
@@ -323,6 +333,7 @@ mod tests {
             ("rejected_is_final", "1"),
             ("week_start", "7"),
             ("overpayment", "maybe"),
+            ("referral_shows", "all"),
             ("rate_max_age_days", "-1"),
             ("first_invoice_id", "0"),
             ("first_invoice_number", "1e3"),

@@ -98,7 +98,7 @@ both_databases! {
         // 19.99 is below the threshold and waits.
         assert_eq!(bill(&network, "2026-02-28").invoices(), 1);
         assert_eq!(bill(&network, "2026-03-01").invoices(), 1);
-        assert_eq!(lines(&network, 4), ["referral 500 Referral of affiliate 1 New: 5 % of 100.00"]);
+        assert_eq!(lines(&network, 4), ["referral 500 Referral of affiliate 1: 5 % of 100.00"]);
         assert_eq!(balances(&network), ["affiliate_payable -10600", "commission_expense 10100", "referral_expense 500"]);
         // Void and billed again for 10 more: 10 is left of it, which waits in its turn.
         network.engine.void(&network.call, id(3), None, VoidReason::Other, "").unwrap();
@@ -109,7 +109,7 @@ both_databases! {
         bill(&network, "2026-03-31");
         assert_eq!(lines(&network, 7), ["conversions 5000"]);
         bill(&network, "2026-04-01");
-        assert_eq!(lines(&network, 8), ["referral 500 Referral of affiliate 1 New: 5 % of 100.00"]);
+        assert_eq!(lines(&network, 8), ["referral 500 Referral of affiliate 1: 5 % of 100.00"]);
         // What ends after the last day counts no more.
         network.at("2026-05-02");
         network.approve("g 1 1 2026-04-05 1000.00");
@@ -123,10 +123,10 @@ both_databases! {
         network.approve("a 1 1 2026-01-05 10.00");
         bill(&network, "2026-01-31");
         bill(&network, "2026-02-01");
-        assert_eq!(lines(&network, 2), ["referral 2500 Referral of affiliate 1 Affiliate 1: a fee"]);
+        assert_eq!(lines(&network, 2), ["referral 2500 Referral of affiliate 1: a fee"]);
         network.engine.void(&network.call, id(2), None, VoidReason::Other, "").unwrap();
         bill(&network, "2026-02-01");
-        assert_eq!(lines(&network, 3), ["referral 2500 Referral of affiliate 1 Affiliate 1: a fee"]);
+        assert_eq!(lines(&network, 3), ["referral 2500 Referral of affiliate 1: a fee"]);
         // A fee is paid once.
         network.approve("b 1 1 2026-01-06 100.00");
         bill(&network, "2026-02-01");

@@ -79,7 +79,7 @@ fn september(network: &mut Network) {
     network.approve("a 2 1 2026-09-10 200.00");
     bill(network, "2026-09-30");
     bill(network, "2026-09-30");
-    assert_eq!(lines(network, 2), ["referral 10.00 Referral of affiliate 2 Two: 5 % of 200.00"]);
+    assert_eq!(lines(network, 2), ["referral 10.00 Referral of affiliate 2: 5 % of 200.00"]);
     network.at("2026-11-02");
 }
 
@@ -121,7 +121,7 @@ both_databases! {
         bill(&network, "2026-01-31");
         assert_eq!(lines(&network, 1), ["conversions 8.00"]);
         bill(&network, "2026-02-01");
-        assert_eq!(lines(&network, 2), ["referral 2.00 Referral of affiliate 1 New: 10 % of revenue 20.00"]);
+        assert_eq!(lines(&network, 2), ["referral 2.00 Referral of affiliate 1: 10 % of revenue 20.00"]);
         let off = TakeOffRequest::Conversions(vec!["a".to_owned()]);
         network.engine.take_off(&network.call, id(1), None, &off).unwrap();
         // What the conversion that was taken off brings is on the invoice that bills it again, so it evens out.
@@ -134,7 +134,7 @@ both_databases! {
         bill(&network, "2026-02-01");
         assert_eq!(lines(&network, 4), ["conversions 9.00"]);
         bill(&network, "2026-02-01");
-        assert_eq!(lines(&network, 5), ["referral 3.00 Referral of affiliate 1 New: 10 % of revenue 30.00"]);
+        assert_eq!(lines(&network, 5), ["referral 3.00 Referral of affiliate 1: 10 % of revenue 30.00"]);
     }
 
     /// The margin of 50.00 EUR less 40.00 USD; 10 % of each, the euros at 1.10.
@@ -149,8 +149,8 @@ both_databases! {
         network.rates("2026-02-27,EUR,USD,1.10\n");
         bill(&network, "2026-02-28");
         assert_eq!(lines(&network, 3), [
-            "referral 5.50 (5.00 EUR at 1.1 of 2026-02-27) Referral of affiliate 1 New: 10 % of margin 50.00",
-            "referral -4.00 Referral of affiliate 1 New: 10 % of margin -40.00",
+            "referral 5.50 (5.00 EUR at 1.1 of 2026-02-27) Referral of affiliate 1: 10 % of margin 50.00",
+            "referral -4.00 Referral of affiliate 1: 10 % of margin -40.00",
         ]);
         assert_eq!(balances(&network), [
             "affiliate_payable -42.50 USD",
@@ -172,7 +172,7 @@ both_databases! {
         assert_eq!(skipped(&bill(&network, "2026-01-31")), ["5 USD missing_rate"]);
         network.rates("2026-01-30,EUR,USD,1.25\n");
         bill(&network, "2026-01-31");
-        assert_eq!(lines(&network, 2), ["referral 4.00 (5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1 New: 5 % of 100.00"]);
+        assert_eq!(lines(&network, 2), ["referral 4.00 (5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1: 5 % of 100.00"]);
         network.engine.void(&network.call, id(2), None, VoidReason::Other, "").unwrap();
         network.assert_verified();
         bill(&network, "2026-01-31");
@@ -223,16 +223,16 @@ both_databases! {
         bill(&network, "2026-10-31");
         assert_eq!(lines(&network, 1), ["conversions 133.33"]);
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 2), ["referral 1.67 Referral of affiliate 2 Two: 5 % of 33.33"]);
+        assert_eq!(lines(&network, 2), ["referral 1.67 Referral of affiliate 2: 5 % of 33.33"]);
         network.approve("d 1 1 2026-10-21 30.00");
         let off = |id: &str| TakeOffRequest::Conversions(vec![id.to_owned()]);
         network.engine.take_off(&network.call, id(1), None, &off("b")).unwrap();
         network.engine.take_off(&network.call, id(1), None, &off("a")).unwrap();
         // What is taken off is billed again, and shared again as it was.
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 3), ["conversions 30.00", "referral -1.67 Referral of affiliate 2 Two: 5 % of -33.33"]);
+        assert_eq!(lines(&network, 3), ["conversions 30.00", "referral -1.67 Referral of affiliate 2: 5 % of -33.33"]);
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 5), ["referral 1.67 Referral of affiliate 2 Two: 5 % of 33.33"]);
+        assert_eq!(lines(&network, 5), ["referral 1.67 Referral of affiliate 2: 5 % of 33.33"]);
     }
 
     /// Shared was 200.00 of September, 10.00. Rejected after the end of the share, 10.00 are taken back; 300.00 of October
@@ -241,7 +241,7 @@ both_databases! {
         let mut network = referred(database, r#","until":"2026-09-30""#);
         september(&mut network);
         october(&network);
-        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2 Two: 5 % of -200.00"]);
+        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2: 5 % of -200.00"]);
         assert_eq!(bill(&network, "2026-10-31").invoices(), 0);
     }
 
@@ -251,14 +251,14 @@ both_databases! {
         september(&mut network);
         refer(&network, r#"{"affiliate":4,"percent":"10"}"#);
         october(&network);
-        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2 Two: 5 % of -200.00"]);
-        assert_eq!(lines(&network, 6), ["referral 30.00 Referral of affiliate 2 Two: 10 % of 300.00"]);
+        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2: 5 % of -200.00"]);
+        assert_eq!(lines(&network, 6), ["referral 30.00 Referral of affiliate 2: 10 % of 300.00"]);
         // Everything of the invoice is taken back from each as it was given: 5 % of 200.00 more for affiliate 1.
         network.engine.void(&network.call, id(4), None, VoidReason::Other, "").unwrap();
         network.approve("e 1 1 2026-10-22 1.00\nf 4 1 2026-10-22 50.00");
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 7), ["conversions 1.00", "referral 10.00 Referral of affiliate 2 Two: 5 % of 200.00"]);
-        assert_eq!(lines(&network, 9), ["conversions 50.00", "referral -30.00 Referral of affiliate 2 Two: 10 % of -300.00"]);
+        assert_eq!(lines(&network, 7), ["conversions 1.00", "referral 10.00 Referral of affiliate 2: 5 % of 200.00"]);
+        assert_eq!(lines(&network, 9), ["conversions 50.00", "referral -30.00 Referral of affiliate 2: 10 % of -300.00"]);
     }
 
     fn a_difference_is_shared_also_where_the_referrer_was_taken_away(database) {
@@ -266,7 +266,7 @@ both_databases! {
         september(&mut network);
         refer(&network, r#""""#);
         october(&network);
-        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2 Two: 5 % of -200.00"]);
+        assert_eq!(lines(&network, 5), ["conversions 30.00", "referral -10.00 Referral of affiliate 2: 5 % of -200.00"]);
         assert_eq!(bill(&network, "2026-10-31").invoices(), 0);
     }
 
@@ -284,7 +284,7 @@ both_databases! {
         bill(&network, "2026-10-31");
         assert_eq!(lines(&network, 2).len(), 2);
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 3), ["referral 15.00 Referral of affiliate 2 Two: 5 % of 300.00"]);
+        assert_eq!(lines(&network, 3), ["referral 15.00 Referral of affiliate 2: 5 % of 300.00"]);
     }
 
     /// A month from 15 September, the first commission, to 14 October: 5 % of 100.00, then of 20.00 of the 14th, and not of 40.00
@@ -296,9 +296,9 @@ both_databases! {
         network.at("2026-11-02");
         network.approve("b 2 1 2026-10-14 20.00\nc 2 2 2026-10-15 40.00\nd 2 1 2026-10-15 40.00\ne 2 1 2026-09-20 7.00");
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 2), ["referral 5.00 Referral of affiliate 2 Two: 5 % of 100.00"]);
+        assert_eq!(lines(&network, 2), ["referral 5.00 Referral of affiliate 2: 5 % of 100.00"]);
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 4), ["referral 1.35 Referral of affiliate 2 Two: 5 % of 27.00"]);
+        assert_eq!(lines(&network, 4), ["referral 1.35 Referral of affiliate 2: 5 % of 27.00"]);
     }
 
     /// The same on one invoice, of what the conversions bring: 10.00 in the first month, 30.00 after it.
@@ -314,7 +314,7 @@ both_databases! {
         earn("c", "2026-10-15", "30.00");
         bill(&network, "2026-10-31");
         bill(&network, "2026-10-31");
-        assert_eq!(lines(&network, 2), ["referral 0.50 Referral of affiliate 2 Two: 5 % of revenue 10.00"]);
+        assert_eq!(lines(&network, 2), ["referral 0.50 Referral of affiliate 2: 5 % of revenue 10.00"]);
     }
 
     /// The referrer has everything converted into euros: 5 % of 100.00 USD at 1.25 USD a euro are 4.00 EUR. What is rejected later

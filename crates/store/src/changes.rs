@@ -41,6 +41,7 @@ statements! {
         WHERE network_id = $1 AND subject = $4 AND subject_id = $5 AND change_no > $2 ORDER BY change_no LIMIT $3) looked_at";
     AFTER = "SELECT change_no, happened_at, actor, subject, subject_id, action, details FROM changes \
         WHERE network_id = $1 AND change_no > $2 AND ($3 = '' OR subject = $3) ORDER BY change_no LIMIT $4";
+    RENAME_ACTOR = "UPDATE changes SET actor = $3 WHERE network_id = $1 AND actor = $2";
 }
 
 bulks! {
@@ -206,4 +207,13 @@ pub fn after(
 ) -> Result<Vec<ChangeRow>> {
     let params = [network.get().into(), after.into(), subject.unwrap_or("").into(), Param::Int(limit)];
     tx.query(AFTER, &params)?.iter().map(change).collect()
+}
+
+/// Calls whoever has made changes something else: the only thing that is ever changed in a history, where somebody is erased.
+///
+/// # Errors
+/// What the database says.
+pub fn rename_actor(tx: &mut dyn Tx, network: NetworkId, actor: &str, instead: &str) -> Result<()> {
+    tx.execute(RENAME_ACTOR, &[network.get().into(), actor.into(), instead.into()])?;
+    Ok(())
 }

@@ -23,6 +23,7 @@ statements! {
     FOLLOW_USER = "UPDATE api_keys SET role = $3, party_id = $4, suspended_at = CASE WHEN CAST($5 AS BIGINT) IS NULL \
         THEN NULL ELSE COALESCE(suspended_at, $5) END WHERE network_id = $1 AND user_id = $2";
     ERASE_OF_USER = "UPDATE api_keys SET name = $3, revoked_at = COALESCE(revoked_at, $4) WHERE network_id = $1 AND user_id = $2";
+    RENAME_OF_PARTY = "UPDATE api_keys SET name = $4 WHERE network_id = $1 AND role = $2 AND party_id = $3 AND user_id IS NULL";
     REVOKE = "UPDATE api_keys SET revoked_at = $3 WHERE network_id = $1 AND key_id = $2 AND revoked_at IS NULL";
     // Several processes may have seen the same key at work: what one of them has noted of the last minute is enough.
     USE = "UPDATE api_keys SET last_used_at = $3 WHERE network_id = $1 AND key_id = $2 \
@@ -162,5 +163,14 @@ pub fn follow_user(
 /// What the database says.
 pub fn erase_of_user(tx: &mut dyn Tx, network: NetworkId, user: UserId, name: &str, now: Timestamp) -> Result<()> {
     tx.execute(ERASE_OF_USER, &[network.get().into(), user.get().into(), name.into(), now.micros().into()])?;
+    Ok(())
+}
+
+/// Renames the keys that stand for a party and are no user's.
+///
+/// # Errors
+/// What the database says.
+pub fn rename_of_party(tx: &mut dyn Tx, network: NetworkId, role: &str, party_id: i64, name: &str) -> Result<()> {
+    tx.execute(RENAME_OF_PARTY, &[network.get().into(), role.into(), party_id.into(), name.into()])?;
     Ok(())
 }

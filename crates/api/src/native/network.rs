@@ -168,6 +168,6 @@ pub(super) async fn erase_advertiser(
 async fn erase(state: &AppState, actor: &Actor, kind: PartyKind, id: &str) -> Result<Answer, Problem> {
     let id = party_id(kind, id)?;
     let call: Call = actor.call((state.clock)());
-    state.run(move |engine| engine.erase_party(&call, kind, id)).await?;
-    Answer::of(StatusCode::OK, &wire::Erased::party(kind, id))
+    let erasure = state.run(move |engine| engine.erase_party(&call, kind, id)).await?;
+    Answer::of(StatusCode::OK, &wire::Erased::party(kind, id, erasure))
 }

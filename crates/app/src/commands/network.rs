@@ -25,7 +25,7 @@ pub(crate) enum NetworkCommand {
     /// Sets settings of a network: all that are given, or none where one is refused.
     ///
     /// Keys: time_zone, auto_approve, require_payment_method, create_missing, conversion_key,
-    /// rejected_is_final, week_start, overpayment, carry_negatives, rate_max_age_days, locked_through,
+    /// rejected_is_final, week_start, overpayment, carry_negatives, referral_shows, rate_max_age_days, locked_through,
     /// billed_elsewhere_through, first_invoice_id, first_invoice_number, invoice_prefix. `quittance network show` tells what they are.
     Set(Set),
     /// Shows the history of settings, rates and parties, oldest first: who changed what, when, from what to what.

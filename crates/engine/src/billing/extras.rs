@@ -17,6 +17,7 @@ use quittance_store::extras::{self, Counted, OpeningBalance};
 use quittance_store::invoices::Invoice;
 use serde::Deserialize;
 
+use super::facts::Setup;
 use super::referrals::{PendingReferrals, Rates, TakenReferrals};
 use crate::error::Result;
 use crate::give_back::LineSlot;
@@ -110,12 +111,13 @@ impl Pending {
     /// What is pending of some parties. `months` are those in which their books have something to be billed.
     pub(super) fn load(
         tx: &mut dyn Tx,
-        network: NetworkId,
+        setup: &Setup,
         kind: InvoiceKind,
         ids: &[i64],
         epoch: i64,
         months: &HashMap<Book, Months>,
     ) -> Result<Pending> {
+        let network = setup.network;
         let mut pending = Pending::default();
         for opening in extras::openings_of(tx, network, kind, ids)? {
             if opening.invoice_id.is_none() && opening.units > 0 {
@@ -132,7 +134,7 @@ impl Pending {
             }
         }
         if kind == InvoiceKind::Payable {
-            pending.referrals = PendingReferrals::load(tx, network, ids, epoch)?;
+            pending.referrals = PendingReferrals::load(tx, network, ids, epoch, setup.settings.referral_shows_name)?;
         }
         Ok(pending)
     }

@@ -16,6 +16,18 @@ use quittance_store::{Tx, parties};
 use crate::error::Result;
 use crate::party_rules::Basis;
 
+/// How the comment of a referrer's line begins; the id of the referred affiliate follows, and its name where the network's
+/// setting wants it.
+const REFERRAL_OF: &str = "Referral of affiliate ";
+
+/// The comment of a referrer's line without the name of an affiliate; `None`: it is not about that one, or without a name.
+pub(crate) fn without_name(comment: &str, referred: i64) -> Option<String> {
+    let rest = comment.strip_prefix(REFERRAL_OF)?.strip_prefix(&referred.to_string())?.strip_prefix(' ')?;
+    // What follows the name has no such colon of its own.
+    let (_, what) = rest.rsplit_once(": ")?;
+    Some(format!("{REFERRAL_OF}{referred}: {what}"))
+}
+
 /// Rates into the currency of an invoice.
 pub(super) type Rates<'a> = &'a dyn Fn(Currency) -> Option<Rate>;
 
@@ -44,13 +56,20 @@ pub(super) struct TakenReferrals {
 
 impl PendingReferrals {
     /// What came together up to an epoch for some affiliates. What a run bills the referred is for a later one: it does not
-    /// matter in which order it goes.
-    pub(super) fn load(tx: &mut dyn Tx, network: NetworkId, ids: &[i64], epoch: i64) -> Result<PendingReferrals> {
+    /// matter in which order it goes. The names of the referred are read where lines are to show them.
+    pub(super) fn load(
+        tx: &mut dyn Tx,
+        network: NetworkId,
+        ids: &[i64],
+        epoch: i64,
+        with_names: bool,
+    ) -> Result<PendingReferrals> {
         let mut pending = PendingReferrals::default();
         let referrals = extras::pending_referrals(tx, network, ids, epoch)?;
         let mut referred: Vec<i64> = referrals.iter().map(|referral| referral.referred_id).collect();
         referred.sort_unstable();
         referred.dedup();
+        referred.retain(|_| with_names);
         for party in parties::by_ids(tx, network, PartyKind::Affiliate, &referred)? {
             pending.names.insert(party.party_id, party.name);
         }
@@ -156,7 +175,7 @@ impl PendingReferrals {
         let what = if first.basis == Basis::Payout.as_str() { String::new() } else { format!("{} ", first.basis) };
         let mut lines = Vec::new();
         for (base, rate) in parts {
-            let comment = format!("Referral of {}: {} % of {what}{base}", self.who(first), first.share);
+            let comment = format!("{REFERRAL_OF}{}: {} % of {what}{base}", self.who(first), first.share);
             let line = ExtraLine::of(LineType::Referral, percent.of(base)?, (into, rate.as_ref()), comment)?;
             lines.extend(Some(line).filter(|line| line.units != 0));
         }
@@ -175,13 +194,13 @@ impl PendingReferrals {
         if first.currency != into && rate.is_none() {
             return Ok(None);
         }
-        let comment = format!("Referral of {}: a fee", self.who(first));
+        let comment = format!("{REFERRAL_OF}{}: a fee", self.who(first));
         Ok(Some(vec![ExtraLine::of(LineType::Referral, fee, (into, rate.as_ref()), comment)?]))
     }
 
     fn who(&self, of: &Referral) -> String {
         let name = self.names.get(&of.referred_id).map_or("", String::as_str);
-        format!("affiliate {} {name}", of.referred_id).trim_end().to_owned()
+        format!("{} {name}", of.referred_id).trim_end().to_owned()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use quittance_domain::ids::PartyKind;
 use quittance_engine::balances::BalancesReport as Taken;
+use quittance_engine::erasure::Erasure;
 use quittance_engine::networks::{ChangeRow, Network as Known};
 use quittance_engine::settings::{NAMES, Settings};
 use serde::Serialize;
@@ -139,6 +140,10 @@ pub fn balances_report(report: &Taken) -> BalancesReport {
 pub struct Erased {
     /// Which.
     pub erased: ErasedParty,
+    /// Texts in which its name or address stood: lines, notes, history.
+    pub rewritten_texts: u64,
+    /// What the erasure cannot reach, one sentence each.
+    pub not_reached: Vec<&'static str>,
 }
 
 /// Which party was erased.
@@ -153,7 +158,8 @@ pub struct ErasedParty {
 impl Erased {
     /// A party that is erased now.
     #[must_use]
-    pub fn party(kind: PartyKind, id: i64) -> Erased {
-        Erased { erased: ErasedParty { kind: kind.as_str(), id } }
+    pub fn party(kind: PartyKind, id: i64, erasure: Erasure) -> Erased {
+        let Erasure { rewritten, not_reached } = erasure;
+        Erased { erased: ErasedParty { kind: kind.as_str(), id }, rewritten_texts: rewritten, not_reached }
     }
 }
