@@ -122,11 +122,13 @@ pub enum PaymentSource {
     CreditNote,
     /// What the party brought along when the network moved over.
     OpeningBalance,
+    /// Credit that was paid out in cash, with a negative amount.
+    CreditPayout,
 }
 
 impl PaymentSource {
     /// All of them.
-    pub const ALL: [PaymentSource; 7] = [
+    pub const ALL: [PaymentSource; 8] = [
         PaymentSource::Money,
         PaymentSource::Credit,
         PaymentSource::WriteOff,
@@ -134,6 +136,7 @@ impl PaymentSource {
         PaymentSource::Reversal,
         PaymentSource::CreditNote,
         PaymentSource::OpeningBalance,
+        PaymentSource::CreditPayout,
     ];
 
     /// The word that is stored and shown.
@@ -147,6 +150,7 @@ impl PaymentSource {
             PaymentSource::Reversal => "reversal",
             PaymentSource::CreditNote => "credit_note",
             PaymentSource::OpeningBalance => "opening_balance",
+            PaymentSource::CreditPayout => "credit_payout",
         }
     }
 

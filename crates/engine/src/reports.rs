@@ -96,7 +96,8 @@ impl Engine {
             let items = table::open_items(tx, call.network, kind, as_of)?;
             Ok::<_, Error>((items, table::credit_used(tx, call.network, kind, as_of)?))
         })?;
-        // Using credit moves nothing in the ledger: it is in the party's account like the invoice.
+        // Using credit moves nothing in the ledger: it is in the party's account like the invoice. What was paid out of it
+        // is less credit, not something open of its own.
         let mut open: BTreeMap<(Book, i64), (i64, Day)> = BTreeMap::new();
         for item in items {
             open.insert((item.book, item.invoice_id), (owed(kind, item.units), item.day));

@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use quittance_domain::accrual::Book;
+use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind, PaymentId};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind, PaymentId};
 use quittance_domain::invoice::VoidReason;
 use quittance_engine::billing::RunRequest;
 use quittance_engine::events::{EventQuery, EventType};
 use quittance_engine::idempotency::{Begun, Claimed, DONE_UNANSWERED};
-use quittance_engine::invoices::{Invoice, OnRepeat, PaymentRequest, ReturnRequest};
+use quittance_engine::invoices::{CreditPayoutRequest, Invoice, OnRepeat, PaymentRequest, ReturnRequest};
 use quittance_engine::{Call, ErrorKind};
 use quittance_store::ledger;
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
@@ -249,6 +250,89 @@ both_databases! {
         // Approval uses the credit, so taking back the approval of the second and giving it again pays 10 of it.
         engine.unapprove(call, id(2), None).unwrap();
         assert_eq!(shown(&engine.approve(call, id(2), None).unwrap()), "partly_paid 2500 1000");
+        network.assert_verified();
+    }
+
+    /// By hand: 100.00 billed and paid, 60.00 of it taken back by a credit note, 25.00 sent back, 35.00 left: the affiliate's
+    /// account -100 + 100 + 60 - 25 = 35, the expense 100 - 60 = 40, what went over the wire -100 + 25 = -75.
+    fn credit_is_paid_out_and_taken_back_once(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-02");
+        network.approve("a 1 1 2026-01-05 100.00");
+        bill(&network, "2026-01-31");
+        let (engine, call) = (&network.engine, &network.call);
+        let pay_out = |amount: &str, again| {
+            let (amount, reference, rail) = (amount.to_owned(), "R-1".to_owned(), Some("wire".to_owned()));
+            let request = CreditPayoutRequest { amount, reference, rail, again, ..CreditPayoutRequest::default() };
+            engine.pay_out_credit(call, PartyKind::Affiliate, 1, &request)
+        };
+        refused(pay_out("25", false), "affiliate 1 has no credit in USD");
+        engine.pay(call, id(1), None, &amount("100")).unwrap();
+        engine.credit_note(call, id(1), None, "60", "fraud").unwrap();
+        for (wrong, why) in [("60.01", "up to 60.00 USD"), ("-1", "not above zero"), ("0", "zero"), ("1.001", "decimals")] {
+            refused(pay_out(wrong, false), why);
+        }
+        let paid = pay_out("25", false).unwrap();
+        assert_eq!((paid.payment.units, paid.credit.to_decimal().as_str()), (-25_000_000, "35.00"));
+        let standing = |what: &str| engine.party(call, PartyKind::Affiliate, 1).unwrap().balances.iter().map(|balance| match what {
+            "credit" => balance.credit.to_decimal(),
+            _ => balance.balance.to_decimal(),
+        }).collect::<Vec<_>>();
+        assert_eq!((standing("credit"), standing("balance")), (vec!["35.00".to_owned()], vec!["0.00".to_owned()]));
+        assert_eq!(balances(&network), [
+            "affiliate_payable 35.00 USD", "clearing:wire -75.00 USD", "commission_expense 40.00 USD",
+        ]);
+        let statement = engine.statement(call, book(), day("2026-02-01"), day("2026-02-02")).unwrap();
+        let rows: Vec<String> = statement.rows.iter().map(|row| format!("{:?} {:?}", row[1], row[4])).collect();
+        assert_eq!(rows[4], r#"Text("credit_payout") Amount("-35.00")"#);
+        let aged = engine.balances_by_age(call, InvoiceKind::Payable, day("2026-02-02")).unwrap();
+        assert_eq!(format!("{:?}", &aged.rows[0][6..]), r#"[Amount("-35.00"), Amount("-35.00")]"#);
+        network.assert_verified();
+
+        refused(pay_out("25", false), "already, as payment 3");
+        assert_eq!(pay_out("25", true).unwrap().credit.to_decimal(), "10.00");
+        let reverse = |payment, on| {
+            engine.reverse_credit_payout(call, (PartyKind::Affiliate, 1), PaymentId::new(payment), on, "bounced")
+        };
+        refused(reverse(1, None), "there is no payment 1 of credit");
+        refused(reverse(4, Some(day("2026-02-01"))), "before the payment");
+        refused(reverse(4, Some(day("2026-02-03"))), "in the future");
+        assert_eq!(reverse(4, None).unwrap().credit.to_decimal(), "35.00");
+        refused(reverse(4, None), "taken back already");
+        refused(reverse(5, None), "there is no payment 5 of credit");
+        network.assert_verified();
+        let changes = engine.changes(call, 0, Some("affiliate"), 100).unwrap();
+        let actions: Vec<&str> = changes.iter().map(|row| row.action.as_str()).collect();
+        assert_eq!(actions, ["credit_paid_out", "credit_paid_out", "credit_payout_reversed"]);
+        let events = engine.events(call, &EventQuery { limit: 100, ..EventQuery::default() }).unwrap().events;
+        let told: Vec<&str> = events.iter().map(|event| event.event_type.as_str()).filter(|t| t.starts_with("credit.")).collect();
+        assert_eq!(told, ["credit.paid_out", "credit.paid_out", "credit.payout_reversed"]);
+
+        // The next invoice of 50.00 uses what is left.
+        network.at("2026-03-02");
+        network.approve("b 1 1 2026-02-05 50.00");
+        bill(&network, "2026-02-28");
+        assert_eq!(shown(&network.engine.approve(&network.call, id(2), None).unwrap()), "partly_paid 5000 3500");
+        network.assert_verified();
+    }
+
+    /// An advertiser that has paid 100.00 too much gets 25.00 of 60.00 back.
+    fn credit_of_an_advertiser_is_sent_to_it(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-02");
+        let record = network.record("a", 1, 1, "approved", "2026-01-05", "1.00");
+        network.ingest(vec![ConversionRecord { revenue: Some("100.00".into()), ..record }]);
+        let (engine, call) = (&network.engine, &network.call);
+        engine.bill(call, &RunRequest::receivable_through(day("2026-01-31")), &mut |_| {}).unwrap();
+        engine.pay(call, id(1), None, &amount("100")).unwrap();
+        engine.credit_note(call, id(1), None, "60", "fraud").unwrap();
+        let request = CreditPayoutRequest {
+            amount: "25".into(), reference: "R-1".into(), rail: Some("wire".into()), ..CreditPayoutRequest::default()
+        };
+        assert_eq!(engine.pay_out_credit(call, PartyKind::Advertiser, 1, &request).unwrap().credit.to_decimal(), "35.00");
+        assert_eq!(balances(&network), [
+            "advertiser_receivable -35.00 USD", "clearing:wire 75.00 USD", "revenue -40.00 USD",
+        ]);
         network.assert_verified();
     }
 

@@ -34,8 +34,9 @@ statements! {
     OPEN = "SELECT party_id, currency, invoice_id, CAST(SUM(units) AS BIGINT), MIN(posting_day) FROM postings \
         WHERE network_id = $1 AND kind = $2 AND account = $3 AND posting_day <= $4 GROUP BY 1, 2, 3 \
         HAVING SUM(units) <> 0 ORDER BY 1, 2, 3";
-    CREDIT_USED = "SELECT party_id, currency, invoice_id, CAST(SUM(units) AS BIGINT) FROM payments WHERE network_id = $1 \
-        AND kind = $2 AND source = 'credit' AND paid_day <= $3 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+    CREDIT_USED = "SELECT party_id, currency, invoice_id, CAST(SUM(CASE WHEN source = 'credit' THEN units ELSE -units END) \
+        AS BIGINT) FROM payments WHERE network_id = $1 AND kind = $2 AND paid_day <= $3 AND (source = 'credit' \
+        OR (invoice_id = 0 AND source IN ('credit_payout', 'reversal'))) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
     ACCRUED = "SELECT party_id, currency, CAST(SUM(units) AS BIGINT), CAST(SUM(conversions) AS BIGINT) FROM accruals \
         WHERE network_id = $1 AND kind = $2 AND origin_id = 0 AND posting_day <= $3 GROUP BY 1, 2 ORDER BY 1, 2";
     BILLED = "SELECT l.party_id, COALESCE(l.source_currency, i.currency), CAST(SUM(l.taken_units) AS BIGINT), \
@@ -138,7 +139,7 @@ pub fn open_items(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, as_of:
 /// A book, an invoice and an amount in billing units.
 pub type OfInvoice = (Book, i64, i64);
 
-/// What invoices have used of their parties' credit up to a day.
+/// What invoices have used of their parties' credit up to a day, and what of it was paid out (of invoice 0).
 ///
 /// # Errors
 /// What the database says.

@@ -299,4 +299,37 @@ both_databases! {
         assert_eq!(made["runs"][0]["totals"], json!({"USD": "3.00"}));
         assert_eq!(server.call(Role::Finance, "POST", "/billing-runs:due", "").1["runs"], json!([]));
     }
+
+    /// 60.00 of credit: 25.00 are sent back once, whatever is repeated, and 35.00 are left.
+    fn credit_is_paid_out_once_and_taken_back_once(database) {
+        let server = server(database);
+        let post = |path: &str, body: &str| server.call(Role::Finance, "POST", path, body);
+        post("/invoices/1/payments", r#"{"rail": "wire"}"#);
+        assert_eq!(post("/invoices/1/credit-notes", r#"{"amount": "6.00", "reason": "fraud"}"#).0, StatusCode::CREATED);
+        let path = "/affiliates/1/credit-payouts";
+        let body = r#"{"amount": "2.50", "reference": "R-1", "rail": "wire"}"#;
+        let key = [("idempotency-key", "pay-out-1")];
+        let first = server.with(Role::Finance, "POST", path, &key, body);
+        assert_eq!((first.status, &first.json()["credit"]), (StatusCode::CREATED, &json!("3.50")));
+        assert_eq!(first.json()["payment"]["amount"], "-2.50");
+        assert_eq!(server.with(Role::Finance, "POST", path, &key, body).json(), first.json());
+        assert_eq!(post(path, body).0, StatusCode::CONFLICT);
+        for (bad, pointer) in [
+            (r#"{"amount": "3.51", "reference": "R-2"}"#, "/amount"),
+            (r#"{"amount": "1.00"}"#, "/reference"),
+            (r#"{"amount": "1.00", "reference": "R-2", "amout": "1"}"#, "/amout"),
+        ] {
+            let (status, answer) = post(path, bad);
+            assert_eq!((status.as_u16() / 100, &answer["errors"][0]["pointer"]), (4, &json!(pointer)), "{answer}");
+        }
+        let id = first.json()["payment"]["id"].clone();
+        let reverse = format!("{path}/{id}/reverse");
+        let (status, back) = post(&reverse, r#"{"reason": "bounced"}"#);
+        assert_eq!((status, &back["credit"], &back["payment"]["of_payment"]), (StatusCode::OK, &json!("6.00"), &id));
+        assert_eq!(post(&reverse, "{}").0, StatusCode::CONFLICT);
+        let list = server.call(Role::Manager, "GET", path, "").1;
+        let amounts: Vec<_> = list["credit_payouts"].as_array().unwrap().iter().map(|row| &row["amount"]).collect();
+        assert_eq!(amounts, ["-2.50", "2.50"]);
+        assert_eq!(server.call(Role::Manager, "POST", path, body).0, StatusCode::FORBIDDEN);
+    }
 }

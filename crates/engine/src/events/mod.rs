@@ -6,13 +6,14 @@ mod overdue;
 mod purge;
 mod types;
 
-use quittance_domain::ids::{InvoiceKind, PartyKind};
+use quittance_domain::accrual::Book;
+use quittance_domain::ids::{InvoiceKind, PartyKind, PaymentId};
 use quittance_domain::invoice::InvoiceStatus;
 use quittance_domain::money::Money;
 use quittance_store::Tx;
 pub use quittance_store::events::Event;
 use quittance_store::events::{self as table, NewEvent};
-use quittance_store::invoices::{HistoryRow, Invoice};
+use quittance_store::invoices::{HistoryRow, Invoice, Payment};
 use quittance_store::runs::{Run, RunTotal};
 use serde::Serialize;
 use serde_json::json;
@@ -184,6 +185,20 @@ pub(crate) fn tell_conversions(tx: &mut dyn Tx, call: &Call, created: usize, upd
         let data = format!("{{\"created\":{created},\"updated\":{updated}}}");
         tell(tx, call, EventType::ConversionsBatch, ("conversions", None), data);
     }
+}
+
+/// Tells of credit that was paid out (a negative payment), or that came back.
+pub(crate) fn tell_credit(tx: &mut dyn Tx, call: &Call, event_type: EventType, book: Book, payment: &Payment) {
+    let kind = book.kind.party_kind();
+    let data = json!({
+        format!("{kind}_id"): book.party_id,
+        "payment_id": payment.payment_id.get(),
+        "of_payment": payment.of_payment.map(PaymentId::get),
+        "amount": Money::new(payment.units, payment.currency).to_decimal(),
+        "currency": payment.currency.code(),
+        "date": payment.paid_day.to_string(),
+    });
+    tell(tx, call, event_type, (kind.as_str(), Some(book.party_id)), data.to_string());
 }
 
 /// Tells something of a party.

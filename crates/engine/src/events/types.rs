@@ -67,6 +67,10 @@ event_types! {
     InvoiceVoided = "invoice.voided";
     /// An invoice is past due and not paid: said once.
     InvoiceOverdue = "invoice.overdue";
+    /// Credit of a party was paid out.
+    CreditPaidOut = "credit.paid_out";
+    /// A payment of credit came back, or its record was a mistake.
+    CreditPayoutReversed = "credit.payout_reversed";
     /// A party's payment methods were changed.
     PaymentMethodChanged = "party.payment_method_changed";
     /// A party's personal data was erased.

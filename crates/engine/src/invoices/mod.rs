@@ -4,6 +4,7 @@
 mod actions;
 mod change;
 mod conversions;
+mod credit;
 mod destination;
 mod destined;
 mod edit;
@@ -23,6 +24,7 @@ mod sync;
 mod transfer;
 
 pub use conversions::{ConversionPage, ConversionQuery, ConversionView, EntryView, InvoiceConversion};
+pub use credit::{CreditPayout, CreditPayoutRequest};
 pub use destination::{DestinationEdit, NewestPage, ShownInvoice};
 pub use destined::DestinationFilter;
 pub use edit::InvoiceEdit;

@@ -1,7 +1,8 @@
 //! Payments, and the use of a party's credit.
 
+use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind, PaymentId};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, PaymentId};
 use quittance_domain::invoice::{InvoiceStatus, PaymentSource};
 use quittance_domain::ledger::Booking;
 use quittance_domain::money::{Money, sum_units};
@@ -87,8 +88,13 @@ impl Engine {
 /// What can be said of a payment without its invoice.
 pub(super) fn check(request: &PaymentRequest) -> Result<()> {
     bounded("/reference", &request.reference, REFERENCE_CHARS_MAX)?;
+    check_rail(request.rail.as_ref())
+}
+
+/// Refuses what is no rail.
+pub(super) fn check_rail(rail: Option<&String>) -> Result<()> {
     let rail_is_bad = |rail: &String| rail.is_empty() || !rail.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    if let Some(rail) = request.rail.as_ref().filter(|r| rail_is_bad(r) || r.len() > RAIL_CHARS_MAX) {
+    if let Some(rail) = rail.filter(|r| rail_is_bad(r) || r.len() > RAIL_CHARS_MAX) {
         return Err(Error::invalid("/rail", format!("rail: {rail:?} is no rail: use a type such as paypal")));
     }
     Ok(())
@@ -250,12 +256,7 @@ impl Change<'_> {
 
     /// The type of the payment system that the party's method is for.
     pub(super) fn rail(&mut self) -> Result<String> {
-        let (network, book) = (self.call.network, self.invoice.book);
-        let methods = parties::methods_of(self.tx, network, book.kind.party_kind(), &[book.party_id])?;
-        let systems = parties::systems(self.tx, network)?.into_iter().map(|s| (s.system_id, s)).collect();
-        let method = method_for(&methods, &systems, book.currency);
-        let system = method.and_then(|method| systems.get(&method.system_id));
-        Ok(system.map_or_else(|| "other".to_owned(), |system| system.payment_type.clone()))
+        rail_of(self.tx, self.call.network, self.invoice.book)
     }
 
     /// What a request says that it settles, where it says an amount.
@@ -279,6 +280,15 @@ impl Change<'_> {
         self.add_payment(&payment)?;
         self.record("credit_used", &json!({ "payment": payment.payment_id.get(), "amount": amount.to_decimal() }))
     }
+}
+
+/// The type of the payment system that a party's method for a currency is for.
+pub(super) fn rail_of(tx: &mut dyn Tx, network: NetworkId, book: Book) -> Result<String> {
+    let methods = parties::methods_of(tx, network, book.kind.party_kind(), &[book.party_id])?;
+    let systems = parties::systems(tx, network)?.into_iter().map(|s| (s.system_id, s)).collect();
+    let method = method_for(&methods, &systems, book.currency);
+    let system = method.and_then(|method| systems.get(&method.system_id));
+    Ok(system.map_or_else(|| "other".to_owned(), |system| system.payment_type.clone()))
 }
 
 /// What a payment in money books.

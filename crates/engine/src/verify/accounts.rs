@@ -50,12 +50,34 @@ impl BookCheck<'_> {
                 }
             }
         }
+        self.credit_payouts(&moved, &mut wrong);
         self.written_off(sign, &mut wrong);
         let owed = self.owed();
         if balance != owed {
             wrong.push(format!("{}: the account stands at {balance} units, its documents at {owed}", name(self.book)));
         }
         wrong.into_iter().for_each(|wrong| self.findings.add("I5", wrong));
+    }
+
+    /// Credit that was paid out, and what of it came back, is booked once each.
+    fn credit_payouts(&self, moved: &HashMap<(InvoiceId, &str), (i128, i64)>, wrong: &mut Vec<String>) {
+        for (event, source) in
+            [("credit_payout", PaymentSource::CreditPayout), ("credit_payout_reversal", PaymentSource::Reversal)]
+        {
+            let of_source = self.credits().filter(|payment| payment.source == source);
+            let expected = of_source.fold((0, 0), |(sum, count), payment| (sum - i128::from(payment.units), count + 1));
+            let booked = moved.get(&(InvoiceId::new(0), event)).copied().unwrap_or_default();
+            if booked != expected {
+                wrong.push(format!(
+                    "{}: the ledger has {} units in {} entries for its {event}, not {} in {}",
+                    name(self.book),
+                    booked.0,
+                    booked.1,
+                    expected.0,
+                    expected.1
+                ));
+            }
+        }
     }
 
     /// What runs gave up is booked, once each, and nothing else is.

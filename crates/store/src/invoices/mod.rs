@@ -16,6 +16,7 @@ pub(crate) mod search;
 pub(crate) mod sorted;
 pub(crate) mod standing;
 pub(crate) mod take_offs;
+pub(crate) mod texts;
 
 use quittance_domain::accrual::Book;
 use quittance_domain::currency::Currency;
@@ -49,8 +50,8 @@ pub use self::newest::{NewestQuery, Spotted, count_newest, newest};
 pub use self::overdue::{any_overdue, last_row, lock_overdue, set_overdue};
 pub use self::parts::list_part;
 pub use self::payments::{
-    Foreign, Payment, add_payment, alike, credit, credit_notes, credit_notes_after, left_of_payment, payment_of,
-    payments, payments_after, payments_of_parties,
+    Foreign, Payment, add_payment, alike, credit, credit_notes, credit_notes_after, credit_payout_like,
+    credit_payouts_after, left_of_payment, payment_of, payments, payments_after, payments_of_parties,
 };
 pub use self::search::{BalanceBound, Either, Found, FoundUnits, InvoiceSearch, found, sums_found};
 pub use self::sorted::{SortBy, SortedQuery, count_sorted, sorted};
@@ -59,6 +60,7 @@ use self::standing::{SumChanges, stood};
 pub use self::take_offs::{
     TakeOff, add_take_offs, any_take_off, offer_taken_off, take_offs, take_offs_among, take_offs_of_parties,
 };
+pub use self::texts::{PlacedText, TextKind, names_on_invoices, referral_comments, referrers_of, set_text, texts_of};
 use crate::conversions::{currency, day, day_number};
 use crate::error::{Error, Result};
 use crate::statements::{bulks, statements};

@@ -37,6 +37,16 @@ statements! {
         AND reference = $6 AND source = 'money' AND units + COALESCE((SELECT CAST(SUM(r.units) AS BIGINT) FROM payments r \
         WHERE r.network_id = p.network_id AND r.kind = p.kind AND r.party_id = p.party_id \
         AND r.of_payment = p.payment_id), 0) > 0 ORDER BY payment_id");
+    /// What of a party's credit was paid out, and came back: rows without an invoice.
+    CREDIT_PAYOUTS_AFTER = concat!(payment_columns!(), "{by:payments_by_invoice} WHERE network_id = $1 AND kind = $2 \
+        AND party_id = $3 AND invoice_id = 0 AND payment_id > $4 AND (source = 'credit_payout' OR source = 'reversal') \
+        ORDER BY payment_id LIMIT $5");
+    /// Those of an amount and day that have not come back.
+    CREDIT_PAYOUT_LIKE = "SELECT payment_id, reference FROM payments p {by:payments_by_invoice} WHERE p.network_id = $1 \
+        AND p.kind = $2 AND p.party_id = $3 AND p.invoice_id = 0 AND p.source = 'credit_payout' AND p.currency = $4 \
+        AND p.units = $5 AND p.paid_day = $6 AND NOT EXISTS (SELECT 1 FROM payments b WHERE b.network_id = p.network_id \
+        AND b.kind = p.kind AND b.party_id = p.party_id AND b.invoice_id = 0 AND b.of_payment = p.payment_id) \
+        ORDER BY payment_id";
     /// What is left of a payment: its amount less what came back.
     LEFT_OF = "SELECT COALESCE(CAST(SUM(units) AS BIGINT), 0) FROM payments WHERE network_id = $1 AND kind = $2 \
         AND party_id = $3 AND (payment_id = $4 OR of_payment = $4)";
@@ -224,8 +234,49 @@ pub fn add_payment(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, payme
     Ok(())
 }
 
+/// At most `limit` of the payments of a party's credit and of those that came back, after an id, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub fn credit_payouts_after(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    (kind, party_id): (InvoiceKind, i64),
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Payment>> {
+    let params = [network.get().into(), kind.as_str().into(), party_id.into(), after.into(), Param::Int(limit)];
+    tx.query(CREDIT_PAYOUTS_AFTER, &params)?.iter().map(payment).collect()
+}
+
+/// A payment of credit with the same amount (negative, in billing units), day and reference, that has not come back.
+///
+/// # Errors
+/// What the database says.
+pub fn credit_payout_like(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    book: Book,
+    (units, paid_day, reference): (i64, Day, &str),
+) -> Result<Option<PaymentId>> {
+    let params = [
+        network.get().into(),
+        book.kind.as_str().into(),
+        book.party_id.into(),
+        book.currency.code().into(),
+        units.into(),
+        day_number(paid_day).into(),
+    ];
+    for row in tx.query(CREDIT_PAYOUT_LIKE, &params)? {
+        if row.text(1)? == reference {
+            return Ok(Some(PaymentId::new(row.int(0)?)));
+        }
+    }
+    Ok(None)
+}
+
 /// The credit of a party in a currency, in billing units: what was paid on invoices that were voided, what was paid
-/// beyond what was owed, and credit notes, less what of all that other invoices have used.
+/// beyond what was owed, and credit notes, less what of all that other invoices have used and what was paid out.
 ///
 /// # Errors
 /// What the database says.
