@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::backup::{Backup, Restore};
 use crate::commands::bill::Bill;
 use crate::commands::copy::CopyDatabase;
+use crate::commands::credit::CreditCommand;
 use crate::commands::demo::Demo;
 use crate::commands::import_balances::ImportBalances;
 use crate::commands::import_conversions::ImportConversions;
@@ -102,6 +103,9 @@ pub(crate) enum Command {
     Invoice(InvoiceCommand),
     /// Records one transfer of money over several invoices of a party.
     Pay(Pay),
+    /// Records that a party's credit was paid out in cash, or that such a payment came back.
+    #[command(subcommand)]
+    Credit(CreditCommand),
     /// Lists rates of exchange.
     Rates(Rates),
     /// Erases a party's personal data.
@@ -168,6 +172,7 @@ impl Command {
             Command::Network(command) => command.nature(),
             Command::Keys(command) => command.nature(),
             Command::Users(command) => command.nature(),
+            Command::Credit(command) => command.nature(),
             Command::Demo(_)
             | Command::Serve(_)
             | Command::Backup(_)
@@ -198,6 +203,7 @@ impl Command {
             Command::Party(command) => command.run(context),
             Command::Report(command) => command.run(context),
             Command::Pay(command) => command.run(context),
+            Command::Credit(command) => command.run(context),
             Command::Rates(command) => command.run(context),
             Command::Demo(command) => command.run(context),
             Command::Serve(command) => command.run(context),

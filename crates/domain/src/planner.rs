@@ -25,6 +25,8 @@ pub enum SkipReason {
     PartyOnHold,
     /// All that is unbilled waits for the hold days of its offers.
     OfferHold,
+    /// It lies before the day on which the party's automatic invoices start.
+    BeforeAutoStart,
     /// There is no rate by which it could be converted into the party's currency.
     MissingRate,
 }
@@ -39,6 +41,7 @@ impl SkipReason {
             SkipReason::NotPositive => "not_positive",
             SkipReason::PartyOnHold => "party_on_hold",
             SkipReason::OfferHold => "offer_hold",
+            SkipReason::BeforeAutoStart => "before_auto_start",
             SkipReason::MissingRate => "missing_rate",
         }
     }

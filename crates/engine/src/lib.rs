@@ -10,7 +10,7 @@ pub mod addresses;
 pub mod balances;
 pub mod billing;
 pub mod copy;
-mod erasure;
+pub mod erasure;
 mod error;
 pub mod events;
 mod give_back;

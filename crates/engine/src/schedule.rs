@@ -5,24 +5,28 @@
 //! invoices that would have been made; the run that finishes moves the parties on in the same transaction, and of several
 //! processes that come to the same run one starts it and all drive it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quittance_domain::cycle::BillingCycle;
 use quittance_domain::ids::{InvoiceKind, PartyKind};
 use quittance_domain::time::Day;
 use quittance_store::parties::Party;
-use quittance_store::{Tx, conversions, parties};
+use quittance_store::runs::{self, RunFilter};
+use quittance_store::{Tx, extras, parties};
 
-use crate::billing::{Parties, RunReport, RunRequest};
+use crate::billing::{self, Parties, RunReport, RunRequest};
 use crate::error::Result;
+use crate::ingest::Releasing;
 use crate::party_rules::PartyRules;
 use crate::settings::Settings;
-use crate::{Call, Engine};
+use crate::{Call, Engine, networks};
 
-/// How many conversions on hold are released in one transaction.
-const RELEASE_MAX: i64 = 5_000;
 /// How many runs one look at the schedule makes at most: years of weekly invoices.
 const RUNS_MAX: usize = 1_000;
+/// Of how many parties one transaction finds out what is due, where those of others make no difference to them.
+const REHEARSED_TOGETHER: usize = 500;
+/// How many runs are looked at for one of the schedule that has not come to its end.
+const UNFINISHED_MAX: i64 = 100;
 
 /// What a look at the schedule has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +36,9 @@ pub struct ScheduleReport {
     /// The runs, in order.
     pub runs: Vec<RunReport>,
 }
+
+/// Some parties whose schedule is looked at.
+type Scheduled = BTreeSet<(PartyKind, i64)>;
 
 impl Engine {
     /// Does what is due: tells of invoices that are overdue, releases conversions whose hold days are over, then makes each
@@ -48,13 +55,31 @@ impl Engine {
         Ok(report)
     }
 
-    /// What the next runs that are due would issue, one for each kind and last day. Writes nothing.
+    /// What [`Engine::bill_due`] would do, found out by doing it in transactions that are undone: what comes off hold, and
+    /// each run after the ones before it. Nothing is written. Whoever writes waits for one such transaction at a time, which
+    /// is about some parties only where no invoice of theirs depends on others'.
     ///
     /// # Errors
     /// What the store says.
-    pub fn preview_due(&self, call: &Call) -> Result<Vec<RunReport>> {
-        let due = self.due(call)?;
-        due.into_iter().map(|request| self.preview(call, &request)).collect()
+    pub fn preview_due(&self, call: &Call) -> Result<ScheduleReport> {
+        let releasing = self.releasing(call)?;
+        let mut report = ScheduleReport::default();
+        let mut runs: BTreeMap<(Day, PartyKind), RunReport> = BTreeMap::new();
+        for some in self.store.read(|tx| apart(tx, call))? {
+            let (released, made) = self.store.rehearse(|tx| rehearsed(tx, call, &releasing, &some))?;
+            // Each of them releases everything.
+            report.released = report.released.max(released);
+            for run in made {
+                let key = (run.through, run.kind.party_kind());
+                let sum = match runs.remove(&key) {
+                    Some(earlier) => earlier.with(run)?,
+                    None => run,
+                };
+                runs.insert(key, sum);
+            }
+        }
+        report.runs = runs.into_values().take(RUNS_MAX).collect();
+        Ok(report)
     }
 
     /// The runs that are due, each party's next period only, the earliest first.
@@ -62,22 +87,7 @@ impl Engine {
     /// # Errors
     /// What the store says.
     pub fn due(&self, call: &Call) -> Result<Vec<RunRequest>> {
-        let settings = self.network_settings(call)?;
-        let today = self.zone_of(call)?.day_of(call.now);
-        let all = self.store.read(|tx| parties::scheduled(tx, call.network))?;
-        let mut due: BTreeMap<(Day, PartyKind), Vec<i64>> = BTreeMap::new();
-        for party in &all {
-            if let Some(end) = due_period_end(party, &settings, today)? {
-                due.entry((end, party.kind)).or_default().push(party.party_id);
-            }
-        }
-        let request = |((through, kind), ids): ((Day, PartyKind), Vec<i64>)| RunRequest {
-            kind: kind.invoice_kind(),
-            parties: Parties::Only(ids),
-            scheduled: true,
-            ..RunRequest::payable_through(through)
-        };
-        Ok(due.into_iter().map(request).collect())
+        self.store.read(|tx| due(tx, call, None))
     }
 
     fn next_due(&self, call: &Call) -> Result<Option<RunRequest>> {
@@ -90,18 +100,89 @@ impl Engine {
     /// # Errors
     /// What the store says.
     pub fn release_holds(&self, call: &Call) -> Result<u64> {
-        let today = self.zone_of(call)?.day_of(call.now);
-        let offers = self.store.read(|tx| parties::holding_offers(tx, call.network))?;
+        let releasing = self.releasing(call)?;
         let mut released = 0;
         loop {
-            let held = self.store.read(|tx| conversions::releasable(tx, call.network, today, &offers, RELEASE_MAX))?;
-            let count = if held.is_empty() { 0 } else { self.release(call, &held)? };
+            let held = self.store.read(|tx| releasing.held(tx))?;
+            let count = if held.is_empty() { 0 } else { self.store.write(|tx| releasing.release(tx, &held))? };
             if count == 0 {
                 return Ok(released);
             }
             released += count;
         }
     }
+}
+
+/// The runs that are due, of all parties or of some.
+fn due(tx: &mut dyn Tx, call: &Call, only: Option<&Scheduled>) -> Result<Vec<RunRequest>> {
+    let settings = networks::settings(tx, call.network)?;
+    let network = networks::network(tx, call.network)?;
+    let today = networks::zone(&network)?.day_of(call.now);
+    let mut due: BTreeMap<(Day, PartyKind), Vec<i64>> = BTreeMap::new();
+    for party in parties::scheduled(tx, call.network)? {
+        if only.is_some_and(|only| !only.contains(&(party.kind, party.party_id))) {
+            continue;
+        }
+        if let Some(end) = due_period_end(&party, &settings, today)? {
+            due.entry((end, party.kind)).or_default().push(party.party_id);
+        }
+    }
+    let request = |((through, kind), ids): ((Day, PartyKind), Vec<i64>)| RunRequest {
+        kind: kind.invoice_kind(),
+        parties: Parties::Only(ids),
+        scheduled: true,
+        ..RunRequest::payable_through(through)
+    };
+    Ok(due.into_iter().map(request).collect())
+}
+
+/// Does what is due of some parties in the present transaction, which is going to be undone.
+fn rehearsed(
+    tx: &mut dyn Tx,
+    call: &Call,
+    releasing: &Releasing<'_>,
+    some: &Scheduled,
+) -> Result<(u64, Vec<RunReport>)> {
+    let (mut released, mut runs) = (0, Vec::new());
+    loop {
+        let held = releasing.held(tx)?;
+        let count = if held.is_empty() { 0 } else { releasing.release(tx, &held)? };
+        if count == 0 {
+            break;
+        }
+        released += count;
+    }
+    while let Some(request) = due(tx, call, Some(some))?.into_iter().next().filter(|_| runs.len() < RUNS_MAX) {
+        runs.push(billing::rehearse(tx, call, &request)?);
+    }
+    Ok((released, runs))
+}
+
+/// The parties whose schedule can be looked at apart from the others', at least one set. Where there are referrals, the
+/// invoices of affiliates make lines of others; and a run that is to be continued is one of all its parties.
+fn apart(tx: &mut dyn Tx, call: &Call) -> Result<Vec<Scheduled>> {
+    let scheduled = parties::scheduled(tx, call.network)?;
+    let keys = |kind: PartyKind| {
+        let of_kind = scheduled.iter().filter(move |party| party.kind == kind);
+        of_kind.map(|party| (party.kind, party.party_id)).collect::<Vec<_>>()
+    };
+    let unfinished = RunFilter { done: Some(false), ..RunFilter::default() };
+    let unfinished = runs::list(tx, call.network, &unfinished, 0, UNFINISHED_MAX)?;
+    if unfinished.iter().any(|run| billing::is_scheduled(&run.parameters)) {
+        return Ok(vec![scheduled.iter().map(|party| (party.kind, party.party_id)).collect()]);
+    }
+    let mut refers = extras::any_referral(tx, call.network)?;
+    for party in &scheduled {
+        refers |= PartyRules::of(party)?.referrer.is_some();
+    }
+    let affiliates = keys(PartyKind::Affiliate);
+    let together = if refers { affiliates.len().max(1) } else { REHEARSED_TOGETHER };
+    let mut sets: Vec<Scheduled> = affiliates.chunks(together).map(|part| part.iter().copied().collect()).collect();
+    sets.extend(keys(PartyKind::Advertiser).chunks(REHEARSED_TOGETHER).map(|part| part.iter().copied().collect()));
+    if sets.is_empty() {
+        sets.push(Scheduled::new());
+    }
+    Ok(sets)
 }
 
 /// The last day of a party's next period, where it is due.

@@ -1,14 +1,16 @@
 //! Further conditions of a run, runs by sum, invoices that are asked for by name, and negative totals that are given up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use quittance_domain::accrual::Cut;
 use quittance_domain::conversion::{ConversionRecord, TEXT_NAMES};
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{AdvertiserId, InvoiceId, PartyKind};
+use quittance_domain::ids::{AdvertiserId, InvoiceId, InvoiceKind, PartyKind, RunId};
 use quittance_domain::invoice::VoidReason;
 use quittance_domain::money::Money;
 use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
 use quittance_engine::invoices::{ConversionQuery, InvoiceFilter};
-use quittance_store::ledger;
+use quittance_store::runs::{self, Run};
+use quittance_store::{ledger, networks};
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
 fn usd() -> Currency {
@@ -71,6 +73,31 @@ fn at(network: &Network, id: &str, offer: i64, time: &str, payout: &str) -> Conv
 }
 
 both_databases! {
+    /// The run was cut short before b came: it goes on as of then, and so does the preview.
+    fn a_preview_goes_on_with_a_run_that_was_cut_short(database) {
+        let network = network(database);
+        network.approve("a 1 1 2026-01-05 10.00");
+        let (id, now) = (network.call.network, network.call.now);
+        network.engine.store().write(|tx| {
+            let epoch = networks::raise_epoch(tx, id)?;
+            let run_id = RunId::new(networks::next(tx, id, "run_id", 1, 1)?);
+            runs::insert(tx, id, &Run {
+                run_id,
+                kind: InvoiceKind::Payable,
+                parameters: r#"{"through":"2026-01-31"}"#.to_owned(),
+                cut: Cut { epoch, through: day("2026-01-31"), as_of: day("2026-02-05") },
+                done: false,
+                last: (i64::MIN, String::new()),
+                started_at: now,
+                started_by: "test".to_owned(),
+                finished_at: None,
+            })
+        }).unwrap();
+        network.approve("b 1 1 2026-01-06 5.00");
+        assert_eq!(bill(&network, &january()).totals[0].units, 10_000_000);
+        assert_eq!(bill(&network, &january()).totals[0].units, 5_000_000);
+    }
+
     /// In order of time: a 3, b 4 (offer 2), c 5, d 6 on the next day. 10 is reached with c: 12; d and e are left.
     fn a_sum_is_reached_by_whole_conversions_in_order_of_time(database) {
         let network = network(database);

@@ -7,8 +7,10 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
 use quittance_domain::invoice::VoidReason;
 use quittance_domain::time::Day;
+use quittance_engine::Call;
 use quittance_engine::billing::RunRequest;
-use quittance_engine::invoices::PaymentRequest;
+use quittance_engine::invoices::{InvoiceEdit, PaymentRequest};
+use quittance_engine::keys::{NewKey, Role};
 use quittance_engine::reports::{Cell, MarginBy, Report};
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
@@ -144,7 +146,23 @@ both_databases! {
         for invoice in [1, 3, 4] {
             network.engine.pay(&network.call, InvoiceId::new(invoice), None, &PaymentRequest::default()).unwrap();
         }
-        erase().unwrap();
+        let edit = InvoiceEdit { internal_notes: Some("Ann asked; Anna did not".into()), ..InvoiceEdit::default() };
+        network.engine.edit(&network.call, InvoiceId::new(4), None, &edit).unwrap();
+        let named = NewKey { role: Role::Affiliate, party: Some(1), name: "Ann's key".into() };
+        network.engine.create_key(&network.call, &named, &format!("qk_{:0>40}", "a")).unwrap();
+        let by_key = Call { actor: "key 1 (Ann's key)".into(), ..network.call.clone() };
+        network.engine.set_network(&by_key, &[("week_start", "sunday")]).unwrap();
+        // The notes and the row of their history.
+        let erasure = erase().unwrap();
+        assert_eq!((erasure.rewritten, erasure.not_reached.len()), (2, 5));
+        let history = network.engine.invoice_history(&network.call, InvoiceId::new(4)).unwrap();
+        let said: String = history.iter().map(|row| row.details.as_str()).collect();
+        assert!(said.contains("Erased affiliate 1 asked; Anna did not") && !said.contains("Ann asked"), "{said}");
+        let changes = network.engine.changes(&network.call, 0, None, 1000).unwrap();
+        assert!(changes.iter().all(|row| !format!("{row:?}").contains("Ann")), "{changes:?}");
+        assert!(changes.iter().any(|row| row.actor == "key 1 (Erased affiliate 1)"));
+        assert_eq!(network.engine.keys(&network.call).unwrap()[0].name, "Erased affiliate 1");
+        assert_eq!(erase().unwrap().rewritten, 0);
         let invoice = network.engine.invoice(&network.call, InvoiceId::new(4)).unwrap();
         assert_eq!((invoice.party_name.as_str(), invoice.party_email, invoice.billed_units), ("Erased affiliate 1", None, 7_000_000));
         let party = network.engine.store().read(|tx| {

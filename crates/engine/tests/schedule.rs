@@ -5,6 +5,7 @@ use quittance_domain::ids::{InvoiceKind, PartyKind};
 use quittance_engine::billing::{RunReport, RunRequest};
 use quittance_engine::invoices::{AccrualFilter, InvoiceFilter};
 use quittance_engine::schedule::ScheduleReport;
+use quittance_store::networks;
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
 fn network(database: &TestDatabase, rules: &str) -> Network {
@@ -14,10 +15,41 @@ fn network(database: &TestDatabase, rules: &str) -> Network {
     network
 }
 
+/// Makes what is due, which is what the preview has said.
 fn due(network: &Network) -> ScheduleReport {
+    let said = preview(network);
     let report = network.engine.bill_due(&network.call, &mut |_| {}).unwrap();
     network.assert_verified();
+    assert_eq!(shown(&said), shown(&report));
     report
+}
+
+/// What would be due. Nothing is written: no id, number, epoch or event is taken.
+fn preview(network: &Network) -> ScheduleReport {
+    let state = |network: &Network| {
+        let call = &network.call;
+        let state = network.engine.store().read(|tx| {
+            let epoch = networks::current_epoch(tx, call.network)?;
+            let counters = ["run_id", "invoice_id", "invoice_number payable", "entry_id", "event_id", "change_no"];
+            let counters = counters.map(|name| networks::counter(tx, call.network, name));
+            Ok::<_, quittance_store::Error>((epoch, counters.into_iter().collect::<Result<Vec<_>, _>>()?))
+        });
+        (state.unwrap(), invoices(network), accrued(network, InvoiceKind::Payable))
+    };
+    let before = state(network);
+    let report = network.engine.preview_due(&network.call).unwrap();
+    assert_eq!(state(network), before);
+    report
+}
+
+/// All that a report says, but for ids.
+fn shown(report: &ScheduleReport) -> String {
+    let run = |run: &RunReport| {
+        let given_up = run.written_off.iter().map(|w| (w.party_id, w.currency, w.units, w.period));
+        let given_up: Vec<_> = given_up.collect();
+        format!("{} {} {} {:?} {:?} {given_up:?}", run.kind, run.through, run.done, run.totals, run.skipped)
+    };
+    format!("{} {:?}", report.released, report.runs.iter().map(run).collect::<Vec<_>>())
 }
 
 fn invoices(network: &Network) -> Vec<String> {
@@ -59,8 +91,6 @@ both_databases! {
         let mut network = network(database, MONTHLY);
         network.approve("a 1 1 2026-01-05 10.00\nb 1 1 2026-02-05 20.00\nc 1 1 2026-03-05 30.00");
         network.at("2026-04-10");
-        let previews = network.engine.preview_due(&network.call).unwrap();
-        assert_eq!(previews.iter().map(RunReport::invoices).collect::<Vec<_>>(), [1]);
         assert_eq!(due(&network).runs.len(), 3);
         assert_eq!(invoices(&network), [
             "1 2026-01-05..2026-01-31 1000 due 2026-03-02",
@@ -69,12 +99,33 @@ both_databases! {
         ]);
     }
 
+    /// By hand: of affiliate 1 January 15.00, February 20.00; h1 of offer 4, which holds for 7 days, is approved: March 6.00.
+    /// Of affiliate 2, 5 % of what was billed to 1, and a month later than it was billed: 0.75 and 1.00 of the first two
+    /// with February's and March's own 4.00 and 5.25. In all 15 + 20 + 6 + 4.75 + 6.25 = 52.00.
+    fn a_preview_is_what_the_run_does(database) {
+        let mut network = network(database, MONTHLY);
+        network.set_party(PartyKind::Affiliate, &format!(r#"{{"id":1,{MONTHLY},"referrer":{{"affiliate":2,"percent":"5"}}}}"#));
+        network.set_party(PartyKind::Affiliate, &format!(r#"{{"id":2,{MONTHLY}}}"#));
+        network.approve("a 1 1 2026-01-05 15.00\nb 1 1 2026-02-05 20.00\nc 2 1 2026-02-05 4.00\nd 2 1 2026-03-05 5.25");
+        network.ingest(vec![network.record("h1", 1, 4, "hold", "2026-03-05", "6.00")]);
+        network.at("2026-04-10");
+        let said = preview(&network);
+        let totals = |report: &ScheduleReport| {
+            report.runs.iter().flat_map(|run| &run.totals).map(|t| (t.invoices, t.units / 10_000)).collect::<Vec<_>>()
+        };
+        assert_eq!((said.released, totals(&said)), (1, vec![(1, 1500), (2, 2475), (2, 1225)]));
+        assert_eq!(totals(&due(&network)), totals(&said));
+        assert!(preview(&network).runs.is_empty());
+    }
+
     fn nothing_before_the_start_is_invoiced_automatically(database) {
         let rules = MONTHLY.replace("2026-01-01", "2026-01-15");
         let mut network = network(database, &rules);
         network.approve("a 1 1 2026-01-14 10.00\nb 1 1 2026-01-15 20.00");
         network.at("2026-02-10");
-        due(&network);
+        let left = &due(&network).runs[0].skipped;
+        let left: Vec<_> = left.iter().map(|l| (l.party_id, l.units / 10_000, l.reason.as_str())).collect();
+        assert_eq!(left, [(1, 1000, "before_auto_start")]);
         assert_eq!(invoices(&network), ["1 2026-01-15..2026-01-31 2000 due 2026-03-02"]);
         let by_hand = RunRequest::payable_through(day("2026-01-31"));
         assert_eq!(network.engine.bill(&network.call, &by_hand, &mut |_| {}).unwrap().totals[0].units, 10_000_000);

@@ -37,6 +37,7 @@ macro_rules! recorded {
 statements! {
     PENDING_REFERRALS = concat!(referral_columns!(), "{by:referrals_pending} WHERE network_id = $1 \
         AND affiliate_id {in:2} AND {within:affiliate_id|2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
+    ANY_REFERRAL = "SELECT 1 FROM referrals WHERE network_id = $1 LIMIT 1";
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
     RECORDED = concat!(recorded!(), "ORDER BY affiliate_id, referral_no");
     RECORDED_OF = concat!(recorded!(), "AND affiliate_id {in:6} AND {within:affiliate_id|6} ORDER BY affiliate_id, referral_no");
@@ -173,6 +174,14 @@ pub fn paid_share_rates(tx: &mut dyn Tx, network: NetworkId, sources: &[i64]) ->
 pub fn first_shared(tx: &mut dyn Tx, network: NetworkId, referred: &[i64]) -> Result<Vec<((i64, i64), Day)>> {
     let first = |row: &Row| Ok(((row.int(0)?, row.int(1)?), day(row.int(2)?)?));
     tx.query(FIRST_SHARED, &[network.get().into(), Param::Ints(referred)])?.iter().map(first).collect()
+}
+
+/// Whether the network has ever had a share for a referrer.
+///
+/// # Errors
+/// What the database says.
+pub fn any_referral(tx: &mut dyn Tx, network: NetworkId) -> Result<bool> {
+    Ok(tx.query_one(ANY_REFERRAL, &[network.get().into()])?.is_some())
 }
 
 /// What came together up to an epoch and no invoice of these referrers has taken yet.

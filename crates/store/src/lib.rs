@@ -134,6 +134,21 @@ impl Store {
         }
     }
 
+    /// Finds out what a closure would do by doing it: it runs in a transaction that is undone whatever it answers. Others see
+    /// nothing of it and are told of nothing. While it runs it holds the locks of a writer, so it should not be long.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub fn rehearse<T, E: From<Error>>(
+        &self,
+        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.rehearse(closure),
+            Backend::Postgres(postgres) => postgres.rehearse(closure),
+        }
+    }
+
     /// Runs a closure over one consistent state that it cannot change.
     ///
     /// # Errors

@@ -165,10 +165,29 @@ impl Postgres {
     /// The closure's, or the database's.
     pub(crate) fn write<T, E: From<Error>>(
         &self,
+        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.attempt(End::Commit, closure)
+    }
+
+    /// Runs a closure as [`Postgres::write`] does, and rolls back what it has done.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn rehearse<T, E: From<Error>>(
+        &self,
+        closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.attempt(End::Rollback, closure)
+    }
+
+    fn attempt<T, E: From<Error>>(
+        &self,
+        end: End,
         mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         for attempt in 1..=ATTEMPTS_MAX {
-            match self.with(|connection| attempt_write(connection, &mut closure))? {
+            match self.with(|connection| attempt_write(connection, end, &mut closure))? {
                 Attempt::Done(answer) => return Ok(answer),
                 Attempt::Unknown { answer, transaction, why } => {
                     return self.settled(&transaction, &why).map(|()| answer).map_err(E::from);
@@ -254,8 +273,16 @@ enum Attempt<T> {
     Unknown { answer: T, transaction: String, why: String },
 }
 
+/// How a transaction ends whose closure has no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Commit,
+    Rollback,
+}
+
 fn attempt_write<T, E: From<Error>>(
     connection: &mut Connection,
+    end: End,
     closure: &mut impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
 ) -> std::result::Result<Attempt<T>, E> {
     let transaction = outcome::begin_known(connection)?;
@@ -263,6 +290,10 @@ fn attempt_write<T, E: From<Error>>(
     let answer = closure(&mut tx);
     let again = tx.again;
     match answer {
+        Ok(answer) if !again && end == End::Rollback => {
+            rollback(connection);
+            Ok(Attempt::Done(answer))
+        }
         Ok(answer) if !again => match measure::commit(1, || connection.client.batch_execute("COMMIT")) {
             Ok(()) => Ok(Attempt::Done(answer)),
             Err(error) => match failure(&error) {

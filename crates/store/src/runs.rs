@@ -34,10 +34,10 @@ statements! {
     FINISH = "UPDATE runs SET status = 'done', finished_at = $3 WHERE network_id = $1 AND run_id = $2";
     TOTALS = "SELECT currency, invoices, units FROM run_totals WHERE network_id = $1 AND run_id = $2 ORDER BY currency";
     SKIPS = "SELECT party_id, currency, units, reason, rate_from, rate_into, rate_day, newest_day, newest_rate FROM run_skips WHERE network_id = $1 AND run_id = $2 \
-        ORDER BY party_id, currency";
+        ORDER BY party_id, currency, reason";
     LEFT_THROUGH = "SELECT s.party_id, s.currency, r.through_day FROM run_skips s {by:run_skips_by_party} JOIN runs r \
         ON r.network_id = s.network_id AND r.run_id = s.run_id WHERE s.network_id = $1 AND s.party_id {in:2} AND {within:s.party_id|2} \
-        AND r.kind = $3 ORDER BY s.party_id, s.currency, r.through_day";
+        AND r.kind = $3 AND s.reason <> 'before_auto_start' ORDER BY s.party_id, s.currency, r.through_day";
 }
 
 bulks! {
@@ -47,7 +47,7 @@ bulks! {
     ADD_SKIPS = "run_skips" [
         "network_id" Int, "run_id" Int, "party_id" Int, "currency" Text, "units" Int, "reason" Text,
         "rate_from" Text, "rate_into" Text, "rate_day" Int, "newest_day" Int, "newest_rate" Text
-    ] "ON CONFLICT (network_id, run_id, party_id, currency) DO NOTHING";
+    ] "ON CONFLICT (network_id, run_id, party_id, currency, reason) DO NOTHING";
 }
 
 /// A billing run.

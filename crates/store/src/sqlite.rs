@@ -162,6 +162,26 @@ impl Sqlite {
         answer.and_then(|answer| committed.map(|()| answer).map_err(E::from))
     }
 
+    /// Runs a closure in a transaction of its own that is rolled back.
+    ///
+    /// # Errors
+    /// The closure's, or the database's.
+    pub(crate) fn rehearse<T, E: From<Error>>(
+        &self,
+        mut closure: impl FnMut(&mut dyn Tx) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let mut writer = lock(&self.writer);
+        if writer.batch.is_some() {
+            // What others have written and wait for is theirs. They hear how its commit went.
+            let _ = writer.commit(&self.place);
+        }
+        self.place.check()?;
+        writer.begin()?;
+        let answer = closure(&mut writer.session.tx());
+        writer.abandon();
+        answer
+    }
+
     /// Runs a closure over one consistent, read-only state.
     ///
     /// # Errors
@@ -249,14 +269,19 @@ impl Writer {
             return Ok(Arc::clone(batch));
         }
         place.check()?;
-        if !self.session.connection.is_autocommit() {
-            self.session.control("ROLLBACK")?;
-        }
-        self.session.control("BEGIN IMMEDIATE")?;
+        self.begin()?;
         self.callers = 0;
         let batch = Arc::new(Batch::default());
         self.batch = Some(Arc::clone(&batch));
         Ok(batch)
+    }
+
+    /// Begins a transaction, after whatever a panic has left of an earlier one.
+    fn begin(&mut self) -> Result<()> {
+        if !self.session.connection.is_autocommit() {
+            self.session.control("ROLLBACK")?;
+        }
+        self.session.control("BEGIN IMMEDIATE")
     }
 
     /// Runs a caller's closure so that what it leaves after an error is undone, and nothing else.

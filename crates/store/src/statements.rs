@@ -62,6 +62,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
         invoices::sorted::STATEMENTS,
         invoices::standing::STATEMENTS,
         invoices::take_offs::STATEMENTS,
+        invoices::texts::STATEMENTS,
         audit::STATEMENTS,
         changes::STATEMENTS,
         keys::STATEMENTS,

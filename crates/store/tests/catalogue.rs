@@ -107,11 +107,14 @@ const SMALL: [&str; 23] = [
     "d",
 ];
 /// Statements that read all of a network: what `verify` asks, and counts.
-const WHOLE: [&str; 42] = [
+const WHOLE: [&str; 44] = [
     "OFF_TOTALS",
     "OFF_SUMS",
     // It stops at the first.
     "ANY_CONVERSION",
+    "ANY_REFERRAL",
+    // Of a key that is erased, which is rare.
+    "RENAME_ACTOR",
     // They start at an end of their index and stop after a page, where most invoices are looked for.
     "WALK_FROM_NEW",
     "WALK_FROM_OLD",

@@ -4,6 +4,7 @@ mod accruals;
 mod actions;
 mod batch;
 mod conversions;
+mod credit;
 mod describe;
 mod entries;
 mod events;
@@ -77,11 +78,17 @@ pub const RULES: &[Rule] = &[
     Rule { method: "GET", route: "/billing/v1/affiliates/{id}", roles: INSIDE },
     Rule { method: "PATCH", route: "/billing/v1/affiliates/{id}", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/affiliates/{id}/balance", roles: INSIDE },
+    Rule { method: "GET", route: "/billing/v1/affiliates/{id}/credit-payouts", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/affiliates/{id}/credit-payouts", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/affiliates/{id}/credit-payouts/{payout}/reverse", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/advertisers", roles: INSIDE },
     Rule { method: "POST", route: "/billing/v1/advertisers", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/advertisers/{id}", roles: INSIDE },
     Rule { method: "PATCH", route: "/billing/v1/advertisers/{id}", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/advertisers/{id}/balance", roles: INSIDE },
+    Rule { method: "GET", route: "/billing/v1/advertisers/{id}/credit-payouts", roles: INSIDE },
+    Rule { method: "POST", route: "/billing/v1/advertisers/{id}/credit-payouts", roles: ACT },
+    Rule { method: "POST", route: "/billing/v1/advertisers/{id}/credit-payouts/{payout}/reverse", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/offers", roles: INSIDE },
     Rule { method: "POST", route: "/billing/v1/offers", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/offers/{id}", roles: INSIDE },
@@ -199,6 +206,10 @@ fn party_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(parties::advertisers, parties::create_advertiser))
         .routes(routes!(parties::advertiser, parties::change_advertiser))
         .routes(routes!(parties::advertiser_balance))
+        .routes(routes!(credit::of_affiliate, credit::by_affiliate))
+        .routes(routes!(credit::back_to_affiliate))
+        .routes(routes!(credit::of_advertiser, credit::to_advertiser))
+        .routes(routes!(credit::back_from_advertiser))
 }
 
 fn entry_routes() -> OpenApiRouter<AppState> {

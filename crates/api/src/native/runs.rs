@@ -10,7 +10,6 @@ use quittance_domain::ids::{InvoiceKind, RunId};
 use quittance_domain::money::Money;
 use quittance_engine::billing::{FirstDay, Parties, RunFilter, RunRequest};
 use quittance_engine::keys::Actor;
-use quittance_engine::schedule::ScheduleReport;
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
@@ -132,7 +131,7 @@ pub(super) async fn due(
     let call = actor.call((state.clock)());
     once(&state, &actor, "POST billing-runs:due", &headers, &body, |_| async {
         let report = state.run(move |engine| match dry_run {
-            true => Ok(ScheduleReport { released: 0, runs: engine.preview_due(&call)? }),
+            true => engine.preview_due(&call),
             false => engine.bill_due(&call, &mut |_| {}),
         });
         Answer::of(StatusCode::OK, &wire::schedule(&report.await?))

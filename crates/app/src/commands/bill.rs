@@ -6,7 +6,6 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceKind;
 use quittance_domain::money::Money;
 use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
-use quittance_engine::schedule::ScheduleReport;
 
 use super::day;
 use crate::context::Context;
@@ -87,7 +86,7 @@ fn due(context: &Context, dry_run: bool) -> anyhow::Result<Exit> {
     let engine = context.engine()?;
     let call = context.call(&engine)?;
     let report = if dry_run {
-        ScheduleReport { released: 0, runs: engine.preview_due(&call)? }
+        engine.preview_due(&call)?
     } else {
         let bar = spinner();
         let report = engine.bill_due(&call, &mut |report| {
@@ -98,17 +97,28 @@ fn due(context: &Context, dry_run: bool) -> anyhow::Result<Exit> {
         report?
     };
     context.answer(&wire::schedule(&report), || {
+        let would_be = if dry_run { "would be " } else { "" };
         let mut out = match report.released {
             0 => String::new(),
-            count => format!("approved, since their hold days are over: {}\n\n", counted(count, "conversion")),
+            count => {
+                format!("{would_be}approved, since their hold days are over: {}\n\n", counted(count, "conversion"))
+            }
         };
         match report.runs.as_slice() {
             [] => out += "Nothing is due by schedule\n",
-            runs => out += &runs.iter().map(text).collect::<Vec<_>>().join("\n"),
+            runs => out += &runs.iter().map(due_text).collect::<Vec<_>>().join("\n"),
         }
         out
     })?;
     Ok(Exit::Done)
+}
+
+/// What a run of the schedule did; of a dry run, which has no id, also which one it would be.
+fn due_text(report: &RunReport) -> String {
+    match report.run_id {
+        Some(_) => text(report),
+        None => format!("{} through {}\n{}", report.kind, report.through, text(report)),
+    }
 }
 
 fn run(context: &Context, args: &Bill) -> anyhow::Result<Exit> {

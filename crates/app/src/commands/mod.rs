@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod bill;
 pub(crate) mod copy;
+pub(crate) mod credit;
 pub(crate) mod demo;
 pub(crate) mod import_balances;
 pub(crate) mod import_conversions;

@@ -109,7 +109,7 @@ pub(super) fn decide(
     if sums.any_earlier() && !periods_matter(request) {
         billed_periods(tx, setup.network, request, &states, &mut limits)?;
     }
-    let pending = Pending::load(tx, setup.network, request.kind, &ids, cut.epoch, &sums.months)?;
+    let pending = Pending::load(tx, setup, request.kind, &ids, cut.epoch, &sums.months)?;
     let paid_rates = paid_rates(tx, setup, &facts, request, &sums)?;
     let past_terms = past_terms(tx, setup, &facts, request, &sums)?;
     let mut decisions = Decisions { past_terms, ..Decisions::default() };
@@ -226,6 +226,11 @@ impl Deciding<'_> {
         let group = self.group;
         if group.states.iter().all(|state| !self.pending.has(state.book) && self.sums(state.book).is_empty()) {
             return Ok(());
+        }
+        if self.request.scheduled {
+            for state in &group.states {
+                decisions.skips.extend(before_start(state.book, self.sums(state.book))?);
+            }
         }
         let takings = self.takings(decisions)?;
         if takings.is_empty() {
@@ -543,6 +548,20 @@ fn billed(sum: &UnbilledSum) -> Option<Unbilled> {
 fn skip(book: Book, reason: SkipReason, units: i64) -> RunSkip {
     let (party_id, currency, reason) = (book.party_id, book.currency, reason.as_str().to_owned());
     RunSkip { party_id, currency, units, reason, missing_rate: None }
+}
+
+/// What the schedule leaves for a run by hand, since it lies before the party's automatic invoices start: nothing else is
+/// not asked for in a run of the schedule.
+fn before_start(book: Book, sums: &[UnbilledSum]) -> Result<Option<RunSkip>> {
+    let before: Vec<i64> = sums
+        .iter()
+        .filter(|sum| sum.class == Class::Unasked && !sum.tally.is_zero())
+        .map(|sum| sum.tally.units)
+        .collect();
+    if before.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(skip(book, SkipReason::BeforeAutoStart, sum_units(before)?)))
 }
 
 /// A book in which nothing can be billed because all of it waits for hold days.

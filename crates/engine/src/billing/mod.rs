@@ -10,16 +10,16 @@ pub(crate) mod issue;
 mod itemized;
 mod one;
 mod payout;
-mod referrals;
+pub(crate) mod referrals;
 mod run;
 pub(crate) mod sharing;
 mod sums;
 
-pub(crate) use run::chose;
+pub(crate) use run::{chose, is_scheduled, rehearse};
 
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceKind, RunId};
-use quittance_domain::money::Money;
+use quittance_domain::money::{Money, sum_units};
 use quittance_domain::time::Day;
 pub use quittance_store::runs::{Run, RunFilter, RunSkip, RunTotal};
 pub use quittance_store::write_offs::WriteOff;
@@ -29,6 +29,7 @@ pub use self::by_sum::SumRefusal;
 pub use self::itemized::ItemizedInvoice;
 pub use self::one::OneInvoice;
 pub use self::payout::PayoutConditions;
+use crate::error::Result;
 
 /// How many books are dealt with in one transaction, and so how many invoices are issued in it at the most.
 pub const BATCH_BOOKS_MAX: i64 = 500;
@@ -142,6 +143,8 @@ pub struct RunReport {
     pub run_id: Option<RunId>,
     /// What it issues.
     pub kind: InvoiceKind,
+    /// The last day that it bills.
+    pub through: Day,
     /// It has come to its end.
     pub done: bool,
     /// What it issued, by currency.
@@ -163,8 +166,30 @@ pub struct ListedRun {
 
 impl RunReport {
     /// Of a run that has not issued anything.
-    fn nothing(kind: InvoiceKind) -> RunReport {
-        RunReport { run_id: None, kind, done: true, totals: Vec::new(), skipped: Vec::new(), written_off: Vec::new() }
+    fn nothing(request: &RunRequest) -> RunReport {
+        let RunRequest { kind, through, .. } = *request;
+        let (totals, skipped, written_off) = (Vec::new(), Vec::new(), Vec::new());
+        RunReport { run_id: None, kind, through, done: true, totals, skipped, written_off }
+    }
+
+    /// This one and that of other parties in the same run.
+    pub(crate) fn with(mut self, other: RunReport) -> Result<RunReport> {
+        for total in other.totals {
+            match self.totals.iter_mut().find(|known| known.currency == total.currency) {
+                None => self.totals.push(total),
+                Some(known) => {
+                    known.invoices += total.invoices;
+                    known.units = sum_units([known.units, total.units])?;
+                }
+            }
+        }
+        self.totals.sort_by_key(|total| total.currency.code());
+        self.skipped.extend(other.skipped);
+        self.skipped.sort_by_key(|skip| (skip.party_id, skip.currency.code()));
+        self.written_off.extend(other.written_off);
+        self.written_off.sort_by_key(|given_up| (given_up.party_id, given_up.currency.code()));
+        self.done &= other.done;
+        Ok(self)
     }
 
     /// How many invoices were issued.

@@ -51,7 +51,7 @@ impl Engine {
         let work = self.work(call, request)?;
         match self.store.write(|tx| work.start(tx))? {
             Some(run_id) => self.drive(&work, run_id, progress),
-            None => Ok(RunReport::nothing(request.kind)),
+            None => Ok(RunReport::nothing(request)),
         }
     }
 
@@ -89,14 +89,19 @@ impl Engine {
         self.drive(&work, run_id, &mut |_| {})
     }
 
-    /// What a run would issue and leave out. Writes nothing.
+    /// What a run would issue and leave out. Writes nothing. Where the run would go on with one that was cut short, that is
+    /// found out by doing it in a transaction that is undone.
     ///
     /// # Errors
     /// As [`Engine::bill`].
     pub fn preview(&self, call: &Call, request: &RunRequest) -> Result<RunReport> {
+        let parameters = canonical(request);
+        if self.store.read(|tx| runs::unfinished(tx, call.network, request.kind, &parameters))?.is_some() {
+            return self.store.rehearse(|tx| rehearse(tx, call, request));
+        }
         let work = self.work(call, request)?;
         let nobody = work.header(RunId::new(0), work.today);
-        let empty = || (RunReport::nothing(request.kind), BTreeMap::<Currency, Vec<i64>>::new());
+        let empty = || (RunReport::nothing(request), BTreeMap::<Currency, Vec<i64>>::new());
         let (mut report, mut issued) = empty();
         self.each_decision(&work, &mut |decisions| match decisions {
             None => (report, issued) = empty(),
@@ -158,17 +163,7 @@ impl Engine {
     /// # Errors
     /// There is no such run.
     pub fn run_report(&self, call: &Call, run_id: RunId) -> Result<RunReport> {
-        self.store.read(|tx| {
-            let run = runs::one(tx, call.network, run_id)?.ok_or_else(|| unknown(run_id))?;
-            Ok(RunReport {
-                run_id: Some(run_id),
-                kind: run.kind,
-                done: run.done,
-                totals: runs::totals(tx, call.network, run_id)?,
-                skipped: runs::skips(tx, call.network, run_id)?,
-                written_off: write_offs::of_run(tx, call.network, run_id, run.kind)?,
-            })
-        })
+        self.store.read(|tx| report_of(tx, call, run_id))
     }
 
     /// A page of runs by id, after an id (0: from the start), each with what it has issued, without what it left out.
@@ -196,23 +191,46 @@ impl Engine {
         self.store.read(|tx| {
             let run = runs::one(tx, call.network, run_id)?.ok_or_else(|| unknown(run_id))?;
             let totals = runs::totals(tx, call.network, run_id)?;
-            Ok(RunReport { run_id: Some(run_id), totals, done: run.done, ..RunReport::nothing(run.kind) })
+            Ok(RunReport { totals, ..of(&run) })
         })
     }
 
     fn work<'a>(&self, call: &'a Call, request: &'a RunRequest) -> Result<Work<'a>> {
-        let today = self.zone_of(call)?.day_of(call.now);
-        let settings = self.network_settings(call)?;
-        check(request, today)?;
-        let setup = self.store.read(|tx| {
-            check_parties(tx, call, request)?;
-            Setup::load(tx, call.network, settings.clone(), request)
-        })?;
-        let named = match &request.parties {
-            Parties::All => Vec::new(),
-            Parties::Only(ids) | Parties::Except(ids) => sorted(ids),
-        };
-        Ok(Work { call, request, setup, today, named })
+        self.store.read(|tx| Work::open(tx, call, request))
+    }
+}
+
+/// Makes a whole run in the present transaction, which is going to be undone: what it has issued and left out is what the
+/// run would. What it wants others to be told of is forgotten at once.
+pub(crate) fn rehearse(tx: &mut dyn Tx, call: &Call, request: &RunRequest) -> Result<RunReport> {
+    let work = Work::open(tx, call, request)?;
+    let Some(run_id) = work.start(tx)? else { return Ok(RunReport::nothing(request)) };
+    while work.batch(tx, run_id)?.is_some() {
+        tx.outbox().clear();
+    }
+    Ok(RunReport { run_id: None, ..report_of(tx, call, run_id)? })
+}
+
+fn report_of(tx: &mut dyn Tx, call: &Call, run_id: RunId) -> Result<RunReport> {
+    let run = runs::one(tx, call.network, run_id)?.ok_or_else(|| unknown(run_id))?;
+    Ok(RunReport {
+        totals: runs::totals(tx, call.network, run_id)?,
+        skipped: runs::skips(tx, call.network, run_id)?,
+        written_off: write_offs::of_run(tx, call.network, run_id, run.kind)?,
+        ..of(&run)
+    })
+}
+
+/// The report of a run, without what it has issued and left out.
+fn of(run: &Run) -> RunReport {
+    RunReport {
+        run_id: Some(run.run_id),
+        kind: run.kind,
+        through: run.cut.through,
+        done: run.done,
+        totals: Vec::new(),
+        skipped: Vec::new(),
+        written_off: Vec::new(),
     }
 }
 
@@ -328,6 +346,29 @@ fn canonical(request: &RunRequest) -> String {
 pub(crate) fn chose(parameters: &str) -> bool {
     let parameters: serde_json::Value = serde_json::from_str(parameters).unwrap_or_default();
     ["offers", "conversion_advertisers", "countries", "sum"].iter().any(|name| parameters.get(name).is_some())
+}
+
+/// Whether the schedule asked for the run of these parameters.
+pub(crate) fn is_scheduled(parameters: &str) -> bool {
+    let parameters: serde_json::Value = serde_json::from_str(parameters).unwrap_or_default();
+    parameters.get("scheduled").is_some()
+}
+
+impl<'a> Work<'a> {
+    /// What a request needs that is as it should be.
+    fn open(tx: &mut dyn Tx, call: &'a Call, request: &'a RunRequest) -> Result<Work<'a>> {
+        let network = crate::networks::network(tx, call.network)?;
+        let today = crate::networks::zone(&network)?.day_of(call.now);
+        let settings = crate::networks::settings(tx, call.network)?;
+        check(request, today)?;
+        check_parties(tx, call, request)?;
+        let setup = Setup::load(tx, call.network, settings, request)?;
+        let named = match &request.parties {
+            Parties::All => Vec::new(),
+            Parties::Only(ids) | Parties::Except(ids) => sorted(ids),
+        };
+        Ok(Work { call, request, setup, today, named })
+    }
 }
 
 impl Work<'_> {

@@ -22,6 +22,7 @@ use quittance_domain::conversion::ConversionRecord;
 pub use edit::{ConversionEdit, ConversionFilter, ConversionList, ConversionPlace, EditReport, State};
 pub use import::{ImportEvent, ImportOptions, ImportOutcome, Text};
 pub(crate) use kept::Directories;
+pub(crate) use release::Releasing;
 pub use sums::{ConversionSums, sale_amount};
 
 /// How many records a caller may hand over in one batch.

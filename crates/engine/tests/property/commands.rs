@@ -9,6 +9,7 @@ use quittance_domain::time::{Day, Timestamp};
 use quittance_engine::billing::{FirstDay, Parties, RunReport, RunRequest};
 use quittance_engine::ingest::Positioned;
 use quittance_engine::invoices::{PaymentRequest, ReturnRequest, TakeOffRequest};
+use quittance_engine::schedule::ScheduleReport;
 
 use crate::changes::Paying;
 use crate::extras::Terms;
@@ -187,7 +188,13 @@ impl Game {
     fn schedule(&mut self) {
         self.say("what is due by schedule");
         let known = self.model.invoices.len();
+        let said = self.network.engine.preview_due(&self.network.call).unwrap();
         let report = self.network.engine.bill_due(&self.network.call, &mut |_| {}).unwrap();
+        let shown = |report: &ScheduleReport| {
+            let run = |run: &RunReport| (run.kind, run.through, run.totals.clone(), run.skipped.clone());
+            (report.released, report.runs.iter().map(run).collect::<Vec<_>>())
+        };
+        assert_eq!(shown(&said), shown(&report), "the preview\n{}", self.told.join("\n"));
         let invoices = self.real_invoices();
         let hints: Vec<Hints> = report
             .runs

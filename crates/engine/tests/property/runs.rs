@@ -112,6 +112,9 @@ impl Model {
         }
         let known = self.referrals.len();
         let (mut skips, mut issued) = (Vec::new(), Vec::new());
+        if request.scheduled {
+            groups.values().for_each(|sources| skips.extend(self.before_start(request, sources)));
+        }
         let mut decided: Vec<Decision> = Vec::new();
         for (book, sources) in &groups {
             let (decision, without_rate) = self.decide(request, *book, sources, known, hints);
@@ -182,6 +185,30 @@ impl Model {
             taken = self.up_to(sum, taken, next);
         }
         (taken, held)
+    }
+
+    /// What the schedule leaves since it lies before the first day on which it bills.
+    fn before_start(&self, request: &Request, sources: &[Book]) -> Vec<Skip> {
+        let next = sources.iter().filter_map(|source| self.periods(*source).iter().map(|p| p.1 + 1).max()).max();
+        let mut left = Vec::new();
+        for book in sources {
+            let periods = self.periods(*book);
+            let covered = |day: i32| periods.iter().any(|(start, end)| (*start..=*end).contains(&day));
+            let before = |e: &Entry| {
+                let difference = next.is_some_and(|next| e.day < next) && covered(e.day);
+                e.place == Place::Unbilled
+                    && e.book == *book
+                    && e.day < AUTO_START.min(request.through + 1)
+                    && e.billable <= self.today
+                    && !difference
+            };
+            let entries: Vec<usize> = (0..self.log.len()).filter(|n| before(&self.log[*n])).collect();
+            if self.has_lines_by_offer(&entries) {
+                let sum = entries.iter().map(|n| self.log[*n].units).sum();
+                left.push((book.party, book.currency, sum, "before_auto_start"));
+            }
+        }
+        left
     }
 
     /// Differences to earlier periods first, then by time, until the sum is reached.

@@ -44,14 +44,16 @@ pub use party::{
     AdvertiserPage, AffiliatePage, Balance, BalancePage, Balances, MethodRequest, Party, PartyRequest, PartyTax,
     PaymentMethod, Referrer, balance, party,
 };
-pub use payment::{CreditNotePage, Payment, PaymentMoney, PaymentPage, payment};
+pub use payment::{
+    CreditNotePage, CreditPayout, CreditPayoutPage, Payment, PaymentMoney, PaymentPage, credit_payout, payment,
+};
 pub use problem::{Problem, ProblemField};
 pub use rates::{Rate, RatePage, RatesReport, rate, rates_report};
 pub use reports::{Report, report, report_csv};
 pub use requests::{
-    BillingRunRequest, ConversionRecord, CorrectionRequest, CreditNoteRequest, DueRequest, InvoiceEditRequest,
-    KeyRequest, PaymentRequest, ReasonRequest, ReplayRequest, ReturnRequest, TakeOffRequest, TransferRequest,
-    VoidRequest, WebhookEditRequest, WebhookRequest,
+    BillingRunRequest, ConversionRecord, CorrectionRequest, CreditNoteRequest, CreditPayoutRequest,
+    CreditPayoutReversalRequest, DueRequest, InvoiceEditRequest, KeyRequest, PaymentRequest, ReasonRequest,
+    ReplayRequest, ReturnRequest, TakeOffRequest, TransferRequest, VoidRequest, WebhookEditRequest, WebhookRequest,
 };
 pub use run::{DueRuns, ListedRun, Run, RunPage, RunSkip, RunWriteOff, listed_run, run, schedule};
 pub use user::{User, UserEditRequest, UserPage, UserRequest, user};

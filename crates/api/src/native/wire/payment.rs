@@ -1,6 +1,6 @@
 //! Payments, and what else settles an invoice.
 
-use quittance_engine::invoices::Payment as Known;
+use quittance_engine::invoices::{CreditPayout as Paid, Payment as Known};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -76,6 +76,30 @@ pub struct CreditNotePage {
     pub credit_notes: Vec<Payment>,
     /// The `cursor` of the next page; `null` at the end.
     pub next_cursor: Option<String>,
+}
+
+/// A page of the payments of a party's credit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CreditPayoutPage {
+    /// What was paid out, with a negative amount, and what of it came back, oldest first.
+    pub credit_payouts: Vec<Payment>,
+    /// The `cursor` of the next page; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// Credit that was paid out or came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CreditPayout {
+    /// The payment: its amount is negative where it was paid out.
+    pub payment: Payment,
+    /// The party's credit in that currency after it.
+    pub credit: Amount,
+}
+
+/// Credit that was paid out or came back.
+#[must_use]
+pub fn credit_payout(paid: &Paid) -> CreditPayout {
+    CreditPayout { payment: payment(&paid.payment), credit: paid.credit.into() }
 }
 
 /// A payment, or what else settles an invoice or is a party's credit.

@@ -138,6 +138,34 @@ pub struct CreditNoteRequest {
     pub reason: String,
 }
 
+/// Credit of a party that was paid out.
+#[derive(Debug, Clone, ToSchema)]
+pub struct CreditPayoutRequest {
+    /// How much, at most the credit.
+    pub amount: AmountGiven,
+    /// The currency of the credit; left out: the party's.
+    pub currency: Option<String>,
+    /// The day; left out: today.
+    #[schema(format = Date)]
+    pub date: Option<String>,
+    /// The payer's reference.
+    pub reference: String,
+    /// The rail; left out: that of the party's payment method.
+    pub rail: Option<String>,
+    /// It is another one, although the same amount was paid out on that day under the same reference.
+    pub again: Option<bool>,
+}
+
+/// Credit that was paid out has come back, or was recorded by mistake.
+#[derive(Debug, Clone, ToSchema)]
+pub struct CreditPayoutReversalRequest {
+    /// The day; left out: today.
+    #[schema(format = Date)]
+    pub date: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 /// What of an invoice is to be changed; what is left out stays.
 #[derive(Debug, Clone, ToSchema)]
 pub struct InvoiceEditRequest {

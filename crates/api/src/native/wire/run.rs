@@ -17,6 +17,8 @@ pub struct Run {
     pub run_id: Option<i64>,
     /// `payable` or `receivable`.
     pub kind: &'static str,
+    /// The last day that it bills.
+    pub through: Date,
     /// `running` or `done`.
     pub status: &'static str,
     /// How many invoices it issued.
@@ -45,7 +47,7 @@ pub struct RunSkip {
     /// What would have been billed.
     pub amount: Amount,
     /// Why not: `below_minimum`, `no_payment_method`, `not_positive`, `party_on_hold`, `party_inactive`, `offer_hold`,
-    /// `missing_rate`.
+    /// `before_auto_start`, `missing_rate`. A party may be there more than once.
     pub reason: String,
     /// The rate that it waits for; only where the reason is `missing_rate`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +134,7 @@ pub fn run(report: &RunReport) -> Run {
     Run {
         run_id: report.run_id.map(|id| id.get()),
         kind: report.kind.as_str(),
+        through: report.through.into(),
         status: if report.done { "done" } else { "running" },
         invoices: report.invoices(),
         totals: totals.collect(),
@@ -143,9 +146,9 @@ pub fn run(report: &RunReport) -> Run {
 /// What was due by schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DueRuns {
-    /// How many conversions came off hold.
+    /// How many conversions came off hold, or would.
     pub released: u64,
-    /// The runs that were made.
+    /// The runs that were made or would be, in order.
     pub runs: Vec<Run>,
 }
 
