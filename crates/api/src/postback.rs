@@ -10,7 +10,7 @@ use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::time::Zone;
 use quittance_engine::ingest::Positioned;
 use quittance_engine::keys::{Actor, Role};
-use quittance_engine::records::Field;
+use quittance_engine::records::{Decimal, Field, Manner, Source, Sources, is_macro};
 use quittance_http::access::{Access, Rule, bearer, check, no_head};
 use quittance_http::encoding::plain_body;
 use quittance_http::listen::whole_body;
@@ -31,13 +31,17 @@ pub const RULES: &[Rule] = &[
 
 /// The parameter that holds the key.
 const KEY: &str = "key";
+/// The parameter that names whose words the call uses.
+const SOURCE: &str = "source";
+/// The parameter that is the currency of the amounts that have none of their own.
+const CURRENCY: &str = "currency";
 /// The most parameters of a call.
 const PARAMETERS_MAX: usize = 100;
 /// The largest form, in bytes.
 const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// Other names that trackers' macros give the fields.
-const ALIASES: [(&str, &str); 26] = [
+const ALIASES: [(&str, &str); 25] = [
     ("transaction_id", "conversion_id"),
     ("transactionid", "conversion_id"),
     ("conversionid", "conversion_id"),
@@ -53,7 +57,6 @@ const ALIASES: [(&str, &str); 26] = [
     ("campaign_id", "offer_id"),
     ("adv_id", "advertiser_id"),
     ("clickid", "click_id"),
-    ("currency", "payout_currency"),
     ("amount", "sale_amount"),
     ("sum", "sale_amount"),
     ("event", "goal"),
@@ -65,9 +68,6 @@ const ALIASES: [(&str, &str); 26] = [
     ("sub_id3", "sub3"),
     ("sub_id4", "sub4"),
 ];
-
-/// The signs that trackers put around a macro: what still stands between them was not filled in.
-const MACROS: [(&str, &str); 5] = [("{{", "}}"), ("{", "}"), ("[", "]"), ("%", "%"), ("#", "#")];
 
 fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(receive))
@@ -115,8 +115,11 @@ async fn plain(response: Response) -> Response {
 struct PostbackParameters {
     /// 1 to 64 printable characters.
     conversion_id: String,
-    /// `approved`, `pending`, `hold` or `rejected`, or a word of a tracker that means one of them.
+    /// `approved`, `pending`, `hold` or `rejected`, or a word of trackers that means one of them; what they disagree
+    /// about, such as `2`, with a `source`.
     status: String,
+    /// Whose words and numbers the call uses: `affise`, `awin`, … or one of the configuration.
+    source: Option<String>,
     /// The affiliate.
     affiliate_id: Option<i64>,
     /// The offer.
@@ -135,6 +138,8 @@ struct PostbackParameters {
     revenue: Option<String>,
     /// Its currency.
     revenue_currency: Option<String>,
+    /// The currency of the amounts of the call that have none of their own.
+    currency: Option<String>,
     /// When the tracker changed it.
     updated_at: Option<String>,
     /// What was reached.
@@ -162,7 +167,7 @@ async fn receive(
     let call = actor.call((state.clock)());
     let zone_call = call.clone();
     let zone = state.look_up(move |engine| engine.zone_of(&zone_call)).await?;
-    let record = ConversionRecord { assumed_at: Some(call.now), ..record(&pairs, &zone)? };
+    let record = ConversionRecord { assumed_at: Some(call.now), ..record(&pairs, &zone, &state.sources)? };
     let report = gather::receive(&state, call, vec![Positioned { position: 0, record }], None).await?;
     match report.rejections.into_iter().next() {
         None => Ok("OK"),
@@ -180,15 +185,57 @@ async fn form(request: Request) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// The record that the parameters make. A name that no field has is ignored: trackers send more than is asked for.
-fn record(pairs: &[(String, String)], zone: &Zone) -> Result<ConversionRecord, Problem> {
+fn record(pairs: &[(String, String)], zone: &Zone, sources: &Sources) -> Result<ConversionRecord, Problem> {
     if pairs.len() > PARAMETERS_MAX {
         return Err(Problem::bad_request("", format!("there are more than {PARAMETERS_MAX} parameters")));
     }
-    let mut record = ConversionRecord::default();
-    let mut given: Vec<(Field, &str)> = Vec::new();
-    for (name, value) in pairs.iter().filter(|(_, value)| !is_macro(value)) {
-        let Some(field) = field(name) else { continue };
-        if let Some((_, other)) = given.iter().find(|(known, _)| *known == field) {
+    // Some trackers mean something else by it: that is told only where a word is not understood without.
+    let named = pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(SOURCE)).map(|(_, name)| sources.named(name));
+    let (source, unknown) = match named {
+        Some(Ok(source)) => (Some(source), None),
+        Some(Err(detail)) => (None, Some(detail)),
+        None => (None, None),
+    };
+    let decimal = source.as_ref().map_or(Decimal::Point, |source| source.decimal);
+    let mut given = Given {
+        record: ConversionRecord::default(),
+        fields: Vec::new(),
+        currency: None,
+        manner: Manner { zone, source: source.as_deref(), decimal },
+        unknown_source: unknown,
+    };
+    for (name, value) in pairs {
+        given.take(name, value)?;
+    }
+    given.record()
+}
+
+/// What a call has said so far.
+struct Given<'a> {
+    record: ConversionRecord,
+    /// The fields, and by which names they were given.
+    fields: Vec<(Field, &'a str)>,
+    /// The currency of what has none of its own.
+    currency: Option<&'a str>,
+    manner: Manner<'a>,
+    /// What is to be said of a source that is none of ours.
+    unknown_source: Option<String>,
+}
+
+impl<'a> Given<'a> {
+    /// Takes a parameter. A macro that was not filled in counts as not given, but for the id: many would share it.
+    fn take(&mut self, name: &'a str, value: &'a str) -> Result<(), Problem> {
+        if name.eq_ignore_ascii_case(CURRENCY) && !is_macro(value) {
+            return match self.currency.replace(value) {
+                None => Ok(()),
+                Some(_) => Err(Problem::bad_request(CURRENCY, format!("{CURRENCY} is given twice"))),
+            };
+        }
+        let Some(field) = field(name, self.manner.source) else { return Ok(()) };
+        if field != Field::ConversionId && is_macro(value) {
+            return Ok(());
+        }
+        if let Some((_, other)) = self.fields.iter().find(|(known, _)| *known == field) {
             let detail = if *other == name {
                 format!("{name} is given twice")
             } else {
@@ -196,33 +243,52 @@ fn record(pairs: &[(String, String)], zone: &Zone) -> Result<ConversionRecord, P
             };
             return Err(Problem::bad_request(name, detail));
         }
-        given.push((field, name));
-        field.read(&mut record, value, zone).map_err(|error| Problem::bad_request(error.field, error.detail))?;
+        self.fields.push((field, name));
+        self.read(field, value)
     }
-    let missing = if record.conversion_id.is_empty() {
-        "conversion_id"
-    } else if record.status.is_none() {
-        "status"
-    } else {
-        return Ok(record);
-    };
-    Err(Problem::bad_request(missing, format!("{missing} is missing or empty")))
-}
 
-fn field(name: &str) -> Option<Field> {
-    let name = name.to_ascii_lowercase();
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, field)| *field);
-    Field::named(alias.unwrap_or(&name))
-}
-
-/// Whether a value is a macro that the tracker had nothing to put in for.
-fn is_macro(value: &str) -> bool {
-    let value = value.trim();
-    MACROS.iter().any(|(open, close)| {
-        let inside = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-        inside.is_some_and(|inside| {
-            !inside.is_empty()
-                && inside.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'))
+    fn read(&mut self, field: Field, value: &str) -> Result<(), Problem> {
+        field.read_as(&mut self.record, value, self.manner).map_err(|error| {
+            let unknown = self.unknown_source.as_ref().filter(|_| field == Field::Status);
+            let detail = unknown.map_or_else(|| error.detail.clone(), |unknown| format!("{}; {unknown}", error.detail));
+            Problem::bad_request(error.field, detail)
         })
-    })
+    }
+
+    fn has(&self, field: Field) -> bool {
+        self.fields.iter().any(|(known, _)| *known == field)
+    }
+
+    /// The record, its amounts in the currency of the call.
+    fn record(mut self) -> Result<ConversionRecord, Problem> {
+        if let Some(currency) = self.currency {
+            let (payout, revenue) = (self.has(Field::Payout), self.has(Field::Revenue));
+            let of_payout = (payout || !revenue) && !self.has(Field::PayoutCurrency);
+            let of_revenue = revenue && !self.has(Field::RevenueCurrency);
+            if !of_payout && !of_revenue {
+                let detail = format!("{CURRENCY}: the amounts have currencies of their own: leave it out");
+                return Err(Problem::bad_request(CURRENCY, detail));
+            }
+            for (is_meant, field) in [(of_payout, Field::PayoutCurrency), (of_revenue, Field::RevenueCurrency)] {
+                if is_meant {
+                    self.read(field, currency)?;
+                }
+            }
+        }
+        let missing = if self.record.conversion_id.is_empty() {
+            "conversion_id"
+        } else if self.record.status.is_none() {
+            "status"
+        } else {
+            return Ok(self.record);
+        };
+        Err(Problem::bad_request(missing, format!("{missing} is missing or empty")))
+    }
+}
+
+fn field(name: &str, source: Option<&Source>) -> Option<Field> {
+    let of_source = source.and_then(|source| source.columns.iter().find(|(column, _)| column == name));
+    let name = name.to_ascii_lowercase();
+    let alias = || ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, field)| *field);
+    of_source.map(|(_, field)| *field).or_else(|| Field::named(alias().unwrap_or(&name)))
 }

@@ -142,10 +142,72 @@ both_databases! {
 
     fn a_form_is_as_good_as_a_query(database) {
         let server = Server::start(database);
-        let body = "conversion_id=f1&affiliate_id=1&offer_id=1&payout=3&status=1&comment=a+b%26c";
+        let body = "conversion_id=f1&affiliate_id=1&offer_id=1&payout=3&status=1&source=affise&comment=a+b%26c";
         let request = Request::post(format!("/postback?key={TRACKER}")).body(Body::from(body)).unwrap();
         assert_eq!(runtime().block_on(server.send(request)), (StatusCode::OK, "OK".to_owned()));
         assert_eq!(server.stored("f1").0, "3.00");
+    }
+
+    /// 10.00 EUR to the affiliate and 12.00 EUR of the advertiser, whose own currency is USD.
+    fn the_currency_of_a_call_is_that_of_all_its_amounts(database) {
+        let server = Server::start(database);
+        let call = |id: &str, rest: &str| {
+            let call = format!("key={TRACKER}&tid={id}&affiliate_id=1&offer_id=1&status=approved&{rest}");
+            assert_eq!(server.get(&call), (StatusCode::OK, "OK".to_owned()), "{rest}");
+            let known = server.network.engine.conversion(&server.network.call, id).unwrap().known.conversion;
+            [known.payout, known.revenue].map(|amount| format!("{} {}", amount.to_decimal(), amount.currency()))
+        };
+        assert_eq!(call("e1", "payout=10&revenue=12&currency=EUR"), ["10.00 EUR", "12.00 EUR"]);
+        assert_eq!(call("e2", "payout=10&revenue=12&payout_currency=GBP&currency=EUR"), ["10.00 GBP", "12.00 EUR"]);
+        assert_eq!(call("e3", "payout=10&currency=EUR"), ["10.00 EUR", "0.00 USD"]);
+        assert_eq!(call("e4", "payout=10&revenue=12"), ["10.00 USD", "12.00 USD"]);
+        let twice = format!("key={TRACKER}&tid=e5&affiliate_id=1&offer_id=1&status=approved&payout=1&currency=EUR");
+        for rest in ["&payout_currency=USD", "&currency=USD"] {
+            assert_eq!(server.get(&format!("{twice}{rest}")).0, StatusCode::BAD_REQUEST, "{rest}");
+        }
+        server.network.assert_verified();
+    }
+
+    fn words_that_trackers_disagree_about_need_a_source(database) {
+        let server = Server::start(database);
+        let call = format!("key={TRACKER}&tid=w1&affiliate_id=1&offer_id=1&payout=1&status=");
+        let status = || {
+            let known = server.network.engine.conversion(&server.network.call, "w1").unwrap().known.conversion;
+            (known.status.as_str(), known.settled)
+        };
+        for word in ["1", "2", "3", "5", "lead", "paid", "processed", "unpaid", "2&source=facebook", "lead&source=affise"] {
+            let (found, body) = server.get(&format!("{call}{word}"));
+            assert!(found == StatusCode::BAD_REQUEST && body.contains("name yours"), "{word}: {body}");
+        }
+        assert!(server.get(&format!("{call}2&source=afise")).1.contains("is affise meant?"));
+        for (word, expected) in [
+            ("Approved", ("approved", false)),
+            ("2&source=affise", ("pending", false)),
+            ("2&source=AWIN", ("rejected", false)),
+            ("lead&source=keitaro", ("pending", false)),
+            ("SALE&source=keitaro", ("approved", false)),
+            ("hold", ("hold", false)),
+            ("trash", ("rejected", false)),
+            ("approved&source=facebook", ("approved", false)),
+            ("paid&source=affiliatewp", ("approved", true)),
+        ] {
+            assert_eq!(server.get(&format!("{call}{word}")), (StatusCode::OK, "OK".to_owned()), "{word}");
+            assert_eq!(status(), expected, "{word}");
+        }
+        server.network.assert_verified();
+    }
+
+    fn ids_that_were_not_filled_in_are_refused(database) {
+        let server = Server::start(database);
+        for id in [
+            "%24%7BTID%7D", "!!!tid!!!", "%3Ctid%3E", "__TID__", "null", "undefined", "REPLACE", "OPTIONAL", "%7Btid%7D",
+            "9.91214E%2B16", "99121400000000000",
+        ] {
+            let call = format!("key={TRACKER}&tid={id}&affiliate_id=1&offer_id=1&payout=1&status=approved");
+            let (found, body) = server.get(&call);
+            let told = body.contains("conversion_id is missing") || body.contains("a spreadsheet has shortened");
+            assert!(found == StatusCode::BAD_REQUEST && told, "{id}: {body}");
+        }
     }
 
     fn what_is_wrong_is_a_line_of_text(database) {

@@ -3,22 +3,34 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use quittance_engine::records::nearest;
+use quittance_engine::records::{Sources, nearest};
 use quittance_engine::settings::meant;
 use quittance_http::limits::{LIMITS, Limits};
 
 use crate::cli::GlobalArgs;
 use crate::failure::Usage;
+use crate::sources;
 
 /// The file that is read where none is named.
 const DEFAULT_FILE: &str = "quittance.toml";
 /// The database that is used where none is named.
 const DEFAULT_DATABASE: &str = "sqlite://quittance.db";
 /// The keys of the file that are texts, and then its tables.
-const KEYS: [&str; 8] =
-    ["database", "network", "listen", "log_format", "trusted_proxies", "proxy_header", "webhook_allow", LIMITS_TABLE];
+const KEYS: [&str; 9] = [
+    "database",
+    "network",
+    "listen",
+    "log_format",
+    "trusted_proxies",
+    "proxy_header",
+    "webhook_allow",
+    LIMITS_TABLE,
+    IMPORT_TABLE,
+];
 /// The table of the limits.
 const LIMITS_TABLE: &str = "limits";
+/// The table of the sources of records, each a table in it.
+const IMPORT_TABLE: &str = "import";
 /// The variables of the environment. Clap reads them, together with the flags.
 const VARIABLES: [&str; 9] = [
     "QUITTANCE_CONFIG",
@@ -53,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) webhook_allow: Option<String>,
     /// The limits of a server, of the file and the environment.
     pub(crate) limits: Limits,
+    /// The sources of records that can be named: those that are known, and those of the file.
+    pub(crate) sources: Sources,
 }
 
 /// What the file says.
@@ -66,6 +80,7 @@ struct File {
     proxy_header: Option<String>,
     webhook_allow: Option<String>,
     limits: Limits,
+    sources: Sources,
 }
 
 /// Puts the configuration together.
@@ -98,6 +113,7 @@ pub(crate) fn load(args: &GlobalArgs) -> anyhow::Result<Config> {
         proxy_header: file.proxy_header,
         webhook_allow: file.webhook_allow,
         limits,
+        sources: file.sources,
     })
 }
 
@@ -136,6 +152,11 @@ fn parse(text: &str) -> Result<File, String> {
                 continue;
             }
             (LIMITS_TABLE, _) => return Err(format!("{key}: a table of limits is expected")),
+            (IMPORT_TABLE, toml::Value::Table(table)) => {
+                sources::read(table, &mut file.sources).map_err(|detail| format!("{key}.{detail}"))?;
+                continue;
+            }
+            (IMPORT_TABLE, _) => return Err(format!("{key}: a table for each source is expected, [import.NAME]")),
             _ => return Err(format!("there is no key {key:?}: {}", meant(&key, &KEYS))),
         };
         match value {

@@ -13,6 +13,7 @@ mod once;
 mod outbound;
 mod output;
 mod rejected;
+mod sources;
 #[cfg(feature = "otlp")]
 mod traces;
 mod webhooks;

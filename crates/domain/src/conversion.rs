@@ -43,18 +43,27 @@ impl ConversionStatus {
         }
     }
 
-    /// The status for a tracker's word or number; `None` for any other text.
+    /// The status for a word that means the same to every tracker, in any case; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<ConversionStatus> {
-        Some(match text {
-            "approved" | "confirmed" | "1" => ConversionStatus::Approved,
-            "pending" | "2" => ConversionStatus::Pending,
-            "hold" | "5" => ConversionStatus::Hold,
-            "rejected" | "declined" | "invalid" | "reversed" | "3" => ConversionStatus::Rejected,
-            _ => return None,
-        })
+        WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, status)| *status)
     }
 }
+
+/// The words of trackers that mean the same everywhere, our own first.
+const WORDS: [(&str, ConversionStatus); 11] = [
+    ("approved", ConversionStatus::Approved),
+    ("pending", ConversionStatus::Pending),
+    ("hold", ConversionStatus::Hold),
+    ("rejected", ConversionStatus::Rejected),
+    ("confirmed", ConversionStatus::Approved),
+    ("sale", ConversionStatus::Approved),
+    ("declined", ConversionStatus::Rejected),
+    ("invalid", ConversionStatus::Rejected),
+    ("reversed", ConversionStatus::Rejected),
+    ("trash", ConversionStatus::Rejected),
+    ("not_found", ConversionStatus::Rejected),
+];
 
 /// The names of the descriptive texts, in the order of [`Texts`].
 pub const TEXT_NAMES: [&str; 10] =
@@ -99,6 +108,8 @@ pub struct ConversionRecord {
     pub revenue_currency: Option<Currency>,
     /// When the tracker last changed it.
     pub updated_at: Option<Timestamp>,
+    /// The source says that it has paid the conversion itself.
+    pub settled: bool,
     /// The descriptive texts.
     pub texts: Texts,
 }
@@ -126,6 +137,8 @@ pub struct Conversion {
     pub terms: Terms,
     /// When the tracker last changed it, as far as it said.
     pub updated_at: Option<Timestamp>,
+    /// It was paid where it comes from: once it was, it counts in nobody's books, whatever is said of it later.
+    pub settled: bool,
     /// The descriptive texts.
     pub texts: Texts,
 }
@@ -148,6 +161,11 @@ pub struct Elsewhere {
     pub payable: bool,
     /// Its advertiser's.
     pub receivable: bool,
+}
+
+impl Elsewhere {
+    /// In nobody's books.
+    pub const BOTH: Elsewhere = Elsewhere { payable: true, receivable: true };
 }
 
 /// What was last received of the fields that Quittance has changed since; `None`: not changed here.
@@ -389,6 +407,7 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
         revenue: revenue.amount,
         terms: Terms { payout: payout.share, revenue: revenue.share },
         updated_at: record.updated_at,
+        settled: record.settled,
         conversion_id: record.conversion_id.clone(),
         texts: record.texts.clone(),
     })
@@ -430,6 +449,7 @@ pub fn next_state(known: &KnownConversion, record: &ConversionRecord) -> Result<
         revenue: revenue.amount,
         terms: Terms { payout: payout.share, revenue: revenue.share },
         updated_at: record.updated_at.or(known.updated_at),
+        settled: known.settled || record.settled,
         texts,
     };
     let older = matches!((record.updated_at, known.updated_at), (Some(new), Some(old)) if new < old);

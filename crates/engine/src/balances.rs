@@ -19,10 +19,14 @@ use quittance_store::{Tx, accruals, parties};
 use crate::billing::issue::ENTRY_IDS;
 use crate::error::{Error, Result};
 use crate::invoices::PAYMENT_IDS;
+use crate::records::layout::{Fit, Layout};
+use crate::records::{self, Decimal, Format};
 use crate::{Call, Engine};
 
-/// The largest file.
+/// The largest file, also when it is unpacked.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The columns that a file needs.
+const COLUMNS: [&str; 4] = ["kind", "party_id", "currency", "amount"];
 
 /// What an import of opening balances did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,8 +47,21 @@ impl Engine {
     ///
     /// # Errors
     /// The file cannot be read, or what the store says. A line that is wrong is no error: the report names it.
-    pub fn import_balances(&self, call: &Call, input: impl Read) -> Result<BalancesReport> {
-        let (rows, rejections) = read(input)?;
+    pub fn import_balances(&self, call: &Call, input: impl Read + Send) -> Result<BalancesReport> {
+        self.import_balances_with(call, input, Decimal::Point)
+    }
+
+    /// The same of a file whose amounts have another sign before their decimals.
+    ///
+    /// # Errors
+    /// As [`Engine::import_balances`].
+    pub fn import_balances_with(
+        &self,
+        call: &Call,
+        input: impl Read + Send,
+        decimal: Decimal,
+    ) -> Result<BalancesReport> {
+        let (rows, rejections) = read(input, decimal)?;
         let today = self.zone_of(call)?.day_of(call.now);
         self.store.write(|tx| {
             let present = networks::present(tx, call.network)?;
@@ -69,25 +86,40 @@ struct FileRow {
 
 type Rejections = Vec<(u64, String)>;
 
-fn read(input: impl Read) -> Result<(Vec<FileRow>, Rejections)> {
-    let bad = |why: &dyn std::fmt::Display| Error::invalid("file", format!("the file cannot be read: {why}"));
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(input.take(FILE_BYTES_MAX));
+fn bad(why: &dyn std::fmt::Display) -> Error {
+    Error::invalid("file", format!("the file cannot be read: {why}"))
+}
+
+/// How well some cells are the header of such a file.
+fn fit(cells: &csv::ByteRecord) -> Fit {
+    let is = |cell: &[u8], name: &str| cell.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+    let known = COLUMNS.iter().filter(|name| cells.iter().any(|cell| is(cell, name))).count();
+    Fit { complete: known == COLUMNS.len(), known }
+}
+
+fn read(input: impl Read + Send, decimal: Decimal) -> Result<(Vec<FileRow>, Rejections)> {
+    let (text, _) = records::open(input, Some(Format::Csv)).map_err(|error| bad(&error))?;
+    let mut text = Read::take(text, FILE_BYTES_MAX);
+    let (layout, text) = Layout::read(&mut text, &fit).map_err(|error| bad(&error))?;
+    let mut builder = csv::ReaderBuilder::new();
+    let mut reader = builder.trim(csv::Trim::All).flexible(true).delimiter(layout.separator).from_reader(text);
     let header = reader.headers().map_err(|error| bad(&error))?.clone();
     let column = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
     let required = |name: &str| {
-        column(name)
-            .ok_or_else(|| bad(&format!("its header has no column {name}: it needs kind,party_id,currency,amount")))
+        let told = || layout.told(header.as_byte_record());
+        column(name).ok_or_else(|| {
+            bad(&format!("its header has no column {name}: it needs kind,party_id,currency,amount; {}", told()))
+        })
     };
     let columns = [required("kind")?, required("party_id")?, required("currency")?, required("amount")?];
     let date = column("date");
     let (mut rows, mut rejections) = (Vec::new(), Vec::new());
     for record in reader.records() {
         let record = record.map_err(|error| bad(&error))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, csv::Position::line) + layout.lines_above;
         let texts = columns.map(|column| record.get(column).unwrap_or(""));
         let date = date.and_then(|column| record.get(column)).filter(|date| !date.is_empty());
-        match row(line, texts, date) {
+        match row(line, texts, date, decimal) {
             Ok(row) => rows.push(row),
             Err(detail) => rejections.push((line, detail)),
         }
@@ -99,11 +131,13 @@ fn row(
     line: u64,
     [kind, party, currency, amount]: [&str; 4],
     date: Option<&str>,
+    decimal: Decimal,
 ) -> std::result::Result<FileRow, String> {
     let kind = PartyKind::parse(kind).ok_or_else(|| format!("kind: {kind:?} is neither affiliate nor advertiser"))?;
     let party_id = party.parse().map_err(|_| format!("party_id: {party:?} is no id"))?;
     let currency = Currency::parse(currency).map_err(|error| format!("currency: {error}"))?;
-    let amount = Money::parse(amount, currency).map_err(|error| format!("amount: {error}"))?;
+    let amount = decimal.plain(amount).map_err(|detail| format!("amount: {detail}"))?;
+    let amount = Money::parse(&amount, currency).map_err(|error| format!("amount: {error}"))?;
     if amount.units() % currency.minor_unit_units() != 0 || amount.is_zero() {
         return Err(format!("amount: {amount} is no whole number of minor units of {currency}, or zero"));
     }

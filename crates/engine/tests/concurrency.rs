@@ -75,6 +75,7 @@ both_databases! {
                         revenue: Money::zero(usd),
                         terms: Default::default(),
                         updated_at: None,
+                        settled: false,
                         texts: Default::default(),
                     };
                     let elsewhere = Elsewhere::default();

@@ -5,6 +5,7 @@ use quittance_domain::ids::{InvoiceId, PartyKind};
 use quittance_domain::invoice::VoidReason;
 use quittance_engine::billing::{RunReport, RunRequest};
 use quittance_engine::invoices::TakeOffRequest;
+use quittance_engine::records::Decimal;
 use quittance_store::ledger;
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
@@ -158,6 +159,23 @@ both_databases! {
         network.approve("f 1 1 2026-02-21 10.00");
         bill(&network, "2026-03-01");
         assert_eq!(lines(&network, 4), ["conversions 10000", "bonus 1100 Volume of 2026-02: 3 conversions"]);
+    }
+
+    /// 1,200.50 owed, however the file is laid out.
+    fn opening_balances_are_read_however_they_are_laid_out(database) {
+        let network = network(database);
+        let file = "kind;party_id;currency;amount\naffiliate;1;USD;1200,50\n";
+        let read = |bytes: &[u8]| network.engine.import_balances_with(&network.call, bytes, Decimal::Comma).unwrap();
+        assert_eq!(read(file.as_bytes()).created, 1);
+        assert_eq!(balances(&network), ["affiliate_payable -120050", "opening_balances 120050"]);
+        let utf16: Vec<u8> = format!("\u{feff}{}", file.replace(';', "\t")).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [utf16, format!("sep=;\n{file}").into_bytes(), format!("Balances\n\n{file}").into_bytes()] {
+            assert_eq!(read(&bytes).unchanged, 1);
+        }
+        let guessed = network.engine.import_balances(&network.call, file.as_bytes()).unwrap();
+        assert!(guessed.rejections[0].1.contains("amount: \"1200,50\" has a comma"), "{guessed:?}");
+        let none = network.engine.import_balances(&network.call, &b"kind;party;currency;amount\n"[..]).unwrap_err().to_string();
+        assert!(none.contains("no column party_id") && none.contains("read with semicolons"), "{none}");
     }
 
     fn opening_balances_are_in_the_ledger_and_on_the_next_invoice(database) {

@@ -355,7 +355,7 @@ both_databases! {
     fn every_format_says_the_same(database) {
         let mut network = Network::create(database.engine());
         network.at("2026-02-01");
-        let object = r#"{"conversion_id": "j1", "affiliate_id": 1, "offer_id": "1", "status": "1", "occurred_at": 1767607200, "payout": 0.10}"#;
+        let object = r#"{"conversion_id": "j1", "affiliate_id": 1, "offer_id": "1", "status": "CONFIRMED", "occurred_at": 1767607200, "payout": 0.10}"#;
         assert_eq!(import(&network, &format!("{object}\n\n{object}\n")).0.total(), 2);
         assert_eq!(import(&network, &format!("[{object}, {object}]")).0.unchanged, 2);
         let csv = "id,affiliate_id,offer_id,status,occurred_at,payout,colour\nj1,1,1,confirmed,2026-01-05T10:00:00Z,0.1,red\n";

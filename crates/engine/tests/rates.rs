@@ -6,6 +6,7 @@ use std::io::Write;
 use quittance_domain::currency::Currency;
 use quittance_domain::money::Money;
 use quittance_engine::rates::RatesReport;
+use quittance_engine::records::Decimal;
 use quittance_store::{changes, rates};
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
 
@@ -56,6 +57,32 @@ fn gzipped(content: &str) -> Vec<u8> {
 }
 
 both_databases! {
+    fn a_table_is_read_however_it_is_laid_out(database) {
+        let network = network(database);
+        let plain = "date,base,quote,rate\n2026-01-05,EUR,USD,1.1664\n";
+        assert_eq!(import(&network, plain).created, 1);
+        let utf16: Vec<u8> = format!("\u{feff}{}", plain.replace(',', "\t")).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [
+            plain.replace(',', ";").into_bytes(),
+            format!("sep=;\n{}", plain.replace(',', ";")).into_bytes(),
+            format!("Rates of January\n{plain}").into_bytes(),
+            utf16,
+            HISTORICAL_CSV.lines().take(2).map(|line| line.replace(',', ";") + "\n").collect::<String>().into_bytes(),
+        ] {
+            assert!(import(&network, &bytes).unchanged >= 1, "{:?}", String::from_utf8_lossy(&bytes));
+        }
+        let comma = plain.replace(',', ";").replace('.', ",");
+        let refused = import(&network, &comma).rejections;
+        assert!(refused[0].line == 2 && refused[0].detail.contains("rate: \"1,1664\" has a comma"), "{refused:?}");
+        let stated = network.engine.import_rates_with(&network.call, comma.as_bytes(), "by-hand.csv", Decimal::Comma);
+        assert_eq!(stated.unwrap().unchanged, 1);
+        let titled = format!("Rates;\n{comma}2026-01-05;EUR;USD;1.1\n");
+        let stated = network.engine.import_rates_with(&network.call, titled.as_bytes(), "by-hand.csv", Decimal::Comma);
+        assert_eq!(stated.unwrap().rejections.iter().map(|refused| refused.line).collect::<Vec<_>>(), [4]);
+        let none = network.engine.import_rates(&network.call, &b"day;from;to;price\n"[..], "x").unwrap_err().to_string();
+        assert!(none.contains("line 1 was read with semicolons between its columns"), "{none}");
+    }
+
     fn every_form_of_the_european_central_bank_is_read(database) {
         let both = [
             "2026-01-02 EUR/JPY 184.09 ecb",

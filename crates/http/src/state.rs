@@ -14,6 +14,7 @@ use governor::{Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use quittance_domain::time::Timestamp;
 use quittance_engine::Engine;
+use quittance_engine::records::Sources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing::Span;
 
@@ -70,6 +71,8 @@ pub struct Shared {
     pub proxies: Arc<Proxies>,
     /// The uses of keys that are to be noted.
     pub key_uses: Arc<KeyUses>,
+    /// The sources of records that a call can name.
+    pub sources: Arc<Sources>,
     /// Draws the secret of a new access key; `None`: none are made over HTTP.
     pub secrets: Option<Secrets>,
     pub(crate) gather: Arc<Gather>,
@@ -98,6 +101,7 @@ impl AppState {
             limits,
             metrics,
             proxies: Arc::default(),
+            sources: Arc::default(),
             key_uses: Arc::default(),
             secrets: None,
             gather: Arc::default(),
@@ -119,6 +123,12 @@ impl AppState {
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> AppState {
         self.with(|shared| shared.proxies = Arc::new(proxies))
+    }
+
+    /// The same with sources that the configuration names.
+    #[must_use]
+    pub fn knowing(self, sources: Sources) -> AppState {
+        self.with(|shared| shared.sources = Arc::new(sources))
     }
 
     /// The same with secrets for access keys.

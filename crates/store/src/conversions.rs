@@ -104,9 +104,10 @@ statements! {
     RELEASABLE = concat!("SELECT ", state_columns!(), " FROM conversions c {by:conversions_on_hold} \
         WHERE network_id = $1 AND status = 'hold' AND billable_day <= $2 AND offer_id {in:3} \
         ORDER BY billable_day, conversion_id LIMIT $4");
-    /// Whether a day up to one, and after another, has conversions that count nowhere.
+    /// Whether a day up to one, and after another, has conversions that count nowhere for their day's sake; what was paid
+    /// where it comes from (4) counts nowhere in any case.
     ELSEWHERE_AFTER = "SELECT 1 FROM conversions WHERE network_id = $1 AND posting_day > $2 AND posting_day <= $3 \
-        AND elsewhere IS NOT NULL LIMIT 1";
+        AND elsewhere < 4 LIMIT 1";
     COUNT = "SELECT COUNT(*) FROM conversions WHERE network_id = $1";
 }
 
@@ -212,6 +213,9 @@ pub(crate) fn day_number(day: Day) -> i64 {
     i64::from(day.number())
 }
 
+/// The bit of `elsewhere` for what was paid where it comes from, beside those of the two books.
+const SETTLED: i64 = 4;
+
 fn state(row: &Row) -> Result<State> {
     let status = row.text(3)?;
     let mut texts = Texts::default();
@@ -229,6 +233,7 @@ fn state(row: &Row) -> Result<State> {
         revenue: Money::new(row.int(10)?, currency(row.text(11)?)?),
         terms: row.opt_text(19)?.map_or(Ok(Terms::default()), terms)?,
         updated_at: row.opt_int(16)?.map(Timestamp::from_micros),
+        settled: row.opt_int(18)?.unwrap_or(0) & SETTLED != 0,
         texts,
     };
     let place = EntryPlace { epoch: row.int(12)?, posting_day: day(row.int(13)?)?, billable_day: day(row.int(14)?)? };
@@ -279,7 +284,8 @@ impl Packed {
 
 fn push_state<'a>(values: &mut Vec<Param<'a>>, network: NetworkId, state: &'a State, packed: &'a Packed) {
     let KnownConversion { conversion: c, elsewhere, revision, place, .. } = &state.known;
-    let bits = i64::from(elsewhere.payable) + 2 * i64::from(elsewhere.receivable);
+    let settled = if c.settled { SETTLED } else { 0 };
+    let bits = i64::from(elsewhere.payable) + 2 * i64::from(elsewhere.receivable) + settled;
     values.extend([
         network.get().into(),
         Param::Text(&c.conversion_id),

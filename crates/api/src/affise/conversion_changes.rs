@@ -5,7 +5,7 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AffiliateId, OfferId, PartyKind};
 use quittance_domain::time::{Zone, parse_instant};
 use quittance_engine::ingest::{ConversionEdit, Positioned, State};
-use quittance_engine::records::Field;
+use quittance_engine::records::{Field, refused_id};
 use quittance_engine::{Call, Engine, Error};
 use quittance_http::Problem;
 use quittance_http::idempotency::Answer;
@@ -263,6 +263,9 @@ impl New {
         let text = |name: &str| Ok::<_, Problem>(params.text(name)?.map(str::to_owned));
         let action_id = text("action_id")?;
         if let Some(action) = &action_id {
+            if let Some(why) = refused_id(action, false) {
+                return Err(Problem::bad_request("action_id", format!("action_id: {why}")));
+            }
             let id = quirks::conversion_id(pid, offer, action);
             if id.chars().count() > CONVERSION_ID_CHARS_MAX || id.chars().any(char::is_control) {
                 return Err(not("action_id", action, "a printable text that is short enough"));

@@ -176,6 +176,7 @@ impl List for Conversions {
     type Row = wire::Conversion;
     type Key = Place;
     const NAME: &'static str = "conversions";
+    const READ_AGAIN: bool = true;
     const SORTS: &'static [&'static str] = &["day"];
     const FILTERS: &'static [Param] = &[
         param("from", Form::Day, "From this day in the books on."),

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query as Pairs, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use quittance_domain::ids::PartyKind;
@@ -15,10 +15,10 @@ use quittance_http::idempotency::{Answer, once};
 use quittance_http::{AppState, Problem};
 use serde_json::Value;
 
-use super::describe::{IfMatch, Listed};
+use super::describe::{Given, IfMatch, Listed, Parameters};
 use super::events::Days;
 use super::list::{Asked, List, Part, Window};
-use super::params::{Body, Form, Param, param};
+use super::params::{Body, Form, Param, Query, param};
 use super::parties::{PartyPath, party_id};
 use super::tags::{Expected, tagged};
 use super::wire;
@@ -121,22 +121,32 @@ pub(super) async fn changes(asked: Asked) -> Result<Response, Problem> {
     asked.answer(&query, Changes { filter, days }).await
 }
 
+/// How opening balances are read.
+struct BalancesParameters;
+
+impl Parameters for BalancesParameters {
+    const ALL: &'static [Param] = &[super::params::DECIMAL];
+}
+
 /// Takes over opening balances.
 ///
 /// The body is CSV with the columns `kind` (affiliate or advertiser), `party_id`, `currency`, `amount` and, where it is
 /// known, `date`.
-#[utoipa::path(post, path = "/balances", tag = "Network", request_body(content = String, content_type = "text/csv"),
+#[utoipa::path(post, path = "/balances", tag = "Network", params(Given<BalancesParameters>),
+    request_body(content = String, content_type = "text/csv"),
     responses((status = 200, description = "What became of the rows.", body = wire::BalancesReport)))]
 pub(super) async fn balances(
     State(state): State<AppState>,
     Extension(actor): Extension<Actor>,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Answer, Problem> {
+    let decimal = Query::of(pairs, BalancesParameters::ALL)?.decimal_mark()?.unwrap_or_default();
     let call = actor.call((state.clock)());
     let content = body.clone();
     once(&state, &actor, "POST balances", &headers, &body, |_| async {
-        let report = state.run(move |engine| engine.import_balances(&call, content.as_ref())).await?;
+        let report = state.run(move |engine| engine.import_balances_with(&call, content.as_ref(), decimal)).await?;
         Answer::of(StatusCode::OK, &wire::balances_report(&report))
     })
     .await

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::time::{Day, Timestamp, Zone, parse_instant};
-use quittance_engine::records::nearest;
+use quittance_engine::records::{Decimal, nearest};
 use quittance_http::{Problem, json};
 use serde_json::{Map, Value};
 use utoipa::PartialSchema;
@@ -59,6 +59,13 @@ pub(super) struct Param {
 pub(super) const fn param(name: &'static str, form: Form, told: &'static str) -> Param {
     Param { name, form, told }
 }
+
+/// The parameter that states the decimal mark of a file.
+pub(super) const DECIMAL: Param = param(
+    "decimal",
+    Form::Word(&[".", ","]),
+    "What stands before the decimals of amounts in texts; left out: a point. Nothing may stand between thousands.",
+);
 
 /// The parameters of a query, each at most once and each known.
 pub(super) struct Query(BTreeMap<String, String>);
@@ -117,6 +124,11 @@ impl Query {
     pub(super) fn decimal(&self, name: &str) -> Result<Option<&str>, Problem> {
         self.parsed(name, "a decimal such as 12.50", |text| is_decimal(text).then_some(()))?;
         Ok(self.text(name))
+    }
+
+    /// What stands before the decimals of a file's amounts, where that is stated.
+    pub(super) fn decimal_mark(&self) -> Result<Option<Decimal>, Problem> {
+        self.parsed(DECIMAL.name, "a comma or a point", |sign| Decimal::parse(sign).ok())
     }
 
     /// An instant: RFC 3339, or Unix seconds.

@@ -82,7 +82,8 @@ pub(super) async fn list(asked: Asked) -> Result<Response, Problem> {
 struct ImportParameters;
 
 impl Parameters for ImportParameters {
-    const ALL: &'static [Param] = &[param("source", Form::Text, "Where they are from; left out: `api`.")];
+    const ALL: &'static [Param] =
+        &[param("source", Form::Text, "Where they are from; left out: `api`."), super::params::DECIMAL];
 }
 
 /// Imports rates of exchange.
@@ -100,10 +101,12 @@ pub(super) async fn import(
 ) -> Result<Answer, Problem> {
     let query = Query::of(pairs, ImportParameters::ALL)?;
     let source = query.text("source").unwrap_or("api").to_owned();
+    let decimal = query.decimal_mark()?.unwrap_or_default();
     let call = actor.call((state.clock)());
     let content = body.clone();
     once(&state, &actor, "POST rates", &headers, &body, |_| async {
-        let report = state.run(move |engine| engine.import_rates(&call, content.as_ref(), &source)).await?;
+        let report =
+            state.run(move |engine| engine.import_rates_with(&call, content.as_ref(), &source, decimal)).await?;
         Answer::of(StatusCode::OK, &wire::rates_report(&report))
     })
     .await

@@ -50,6 +50,36 @@ both_databases! {
         assert_eq!(csv, expected);
     }
 
+    /// Ids and texts that a spreadsheet would take for formulas, and texts that begin with an apostrophe of their own.
+    fn an_export_of_conversions_comes_back_as_it_was(database) {
+        let server = server(database);
+        let texts = ["-9f3a77", "@x1", "=1+1", "+a", "'own", "'=1+1", "''", "＝1", "＠x", "-5", "plain"];
+        let record = |id: &&str| {
+            json!({"conversion_id": id, "affiliate_id": 1, "offer_id": 1, "status": "approved",
+                "occurred_at": "2026-01-20 10:00:00", "payout": "1.00", "sub1": "@home", "comment": id})
+        };
+        let records = Value::Array(texts.iter().map(record).collect()).to_string();
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &records).1["created"], texts.len());
+        let day = "/conversions?from=2026-01-20&through=2026-01-20";
+        for path in [day.to_owned(), format!("{day}&fields=conversion_id,affiliate_id,offer_id,occurred_at,status,comment")] {
+            let csv = server.with(Role::Viewer, "GET", &path, &[("accept", "text/csv")], "").text();
+            assert!(csv.lines().next().unwrap().ends_with(",guarded"), "{csv}");
+            for cell in ["'-9f3a77", "'@x1", "'=1+1", "'+a", "''own", "''=1+1", "'''", "'＝1", "'＠x", "-5", "plain"] {
+                assert!(csv.lines().any(|line| line.split(',').any(|found| found == cell)), "{cell}: {csv}");
+            }
+            // As it is, and as a spreadsheet of another country saves it.
+            for file in [csv.clone(), csv.replace(',', ";")] {
+                let report = server.call(Role::Tracker, "POST", "/conversions:batch", &file).1;
+                let counts = ["created", "updated", "unchanged", "rejected"].map(|name| report[name].as_u64().unwrap());
+                assert_eq!(counts, [0, 0, csv.lines().count() as u64 - 1, 0], "{report}");
+            }
+        }
+        // A file that is none of ours keeps its apostrophes.
+        let file = "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\n'@x1,1,1,approved,2026-01-20 10:00:00,1\n";
+        assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", file).1["created"], 1);
+        server.network.assert_verified();
+    }
+
     fn pages_follow_one_another_to_the_end(database) {
         let server = server(database);
         // 5 affiliates, 4 offers and 61 days make 1,220 accruals of as many conversions.

@@ -175,6 +175,31 @@ both_databases! {
         assert_eq!(server.call(Role::Tracker, "POST", "/conversions:batch", &many).0, StatusCode::PAYLOAD_TOO_LARGE);
     }
 
+    /// 1,234.50 in a file of a country whose decimal mark is a comma.
+    fn a_batch_says_its_decimal_mark_and_its_source(database) {
+        let server = server(database);
+        let post = |path: &str, body: &str| server.call(Role::Finance, "POST", path, body);
+        let head = "conversion_id;affiliate_id;offer_id;status;occurred_at;payout\n";
+        let file = format!("{head}n4;1;1;2;2026-01-20 10:00:00;1234,50\n");
+        assert_eq!(post("/conversions:batch?decimal=,&source=affise", &file).1["created"], 1);
+        let known = server.call(Role::Viewer, "GET", "/conversions/n4", "").1;
+        assert_eq!((&known["payout"], &known["status"]), (&json!("1234.50"), &json!("pending")));
+        for (path, pointer) in [("?source=affise", "/0/payout"), ("?decimal=,", "/0/status")] {
+            assert_eq!(post(&format!("/conversions:batch{path}"), &file).1["errors"][0]["pointer"], pointer);
+        }
+        for (path, pointer) in [("?decimal=;", "decimal"), ("?source=afise", "source"), ("?decimals=,", "decimals")] {
+            let (status, answer) = post(&format!("/conversions:batch{path}"), &file);
+            assert_eq!((status, &answer["errors"][0]["pointer"]), (StatusCode::BAD_REQUEST, &json!(pointer)));
+        }
+        let rates = "date;base;quote;rate\n2026-01-20;EUR;USD;1,25\n";
+        assert_eq!(post("/rates?decimal=,", rates).1["created"], 1);
+        let balances = "kind;party_id;currency;amount\naffiliate;3;USD;12,00\n";
+        assert_eq!(post("/balances?decimal=,", balances).1["created"], 1);
+        let (status, answer) = post("/conversions:batch", "conversion id;affiliate_id;offer_id;status;occurred_at\n");
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(status == StatusCode::BAD_REQUEST && detail.contains("with semicolons") && detail.contains("--map"), "{detail}");
+    }
+
     fn bodies_are_read_strictly(database) {
         let server = server(database);
         for (path, body, pointer) in [

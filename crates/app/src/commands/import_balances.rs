@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use quittance_api::native::wire;
+use quittance_engine::records::Decimal;
 
 use crate::context::Context;
 use crate::failure::{self, Exit};
@@ -19,6 +20,9 @@ pub(crate) struct ImportBalances {
     /// what the network owes an affiliate, or an advertiser the network: the party's next invoice has a line of it. Below
     /// zero is the party's credit.
     file: PathBuf,
+    /// What stands before the decimals, `,` or `.` [default: a point].
+    #[arg(long, value_name = "SIGN", value_parser = Decimal::parse)]
+    decimal: Option<Decimal>,
 }
 
 impl ImportBalances {
@@ -28,12 +32,13 @@ impl ImportBalances {
     /// The file cannot be read, or what the engine says.
     pub(crate) fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         let shown = self.file.display().to_string();
-        let input: Box<dyn std::io::Read> = match shown.as_str() {
+        let input: Box<dyn std::io::Read + Send> = match shown.as_str() {
             "-" => Box::new(std::io::stdin()),
             _ => Box::new(std::fs::File::open(&self.file).with_context(|| format!("cannot read {shown}"))?),
         };
         let engine = context.engine()?;
-        let report = engine.import_balances(&context.call(&engine)?, input)?;
+        let decimal = self.decimal.unwrap_or_default();
+        let report = engine.import_balances_with(&context.call(&engine)?, input, decimal)?;
         for (line, detail) in &report.rejections {
             failure::complain(&format!("{shown}:{line}: {detail}"));
         }

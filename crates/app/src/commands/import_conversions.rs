@@ -8,12 +8,14 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use quittance_engine::ingest::{ImportEvent, ImportOptions, IngestCounts, Text};
-use quittance_engine::records::{Field, Format, PARQUET_MAGIC, Raw, RawRow, nearest};
+use quittance_engine::records::{
+    Decimal, Field, Format, Guard, PARQUET_MAGIC, REFUSED, Raw, RawRow, guarded, guarded_bytes, nearest,
+};
 use quittance_engine::{Call, Engine};
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::failure::{Exit, complain, warn};
+use crate::failure::{Exit, Usage, complain, warn};
 use crate::output::{bytes_bar, grouped};
 use crate::rejected::{REJECTED_SHOWN, Rejected};
 
@@ -32,6 +34,13 @@ pub(crate) struct ImportConversions {
     /// A column that is a field under another name.
     #[arg(long = "map", value_name = "COLUMN=FIELD")]
     mapped: Vec<String>,
+    /// Whose words and numbers the records use, where trackers disagree about them: affise, awin, … or an [import.NAME] of
+    /// the configuration.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// What stands before the decimals of amounts, `,` or `.` [default: as the source has it, else a point].
+    #[arg(long, value_name = "SIGN", value_parser = Decimal::parse)]
+    decimal: Option<Decimal>,
     /// Creates unknown affiliates and offers.
     #[arg(long)]
     create_missing: bool,
@@ -63,6 +72,8 @@ fn run(context: &Context, args: &ImportConversions) -> anyhow::Result<Exit> {
     let options = ImportOptions {
         format: args.format.as_deref().and_then(Format::parse),
         renamed: args.mapped.iter().map(|text| renamed(text)).collect::<anyhow::Result<_>>()?,
+        source: args.source.as_deref().map(|name| context.config.sources.named(name)).transpose().map_err(Usage)?,
+        decimal: args.decimal,
         create_missing: args.create_missing.then_some(true),
         id: args.id.as_deref().map(id_columns).transpose()?.unwrap_or_default(),
         revisions: args.revisions,
@@ -167,6 +178,9 @@ fn import(
         ImportEvent::Progress(counts) => bar.set_message(format!("{} records", grouped(counts.total()))),
     };
     let outcome = match input {
+        Input::Parquet(_) if options.decimal == Some(Decimal::Comma) => {
+            bail!("{}: --decimal: amounts of Parquet have no decimal comma", file.display())
+        }
         Input::Parquet(file) => engine.import_parquet(call, file, options, &mut tell),
         Input::Text(input, _) => {
             let again = if regular(file) { Some(Box::new(File::open(file)?) as Box<dyn Read + Send>) } else { None };
@@ -272,15 +286,15 @@ fn beside(input: &Path) -> Rejected {
 
 /// Adds a row as it stood in the input, with its line and why it was refused.
 fn reject(rejected: &mut Rejected, header: &csv::ByteRecord, row: &RawRow, reason: &str) {
+    let guard = Guard::of(header);
     let (mut cells, mut columns) = match &row.raw {
-        Raw::Csv(cells) => (cells.clone(), header.clone()),
-        Raw::Json(text) => (vec![text].into(), vec!["record"].into()),
+        Raw::Csv(cells) => (guard.refused(header, Some(cells)), guard.refused(header, None)),
+        Raw::Json(text) => (vec![guarded_bytes(text.as_bytes())].into(), vec!["record"].into()),
     };
     cells.push_field(row.line.to_string().as_bytes());
-    cells.push_field(reason.as_bytes());
+    cells.push_field(guarded(reason).as_bytes());
     let header = || {
-        columns.push_field(b"line");
-        columns.push_field(b"reason");
+        REFUSED.iter().for_each(|name| columns.push_field(name.as_bytes()));
         columns
     };
     rejected.add(header, &cells);

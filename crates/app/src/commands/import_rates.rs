@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use quittance_api::native::wire;
 use quittance_engine::rates::RatesReport;
+use quittance_engine::records::Decimal;
 
 use crate::context::Context;
 use crate::failure::{self, Exit};
@@ -20,6 +21,9 @@ pub(crate) struct ImportRates {
     /// or historical, zipped or not), or CSV with the columns date,base,quote,rate: one unit of the base is so many of
     /// the quoted currency. Where a day and pair have another rate already, this import wins.
     file: PathBuf,
+    /// What stands before the decimals, `,` or `.` [default: a point].
+    #[arg(long, value_name = "SIGN", value_parser = Decimal::parse)]
+    decimal: Option<Decimal>,
 }
 
 impl ImportRates {
@@ -35,7 +39,8 @@ impl ImportRates {
         };
         let name = self.file.file_name().map_or("standard input".into(), |name| name.to_string_lossy());
         let engine = context.engine()?;
-        let report = engine.import_rates(&context.call(&engine)?, input, &name)?;
+        let decimal = self.decimal.unwrap_or_default();
+        let report = engine.import_rates_with(&context.call(&engine)?, input, &name, decimal)?;
         report.warnings.iter().for_each(|warning| failure::warn(warning));
         for rejection in &report.rejections {
             failure::complain(&format!("{shown}:{}: {}", rejection.line, rejection.detail));

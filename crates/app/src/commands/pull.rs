@@ -7,6 +7,7 @@ use clap::Args;
 use quittance_api::pull::{self, Event, Options, Outcome};
 use quittance_api::pull_source;
 use quittance_domain::time::Zone;
+use quittance_engine::records::guarded;
 use serde_json::{Map, Value, json};
 
 use super::day;
@@ -90,8 +91,9 @@ impl Pull {
             }
             Event::Note(text) => bar.suspend(|| warn(&text)),
             Event::Rejected { resource, record, reason } => {
-                let cells = [resource.as_str(), &record, &reason];
-                rejected.add(|| vec!["resource", "record", "reason"].into(), &cells.to_vec().into());
+                let cells = [resource.as_str(), &record, &reason].map(guarded);
+                let cells: Vec<&str> = cells.iter().map(|cell| &**cell).collect();
+                rejected.add(|| vec!["resource", "record", "reason"].into(), &cells.into());
                 if rejected.count <= REJECTED_SHOWN {
                     bar.suspend(|| complain(&format!("{}: {reason}: {}", resource.as_str(), shown(&record))));
                 }

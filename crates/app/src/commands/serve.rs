@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use axum::http::HeaderName;
 use clap::Args;
 use quittance_engine::addresses::AddressRanges;
+use quittance_engine::records::Sources;
 use quittance_engine::{Call, Engine};
 use quittance_http::client::Proxies;
 use quittance_http::{AppState, Limits, listen, measure};
@@ -64,6 +65,7 @@ pub(crate) struct Surroundings {
     limits: Limits,
     proxies: Proxies,
     webhooks: AddressRanges,
+    sources: Sources,
 }
 
 impl Serve {
@@ -79,7 +81,8 @@ impl Serve {
         }
         let limits = self.limits(context.config.limits)?;
         let webhooks = ranges("webhook_allow", &self.webhook_allow, &context.config.webhook_allow)?;
-        let surroundings = Surroundings { limits, proxies: self.proxies(&context.config)?, webhooks };
+        let (proxies, sources) = (self.proxies(&context.config)?, context.config.sources.clone());
+        let surroundings = Surroundings { limits, proxies, webhooks, sources };
         let engine = context.engine()?;
         if self.check {
             engine.ready()?;
@@ -140,13 +143,13 @@ pub(crate) fn serve(engine: Engine, listen: &str, surroundings: Surroundings) ->
 }
 
 async fn listen_until_stopped(engine: Engine, listen: &str, surroundings: Surroundings) -> anyhow::Result<()> {
-    let Surroundings { limits, proxies, webhooks } = surroundings;
+    let Surroundings { limits, proxies, webhooks, sources } = surroundings;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}: is another server there?"))?;
     let metrics = measure::record().ok();
     let state = AppState::new(Arc::new(engine), Arc::new(clock::now), limits, metrics).behind(proxies);
-    let state = state.with_secrets(Arc::new(|| clock::secret().ok()));
+    let state = state.knowing(sources).with_secrets(Arc::new(|| clock::secret().ok()));
     tracing::info!(address = %listener.local_addr()?, "serving");
     tokio::spawn(purge(state.clone()));
     tokio::spawn(schedule(state.clone()));

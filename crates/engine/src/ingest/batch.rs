@@ -1,7 +1,7 @@
 //! One batch of records in one transaction: known states are read, the differences folded in memory, and all of it
 //! written at once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use quittance_domain::accrual::{Book, Fold, Sign};
 use quittance_domain::conversion::{
@@ -20,7 +20,7 @@ use super::directory::Directory;
 use super::judge::{Case, Rules, Verdict};
 use super::meant::{self, Names};
 use super::seen::{Rows, Seen};
-use super::{IngestCounts, IngestReport, Positioned, Rejection};
+use super::{IngestCounts, IngestReport, Positioned, Rejection, settled};
 use crate::error::{Error, Result};
 use crate::events::{Moved, Returned};
 use crate::{Call, events};
@@ -121,6 +121,7 @@ pub(super) fn ingest(
     let directory = with_what_is_named(tx, context, states.iter())?;
     let context = &Context { directory: &directory, ..*context };
     let mut work = Work::new(context, present, count(batches));
+    work.billed_here = settled::billed_here(tx, context.call.network, batches, &states)?;
     states.into_iter().for_each(|state| work.know(state));
     work.read_earlier(tx, batches)?;
     let reports = work.receive_all(batches)?;
@@ -187,6 +188,8 @@ struct Work<'a> {
     returned: Vec<Returned>,
     fold: Fold,
     served: BTreeSet<OfferAdvertiser>,
+    /// What a source says it has paid, and was billed here: it stays in the books.
+    billed_here: HashSet<Box<str>>,
     report: IngestReport,
     /// A record was refused as the first of its id: of a known conversion it may be good.
     refused_as_new: bool,
@@ -206,6 +209,7 @@ impl<'a> Work<'a> {
             returned: Vec::new(),
             fold: Fold::default(),
             served: BTreeSet::new(),
+            billed_here: HashSet::new(),
             report: IngestReport::default(),
             refused_as_new: false,
         }
@@ -289,6 +293,13 @@ impl<'a> Work<'a> {
             };
             self.create(first)?;
             return Ok(Ok(IngestCounts { created: 1, ..none }));
+        };
+        let kept;
+        let record = if record.settled && self.billed_here.contains(&*id) {
+            kept = ConversionRecord { settled: false, ..record.clone() };
+            &kept
+        } else {
+            record
         };
         let next = match next_state(&slot.state.known, record) {
             Ok(next) => next,
@@ -376,7 +387,10 @@ impl<'a> Work<'a> {
         }
         let billing_day = self.days.day_of(conversion.occurred_at);
         let hold_days = self.context.directory.offer(conversion.offer_id).map_or(0, |offer| offer.hold_days);
-        let elsewhere = self.context.directory.elsewhere(conversion, billing_day, self.present.elsewhere_through);
+        let elsewhere = match conversion.settled {
+            true => Elsewhere::BOTH,
+            false => self.context.directory.elsewhere(conversion, billing_day, self.present.elsewhere_through),
+        };
         let place = EntryPlace {
             epoch: self.present.epoch,
             posting_day: self.present.posting_day(billing_day),

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use quittance_domain::time::{Timestamp, Zone};
+use quittance_domain::time::Timestamp;
 use quittance_store::dialect::Dialect;
 use quittance_store::inputs::Input;
 
@@ -16,7 +17,9 @@ use super::{
     BATCH_RECORDS_MAX, IMPORT_BATCH_RECORDS, IngestCounts, IngestReport, Positioned, Rejection, TOGETHER_RECORDS_MAX,
 };
 use crate::error::{Error, Result};
-use crate::records::{self, Columns, EachRow, Field, Format, Header, InputError, RawRow, RowParser};
+use crate::records::{
+    self, Columns, Decimal, EachRow, Field, Format, Header, InputError, RawRow, Reading, RowParser, Source,
+};
 use crate::{Call, Engine};
 
 /// How many transactions go on side by side on PostgreSQL. SQLite has one writer.
@@ -32,6 +35,10 @@ pub struct ImportOptions {
     pub format: Option<Format>,
     /// Columns that are fields under another name.
     pub renamed: Vec<(String, Field)>,
+    /// Where the records come from, where that was said.
+    pub source: Option<Arc<Source>>,
+    /// What stands before the decimals of amounts; as the source has it where not given.
+    pub decimal: Option<Decimal>,
     /// Unknown affiliates and offers are created; the network's setting where not given.
     pub create_missing: Option<bool>,
     /// The columns that make the id of a conversion, where it is not one alone.
@@ -40,6 +47,13 @@ pub struct ImportOptions {
     pub revisions: bool,
     /// What an input says that was imported whole before is taken again.
     pub again: bool,
+}
+
+impl ImportOptions {
+    fn reading(&self) -> Reading {
+        let ImportOptions { renamed, id, source, decimal, .. } = self.clone();
+        Reading { renamed, id, source, decimal }
+    }
 }
 
 /// What an import tells while it goes on.
@@ -163,10 +177,10 @@ impl Engine {
             Ok(begun) => begun,
             Err(failure) => return ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
         };
-        let whole = ReadWhole::default();
+        let (whole, reading) = (ReadWhole::default(), options.reading());
         let rows: ReadRows<'_> = Box::new(|header, each| {
             let (mut text, format) = records::open(&mut digesting, options.format)?;
-            records::read_rows(&mut *text, format, header, each)?;
+            records::read_rows(&mut *text, format, &reading, header, each)?;
             drop(text);
             let failed =
                 |error: std::io::Error| InputError::Read { place: "the end".into(), reason: error.to_string() };
@@ -177,7 +191,7 @@ impl Engine {
         self.imported(call, outcome, whole.input())
     }
 
-    /// Ingests a whole file of Parquet. A row's line is its number, from 1.
+    /// Ingests a whole file of Parquet. A row's line is its number, from 1. Its amounts have points before their decimals.
     pub fn import_parquet(
         &self,
         call: &Call,
@@ -189,7 +203,9 @@ impl Engine {
             Ok(known) => known,
             Err(failure) => return ImportOutcome { counts: IngestCounts::default(), failure: Some(failure) },
         };
-        let rows: ReadRows<'_> = Box::new(|header, each| records::read_parquet(file, &options.renamed, header, each));
+        let renamed = options.reading().columns();
+        let rows: ReadRows<'_> = Box::new(move |header, each| records::read_parquet(file, &renamed, header, each));
+        let options = &ImportOptions { decimal: Some(Decimal::Point), ..options.clone() };
         let outcome = self.import_rows(call, rows, (options, before), tell);
         self.imported(call, outcome, Some(input))
     }
@@ -310,16 +326,15 @@ fn read_input(
     (queues, written): (&[SyncSender<Batch>], &Written),
     messages: &Sender<Message>,
 ) -> std::result::Result<(), InputError> {
-    let zone: Zone = session.zone.clone();
-    let parser = RowParser::new(zone, Columns::default(), options.renamed.clone()).with_id(options.id.clone());
-    let parser = std::cell::RefCell::new(parser);
+    let reading = options.reading();
+    let parser = std::cell::RefCell::new(RowParser::new(session.zone.clone(), &reading));
     let mut batches: Vec<Batch> = queues.iter().map(|_| Vec::new()).collect();
     // The writers share what the batches of one input may take in memory.
     let batch_records = IMPORT_BATCH_RECORDS / queues.len().max(1);
     let mut lanes = Lanes::new(written, batch_records);
     let stopped = || InputError::Stopped("the import was stopped".into());
     let mut header = |cells: csv::ByteRecord| {
-        let columns = Columns::from_header(cells.clone(), &options.renamed, &options.id)?;
+        let columns = Columns::from_header(cells.clone(), &reading)?;
         parser.borrow_mut().columns = columns;
         messages.send(Message::Event(ImportEvent::Header(cells))).map_err(|_| stopped())
     };

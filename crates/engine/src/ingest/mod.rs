@@ -14,6 +14,7 @@ mod one_currency;
 mod release;
 mod seen;
 mod session;
+mod settled;
 mod sums;
 mod taken;
 

@@ -7,7 +7,7 @@ use quittance_domain::rates::{Quote, Quoted};
 use quittance_domain::time::Day;
 use quittance_store::rates::DayQuote;
 
-use super::read::{FileQuote, FileRates, unreadable};
+use super::read::{FileQuote, FileRates, Table, unreadable};
 use crate::error::Result;
 
 /// What these rates are said to come from.
@@ -46,9 +46,8 @@ fn day(text: &str) -> std::result::Result<Day, String> {
     Day::parse(text).or_else(|error| written_out().ok_or_else(|| format!("Date: {error}")))
 }
 
-fn quote(day: Day, base: Currency, quoted: Currency, rate: &str) -> std::result::Result<DayQuote, String> {
-    let quote = Quote::parse(rate).map_err(|error| format!("{quoted}: {error}"))?;
-    Ok(DayQuote { day, base, quoted, quote: Quoted { quote, source: SOURCE.to_owned() } })
+fn quote(day: Day, base: Currency, quoted: Currency, quote: Quote) -> DayQuote {
+    DayQuote { day, base, quoted, quote: Quoted { quote, source: SOURCE.to_owned() } }
 }
 
 fn left_out(rates: &mut FileRates, unknown: &[&str]) {
@@ -58,10 +57,11 @@ fn left_out(rates: &mut FileRates, unknown: &[&str]) {
 }
 
 /// A table with a column for each currency.
-pub(super) fn csv(reader: &mut csv::Reader<&[u8]>, header: &csv::StringRecord) -> Result<FileRates> {
+pub(super) fn csv(table: &mut Table<'_>) -> Result<FileRates> {
     let base = euro()?;
     let mut rates = FileRates::default();
     let (mut columns, mut unknown) = (Vec::new(), Vec::new());
+    let header = table.header.clone();
     for (column, code) in header.iter().enumerate().skip(1).filter(|(_, code)| !code.is_empty()) {
         match Currency::parse(code) {
             Ok(currency) => columns.push((column, currency)),
@@ -72,9 +72,7 @@ pub(super) fn csv(reader: &mut csv::Reader<&[u8]>, header: &csv::StringRecord) -
         return Err(unreadable("its header names no currency"));
     }
     left_out(&mut rates, &unknown);
-    for record in reader.records() {
-        let record = record.map_err(unreadable)?;
-        let line = record.position().map_or(0, csv::Position::line);
+    while let Some((line, record)) = table.next()? {
         let day = match day(record.get(0).unwrap_or("")) {
             Ok(day) => day,
             Err(detail) => {
@@ -87,9 +85,9 @@ pub(super) fn csv(reader: &mut csv::Reader<&[u8]>, header: &csv::StringRecord) -
             if NO_RATE.contains(&rate) {
                 continue;
             }
-            match quote(day, base, *currency, rate) {
-                Ok(quote) => rates.quotes.push(FileQuote { line, quote }),
-                Err(detail) => rates.reject(line, detail),
+            match table.quote(rate) {
+                Ok(rate) => rates.quotes.push(FileQuote { line, quote: quote(day, base, *currency, rate) }),
+                Err(detail) => rates.reject(line, format!("{currency}: {detail}")),
             }
         }
     }
@@ -131,9 +129,9 @@ pub(super) fn xml(text: &str) -> Result<FileRates> {
         let day = present.ok_or_else(|| unreadable(format!("the rate of {code} stands outside any day")))?;
         match Currency::parse(&code) {
             Err(_) => unknown.push(code),
-            Ok(currency) => match quote(day, base, currency, &rate) {
-                Ok(quote) => rates.quotes.push(FileQuote { line: place, quote }),
-                Err(detail) => rates.reject(place, format!("{day}: {detail}")),
+            Ok(currency) => match Quote::parse(&rate) {
+                Ok(rate) => rates.quotes.push(FileQuote { line: place, quote: quote(day, base, currency, rate) }),
+                Err(error) => rates.reject(place, format!("{day}: {currency}: {error}")),
             },
         }
     }

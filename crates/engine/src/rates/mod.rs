@@ -19,6 +19,7 @@ pub(crate) use self::convert::Converter;
 pub use self::convert::Wanted;
 use self::read::FileQuote;
 use crate::error::{Error, Result};
+use crate::records::Decimal;
 use crate::{Call, Engine};
 
 /// How old a quote may be for a newer one to be compared with it.
@@ -67,7 +68,21 @@ impl Engine {
     /// The file cannot be read as any of these, or what the store says. A row that is wrong is no error: the report
     /// names it.
     pub fn import_rates(&self, call: &Call, input: impl Read, name: &str) -> Result<RatesReport> {
-        let file = read::file(input, name)?;
+        self.import_rates_with(call, input, name, Decimal::Point)
+    }
+
+    /// The same of a file whose rates have another sign before their decimals.
+    ///
+    /// # Errors
+    /// As [`Engine::import_rates`].
+    pub fn import_rates_with(
+        &self,
+        call: &Call,
+        input: impl Read,
+        name: &str,
+        decimal: Decimal,
+    ) -> Result<RatesReport> {
+        let file = read::file(input, name, decimal)?;
         let today = self.zone_of(call)?.day_of(call.now);
         let mut report = RatesReport { warnings: file.warnings, rejections: file.rejections, ..RatesReport::default() };
         let quotes = accepted(file.quotes, today, &mut report);

@@ -1,11 +1,14 @@
 //! The fields of a conversion record and how each is read from text.
 
 use quittance_domain::conversion::{
-    CONVERSION_ID_CHARS_MAX, ConversionRecord, ConversionStatus, TEXT_CHARS_MAX, TEXT_NAMES,
+    CONVERSION_ID_CHARS_MAX, ConversionRecord, SALE_AMOUNT, TEXT_CHARS_MAX, TEXT_NAMES,
 };
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{AdvertiserId, AffiliateId, OfferId};
 use quittance_domain::time::{Zone, parse_instant};
+
+use super::ids::refused_id;
+use super::source::{Decimal, Meaning, Source, meaning};
 
 /// A field of a conversion record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,25 @@ const NAMED: [(&str, Field); 11] = [
     ("updated_at", Field::UpdatedAt),
 ];
 
+/// How texts are read, as far as that is not the same everywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// The zone of local times.
+    pub zone: &'a Zone,
+    /// Where the record comes from, where that was said.
+    pub source: Option<&'a Source>,
+    /// What stands before the decimals of amounts.
+    pub decimal: Decimal,
+}
+
+impl<'a> Manner<'a> {
+    /// That of a text of nobody in particular.
+    #[must_use]
+    pub fn plain(zone: &'a Zone) -> Manner<'a> {
+        Manner { zone, source: None, decimal: Decimal::Point }
+    }
+}
+
 /// What is wrong with one field of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -92,6 +114,14 @@ impl Field {
     /// # Errors
     /// The text is none of this field's.
     pub fn read(self, record: &mut ConversionRecord, text: &str, zone: &Zone) -> Result<(), FieldError> {
+        self.read_as(record, text, Manner::plain(zone))
+    }
+
+    /// The same in the manner of its source.
+    ///
+    /// # Errors
+    /// The text is none of this field's.
+    pub fn read_as(self, record: &mut ConversionRecord, text: &str, manner: Manner<'_>) -> Result<(), FieldError> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(());
@@ -102,29 +132,34 @@ impl Field {
                 wrong(format!("{}: {} is no id: a positive whole number is expected", self.name(), shown(text)))
             })
         };
-        let instant = || parse_instant(text, zone).map_err(|error| wrong(format!("{}: {error}", self.name())));
+        let instant = || parse_instant(text, manner.zone).map_err(|error| wrong(format!("{}: {error}", self.name())));
         let currency = || Currency::parse(text).map_err(|error| wrong(format!("{}: {error}", self.name())));
+        let amount = || manner.decimal.plain(text).map_err(|detail| wrong(format!("{}: {detail}", self.name())));
         match self {
-            Field::ConversionId => record.conversion_id = self.text(text, CONVERSION_ID_CHARS_MAX)?,
+            Field::ConversionId => {
+                let exact = manner.source.is_some_and(|source| source.whole_ids);
+                if let Some(detail) = refused_id(text, exact) {
+                    return Err(wrong(format!("{}: {detail}", self.name())));
+                }
+                record.conversion_id = self.text(text, CONVERSION_ID_CHARS_MAX)?;
+            }
             Field::AffiliateId => record.affiliate_id = Some(AffiliateId::new(id()?)),
             Field::OfferId => record.offer_id = Some(OfferId::new(id()?)),
             Field::AdvertiserId => record.advertiser_id = Some(AdvertiserId::new(id()?)),
             Field::Status => {
-                let status = ConversionStatus::parse(text).ok_or_else(|| {
-                    wrong(format!(
-                        "status: {} is none of approved, pending, hold, rejected (or confirmed, declined, invalid, \
-                         reversed, 1, 2, 3, 5)",
-                        shown(text)
-                    ))
-                })?;
-                record.status = Some(status);
+                let Meaning { status, settled } = meaning(text, manner.source).map_err(wrong)?;
+                (record.status, record.settled) = (Some(status), settled);
             }
             Field::OccurredAt => record.occurred_at = Some(instant()?),
             Field::UpdatedAt => record.updated_at = Some(instant()?),
-            Field::Payout => record.payout = Some(text.into()),
-            Field::Revenue => record.revenue = Some(text.into()),
+            Field::Payout => record.payout = Some(amount()?.as_ref().into()),
+            Field::Revenue => record.revenue = Some(amount()?.as_ref().into()),
             Field::PayoutCurrency => record.payout_currency = Some(currency()?),
             Field::RevenueCurrency => record.revenue_currency = Some(currency()?),
+            // Of a sale amount that no percentage needs nobody has to say what its commas mean.
+            Field::Text(index) if index == SALE_AMOUNT && manner.decimal == Decimal::Comma => {
+                record.texts[index] = Some(self.text(&amount()?, TEXT_CHARS_MAX)?);
+            }
             Field::Text(index) => record.texts[index] = Some(self.text(text, TEXT_CHARS_MAX)?),
         }
         Ok(())
@@ -161,7 +196,9 @@ pub(crate) fn shown(text: &str) -> String {
 /// Of some known names, the one that a misspelt one most likely means: at most two letters off.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
-    let distances = known.into_iter().map(|k| (distance(&lower, k), k));
+    // A name that is much longer is not near, and one that fills a file would take long to compare.
+    let alike = known.into_iter().filter(|k| lower.len() <= 2 * (k.len() + 2));
+    let distances = alike.map(|k| (distance(&lower, k), k));
     distances.filter(|(d, k)| *d <= 2 && *d < k.len()).min().map(|(_, k)| k)
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use super::encoding::{Encoding, Utf16};
 use super::parquet::PARQUET_MAGIC;
 
 /// The most white space before the first character: a small compressed input can hold no end of it.
@@ -10,7 +11,7 @@ const BLANK_BYTES_MAX: usize = 1024 * 1024;
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Comma-separated values with a header line.
+    /// A table with a header line.
     Csv,
     /// One JSON object a line.
     JsonLines,
@@ -57,13 +58,16 @@ pub enum InputError {
     /// The header lacks a required column.
     #[error(
         "the header has no column {column}: it needs conversion_id, affiliate_id, offer_id, status and occurred_at \
-         (or conversion_id and status alone, to change the status of known conversions){hint}"
+         (or conversion_id and status alone, to change the status of known conversions){hint}{read}. A column under another \
+         name is named by --map COLUMN=FIELD"
     )]
     MissingColumn {
         /// The field without a column.
         column: &'static str,
-        /// The column that may be meant, as `; is "afiliate_id" meant?`; else empty.
+        /// The columns that may be meant, as `; perhaps "afiliate_id" is affiliate_id`; else empty.
         hint: String,
+        /// How the header was read, as far as there was more than one way to; else empty.
+        read: String,
     },
     /// A column appears twice, or two columns are mapped to the same field.
     #[error("the columns {first:?} and {second:?} are both {field}")]
@@ -98,7 +102,6 @@ pub enum InputError {
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const BUFFER_BYTES: usize = 256 * 1024;
 /// The largest window of a zstd input, as a power of two: 128 MiB, the format's own recommendation.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
@@ -125,7 +128,7 @@ pub fn uncompressed<'a>(input: impl Read + Send + 'a) -> Result<Box<dyn BufRead 
     })
 }
 
-/// A reader of the plain text of an input, and the format it is in.
+/// A reader of the plain text of an input in UTF-8, and the format it is in.
 ///
 /// # Errors
 /// The input is empty or cannot be read.
@@ -134,8 +137,10 @@ pub fn open<'a>(
     format: Option<Format>,
 ) -> Result<(Box<dyn BufRead + Send + 'a>, Format), InputError> {
     let mut plain = uncompressed(input)?;
-    if plain.fill_buf().map_err(failed)?.starts_with(&BYTE_ORDER_MARK) {
-        plain.consume(BYTE_ORDER_MARK.len());
+    let (encoding, mark) = Encoding::told_by(plain.fill_buf().map_err(failed)?);
+    plain.consume(mark);
+    if encoding != Encoding::Utf8 {
+        plain = Box::new(BufReader::with_capacity(BUFFER_BYTES, Utf16::new(plain, encoding)));
     }
     if format.is_none() && plain.fill_buf().map_err(failed)?.starts_with(&PARQUET_MAGIC) {
         let reason = "this is Parquet, which cannot be read from within a compressed file: decompress it".to_owned();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{BufRead, Read};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::conversion_key::joined;
@@ -11,8 +12,12 @@ use quittance_domain::time::Zone;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::{Field, FieldError, nearest, shown};
+use super::fields::{Field, FieldError, Manner, nearest, shown};
+use super::guard::Guard;
+use super::ids::refused_number;
 use super::input::{Format, InputError};
+use super::layout::{Fit, Layout};
+use super::source::{Decimal, Source};
 
 /// The longest row, in bytes: a longer one is a quote that was not closed, not a conversion.
 pub(super) const ROW_BYTES_MAX: u64 = 1024 * 1024;
@@ -20,6 +25,10 @@ pub(super) const ROW_BYTES_MAX: u64 = 1024 * 1024;
 const WHOLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// How many unknown columns are remembered for the warning.
 const UNKNOWN_MAX: usize = 20;
+/// A name of fewer letters is near to some field's by chance.
+const NEAR_CHARS_MIN: usize = 6;
+/// How many columns that may be meant are named where a required one is missing.
+const NEAR_SHOWN: usize = 5;
 
 /// A row as it stands in the input.
 #[derive(Debug, Clone)]
@@ -58,23 +67,22 @@ pub struct Columns {
     fields: Vec<Option<Field>>,
     /// The cells that make the id, where it is made of several columns.
     id: Vec<usize>,
+    /// Which cells have an apostrophe of ours.
+    guard: Guard,
     /// Columns that no field claims, each with the field that may be meant.
     pub unknown: Vec<(String, Option<&'static str>)>,
 }
 
 impl Columns {
-    /// Reads a header. `renamed` maps columns to fields before their names are looked at; `id` are the columns, or fields, that
-    /// make the id of a conversion, where it has no column of its own.
+    /// Reads a header. Columns that are renamed are mapped to fields before their names are looked at.
     ///
     /// # Errors
     /// A required column is missing, or a field has two.
-    pub fn from_header(
-        header: csv::ByteRecord,
-        renamed: &[(String, Field)],
-        id: &[String],
-    ) -> Result<Columns, InputError> {
-        let names: Vec<String> = header.iter().map(|c| String::from_utf8_lossy(c).trim().to_owned()).collect();
-        let fields: Vec<Option<Field>> = names.iter().map(|name| claimed(name, renamed)).collect();
+    pub fn from_header(header: csv::ByteRecord, reading: &Reading) -> Result<Columns, InputError> {
+        let (guard, renamed) = (Guard::of(&header), reading.columns());
+        let name = |cell| String::from_utf8_lossy(guard.name(cell)).trim().to_owned();
+        let names: Vec<String> = header.iter().map(name).collect();
+        let fields: Vec<Option<Field>> = names.iter().map(|name| claimed(name, &renamed)).collect();
         for (i, field) in fields.iter().enumerate() {
             if let (Some(field), Some(j)) = (field, fields[..i].iter().position(|f| f == field && f.is_some())) {
                 let (first, second) = (names[j].clone(), names[i].clone());
@@ -82,8 +90,11 @@ impl Columns {
             }
         }
         let missing = |name: &&str| !fields.iter().flatten().any(|field| field.name() == *name);
-        let id = id_cells(&names, &fields, id)?;
-        let unclaimed = |place: usize| fields[place].is_none() && !names[place].is_empty() && !id.contains(&place);
+        let id = id_cells(&names, &fields, &reading.id)?;
+        let unclaimed = |place: usize| {
+            let name = &names[place];
+            fields[place].is_none() && !name.is_empty() && !id.contains(&place) && !guard.explains(name)
+        };
         let unknown = (0..names.len()).filter(|place| unclaimed(*place)).map(|place| &names[place]);
         let unknown: Vec<_> =
             unknown.map(|name| (name.clone(), nearest(name, Field::names().filter(|f| missing(f))))).collect();
@@ -93,11 +104,24 @@ impl Columns {
         let required = if only_status { &required[..2] } else { &required[..] };
         let required = if id.is_empty() { required } else { &required[1..] };
         if let Some(column) = required.iter().copied().find(missing) {
-            let meant = unknown.iter().find(|(_, near)| *near == Some(column));
-            let hint = meant.map_or(String::new(), |(name, _)| format!("; is {name:?} meant?"));
-            return Err(InputError::MissingColumn { column, hint });
+            let meant = unknown.iter().filter_map(|(name, near)| Some(format!("{name:?} is {}", (*near)?)));
+            let meant: Vec<String> = meant.take(NEAR_SHOWN).collect();
+            let hint = if meant.is_empty() { String::new() } else { format!("; perhaps {}", meant.join(", ")) };
+            return Err(InputError::MissingColumn { column, hint, read: String::new() });
         }
-        Ok(Columns { header, fields, id, unknown })
+        Ok(Columns { header, fields, id, guard, unknown })
+    }
+
+    /// How well some cells are a header.
+    fn fit(cells: &csv::ByteRecord, reading: &Reading) -> Fit {
+        let (guard, renamed) = (Guard::of(cells), reading.columns());
+        let known = |cell: &[u8]| {
+            let name = String::from_utf8_lossy(guard.name(cell));
+            let near = || name.len() >= NEAR_CHARS_MIN && nearest(name.trim(), Field::names()).is_some();
+            claimed(name.trim(), &renamed).is_some() || near()
+        };
+        let complete = Columns::from_header(cells.clone(), reading).is_ok();
+        Fit { complete, known: if complete { cells.len() } else { cells.iter().filter(|cell| known(cell)).count() } }
     }
 }
 
@@ -131,6 +155,28 @@ fn part<'a>(record: &'a ConversionRecord, field: Option<Field>, raw: &'a str) ->
     }
 }
 
+/// How the rows of an input are to be read.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Columns that are fields under another name.
+    pub renamed: Vec<(String, Field)>,
+    /// The columns, or fields, that make the id of a conversion, where it has no column of its own.
+    pub id: Vec<String>,
+    /// Where they come from, where that was said.
+    pub source: Option<Arc<Source>>,
+    /// What stands before the decimals of amounts in texts, where that was said; else as the source has it.
+    pub decimal: Option<Decimal>,
+}
+
+impl Reading {
+    /// The columns that are fields under another name, those of the source after those that were named.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(String, Field)> {
+        let of_source = self.source.iter().flat_map(|source| source.columns.iter());
+        self.renamed.iter().chain(of_source).cloned().collect()
+    }
+}
+
 /// Turns raw rows into conversion records.
 #[derive(Debug, Clone)]
 pub struct RowParser {
@@ -140,19 +186,21 @@ pub struct RowParser {
     renamed: Vec<(String, Field)>,
     /// The columns that make an id.
     id: Vec<String>,
+    source: Option<Arc<Source>>,
+    decimal: Decimal,
 }
 
 impl RowParser {
     /// A parser for rows whose local times are in this zone.
     #[must_use]
-    pub fn new(zone: Zone, columns: Columns, renamed: Vec<(String, Field)>) -> RowParser {
-        RowParser { zone, columns, renamed, id: Vec::new() }
+    pub fn new(zone: Zone, reading: &Reading) -> RowParser {
+        let decimal = reading.decimal.or_else(|| Some(reading.source.as_ref()?.decimal)).unwrap_or_default();
+        let (renamed, id, source) = (reading.columns(), reading.id.clone(), reading.source.clone());
+        RowParser { zone, columns: Columns::default(), renamed, id, source, decimal }
     }
 
-    /// The same, where several columns make the id of a conversion.
-    #[must_use]
-    pub fn with_id(self, id: Vec<String>) -> RowParser {
-        RowParser { id, ..self }
+    fn manner(&self) -> Manner<'_> {
+        Manner { zone: &self.zone, source: self.source.as_deref(), decimal: self.decimal }
     }
 
     /// One row as a record.
@@ -176,20 +224,21 @@ impl RowParser {
             let detail = format!("the row has {found} cells, the header has {expected}");
             return Err(FieldError { field: "", detail });
         }
-        let mut record = ConversionRecord::default();
-        for (cell, field) in cells.iter().zip(&self.columns.fields) {
+        let Columns { header, fields, guard, .. } = &self.columns;
+        let (mut record, manner) = (ConversionRecord::default(), self.manner());
+        for (column, (cell, field)) in cells.iter().zip(fields).enumerate() {
             let Some(field) = field else { continue };
+            let cell = if *guard == Guard::None { cell } else { guard.text(header, cells, column) };
             let text = std::str::from_utf8(cell).map_err(|_| FieldError {
                 field: field.name(),
                 detail: format!("{}: {} is not UTF-8", field.name(), shown(&String::from_utf8_lossy(cell))),
             })?;
-            field.read(&mut record, text, &self.zone)?;
+            field.read_as(&mut record, text, manner)?;
         }
         if !self.id.is_empty() {
             let text = |place: &usize| {
-                let raw =
-                    cells.get(*place).map(|cell| std::str::from_utf8(cell).unwrap_or_default()).unwrap_or_default();
-                part(&record, self.columns.fields.get(*place).copied().flatten(), raw)
+                let raw = std::str::from_utf8(guard.text(header, cells, *place)).unwrap_or_default();
+                part(&record, fields.get(*place).copied().flatten(), raw)
             };
             record.conversion_id = made_id(&self.id, self.columns.id.iter().map(text).collect())?;
         }
@@ -227,7 +276,10 @@ impl RowParser {
             }
             seen.push(field);
             if let Some(text) = scalar(field, value.get())? {
-                field.read(&mut record, &text, &self.zone)?;
+                // A number has a point before its decimals, whatever texts have.
+                let number = matches!(text, Cow::Borrowed(_));
+                let decimal = if number { Decimal::Point } else { self.decimal };
+                field.read_as(&mut record, &text, Manner { decimal, ..self.manner() })?;
             }
         }
         if !self.id.is_empty() {
@@ -258,7 +310,10 @@ fn scalar(field: Field, raw: &str) -> Result<Option<Cow<'_, str>>, FieldError> {
     match raw.as_bytes().first() {
         Some(b'"') => serde_json::from_str::<String>(raw).map(|s| Some(s.into())).map_err(|_| wrong()),
         Some(b'n') => Ok(None),
-        Some(b'-' | b'0'..=b'9') => Ok(Some(raw.into())),
+        Some(b'-' | b'0'..=b'9') => match refused_number(raw).filter(|_| field == Field::ConversionId) {
+            None => Ok(Some(raw.into())),
+            Some(detail) => Err(FieldError { field: field.name(), detail: format!("{}: {detail}", field.name()) }),
+        },
         _ => Err(wrong()),
     }
 }
@@ -301,28 +356,31 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
-/// Reads a text row by row. `header` gets a CSV input's header before the first row.
+/// Reads a text row by row. `header` gets a table's header before the first row; it is found by the names of fields and of
+/// columns that the reading names.
 ///
 /// # Errors
 /// The input cannot be read any further, or `header` or `each` stops it.
 pub fn read_rows(
     input: &mut dyn BufRead,
     format: Format,
+    reading: &Reading,
     header: &mut Header<'_>,
     each: &mut EachRow<'_>,
 ) -> Result<(), InputError> {
     match format {
-        Format::Csv => read_csv(input, header, each),
+        Format::Csv => read_csv(input, reading, header, each),
         Format::JsonLines => read_lines(input, each),
         Format::JsonArray => read_array(input, each),
     }
 }
 
-fn read_csv(input: &mut dyn BufRead, header: &mut Header<'_>, each: &mut EachRow<'_>) -> Result<(), InputError> {
-    let count = Rc::new(Cell::new(0));
-    let limited = Limited { inner: input, count: Rc::clone(&count) };
-    let builder = csv::ReaderBuilder::new().flexible(true).buffer_capacity(64 * 1024).from_reader(limited);
-    let mut reader = builder;
+fn read_csv(
+    input: &mut dyn BufRead,
+    reading: &Reading,
+    header: &mut Header<'_>,
+    each: &mut EachRow<'_>,
+) -> Result<(), InputError> {
     let failed = |line: u64, error: csv::Error| InputError::Read {
         place: format!("after line {line}"),
         reason: match error.into_kind() {
@@ -330,16 +388,34 @@ fn read_csv(input: &mut dyn BufRead, header: &mut Header<'_>, each: &mut EachRow
             other => format!("{other:?}"),
         },
     };
-    header(reader.byte_headers().map_err(|e| failed(0, e))?.clone())?;
-    let mut line = 1;
+    let found = Layout::read(input, &|cells| Columns::fit(cells, reading));
+    let (layout, inner) = found.map_err(|error| failed(0, error.into()))?;
+    let count = Rc::new(Cell::new(0));
+    let limited = Limited { inner, count: Rc::clone(&count) };
+    let mut builder = csv::ReaderBuilder::new();
+    builder.flexible(true).delimiter(layout.separator).buffer_capacity(64 * 1024);
+    let mut reader = builder.from_reader(limited);
+    let cells = reader.byte_headers().map_err(|e| failed(0, e))?.clone();
+    header(cells.clone()).map_err(|error| with_layout(error, &layout, &cells))?;
+    let mut line = 1 + layout.lines_above;
     loop {
         count.set(0);
         let mut cells = csv::ByteRecord::with_capacity(160, 16);
         if !reader.read_byte_record(&mut cells).map_err(|e| failed(line, e))? {
             return Ok(());
         }
-        line = cells.position().map_or(line + 1, csv::Position::line);
+        line = cells.position().map_or(line + 1, |position| position.line() + layout.lines_above);
         each(RawRow { line, raw: Raw::Csv(cells) })?;
+    }
+}
+
+/// Says of a header that lacks columns how it was read.
+fn with_layout(error: InputError, layout: &Layout, header: &csv::ByteRecord) -> InputError {
+    match error {
+        InputError::MissingColumn { column, hint, .. } => {
+            InputError::MissingColumn { column, hint, read: format!("; {}", layout.told(header)) }
+        }
+        other => other,
     }
 }
 

@@ -93,6 +93,7 @@ mod tests {
                 revenue: usd(2),
                 terms: Terms::default(),
                 updated_at: None,
+                settled: false,
                 texts: Texts::default(),
             },
             received: Some(Box::new(received)),

@@ -44,6 +44,8 @@ pub(super) trait List: Send + Sync + 'static {
     const SORTS: &'static [&'static str];
     /// The filters.
     const FILTERS: &'static [Param];
+    /// An import reads its CSV: a last column names the columns of a row that have an apostrophe of ours.
+    const READ_AGAIN: bool = false;
 
     /// At most `limit` rows from a place on, with their keys.
     ///
@@ -174,7 +176,7 @@ impl Asked {
             Wanted::Page => export.page(after, limit).await,
             Wanted::Lines => export.all(after, Lines::Json, "application/x-ndjson").await,
             Wanted::Csv => {
-                let table = Table::of::<L::Row>(export.fields.as_deref());
+                let table = Table::of::<L::Row>(export.fields.as_deref(), L::READ_AGAIN);
                 export.all(after, Lines::Csv(Arc::new(table)), "text/csv; charset=utf-8").await
             }
         }

@@ -1,23 +1,27 @@
 //! The columns of a list as CSV: the members of its rows, those of a member that is an object each in a column of its own.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use quittance_engine::records::{GUARDED, guarded};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::native::wire::csv_cell;
-
 /// How deep members of members become columns; what lies deeper is JSON in one cell.
 const DEPTH_MAX: usize = 3;
 
 /// The columns, each by the names that lead to it.
-pub(super) struct Table(Vec<Vec<String>>);
+pub(super) struct Table {
+    columns: Vec<Vec<String>>,
+    /// What an import reads again has a last column, which names the columns of the row that were guarded.
+    names_guarded: bool,
+}
 
 impl Table {
-    /// The columns of a type, or those of its members that are asked for.
-    pub(super) fn of<R: ToSchema>(fields: Option<&[String]>) -> Table {
+    /// The columns of a type, or those of its members that are asked for; with `names_guarded` a last one more.
+    pub(super) fn of<R: ToSchema>(fields: Option<&[String]>, names_guarded: bool) -> Table {
         let mut known = Vec::new();
         R::schemas(&mut known);
         let known: HashMap<String, RefOr<Schema>> = known.into_iter().collect();
@@ -26,17 +30,28 @@ impl Table {
             add(object, &known, &mut Vec::new(), &mut columns);
         }
         columns.retain(|path| fields.is_none_or(|fields| path.first().is_some_and(|name| fields.contains(name))));
-        Table(columns)
+        Table { columns, names_guarded }
     }
 
     /// The header line.
     pub(super) fn head(&self) -> csv::Result<String> {
-        line(self.0.iter().map(|path| path.join(".")))
+        let last = self.names_guarded.then(|| GUARDED.to_owned());
+        line(self.columns.iter().map(|path| path.join(".")).chain(last))
     }
 
     /// A row's line.
     pub(super) fn line(&self, row: &Map<String, Value>) -> csv::Result<String> {
-        line(self.0.iter().map(|path| cell(path, row)))
+        let mut cells = Vec::with_capacity(self.columns.len() + 1);
+        let mut names = Vec::new();
+        for path in &self.columns {
+            let text = text(path, row);
+            let cell = guarded(&text);
+            if matches!(cell, Cow::Owned(_)) {
+                names.push(path.join("."));
+            }
+            cells.push(cell.into_owned());
+        }
+        line(cells.into_iter().chain(self.names_guarded.then(|| names.join(" "))))
     }
 }
 
@@ -66,13 +81,13 @@ fn object<'a>(schema: &'a RefOr<Schema>, known: &'a HashMap<String, RefOr<Schema
     }
 }
 
-fn cell(path: &[String], row: &Map<String, Value>) -> String {
-    let Some((first, rest)) = path.split_first() else { return String::new() };
+fn text<'a>(path: &[String], row: &'a Map<String, Value>) -> Cow<'a, str> {
+    let Some((first, rest)) = path.split_first() else { return "".into() };
     let value = rest.iter().try_fold(row.get(first), |value, name| value.map(|value| value.get(name)));
     match value.flatten() {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => csv_cell(text).into_owned(),
-        Some(value) => value.to_string(),
+        None | Some(Value::Null) => "".into(),
+        Some(Value::String(text)) => text.into(),
+        Some(value) => value.to_string().into(),
     }
 }
 

@@ -162,6 +162,10 @@ pub struct Conversion {
     pub updated_at: Option<Instant>,
     /// When this state was received.
     pub received_at: Instant,
+    /// It was paid where it comes from, and counts in nobody's books; only where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub settled: Option<bool>,
     /// Its entries in the books, oldest first; only where one conversion is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -245,6 +249,7 @@ fn known(known: &KnownConversion, received_at: Timestamp) -> Conversion {
         comment: text("comment"),
         updated_at: conversion.updated_at.map(Instant::from),
         received_at: received_at.into(),
+        settled: conversion.settled.then_some(true),
         entries: None,
     }
 }

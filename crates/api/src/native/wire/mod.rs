@@ -60,8 +60,6 @@ pub use user::{User, UserEditRequest, UserPage, UserRequest, user};
 pub use values::{Amount, AmountGiven, Code, Date, Instant, Period, amount};
 pub use webhook::{Delivery, DeliveryPage, NewWebhook, Replay, Webhook, WebhookPage, delivery, webhook};
 
-use std::borrow::Cow;
-
 use quittance_domain::ids::InvoiceKind;
 use serde_json::{Map, Value};
 
@@ -76,38 +74,4 @@ const fn party_ids(kind: InvoiceKind, party_id: i64) -> (Option<i64>, Option<i64
 /// The details of a row of history, which are kept as a JSON object.
 fn details(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::Object(Map::new()))
-}
-
-/// A text for a cell of a CSV file. One that a spreadsheet would take for a formula is put behind an apostrophe; a number is
-/// none, also below zero.
-#[must_use]
-pub fn csv_cell(text: &str) -> Cow<'_, str> {
-    let number = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !number {
-        true => Cow::Owned(format!("'{text}")),
-        false => Cow::Borrowed(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::csv_cell;
-
-    #[test]
-    fn a_text_that_looks_like_a_formula_is_told_to_be_none() {
-        for (text, cell) in [
-            ("=1+1", "'=1+1"),
-            ("-2+3", "'-2+3"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
-            ("-12.50", "-12.50"),
-            ("+49", "+49"),
-            ("-", "'-"),
-            ("Acme = good", "Acme = good"),
-            ("", ""),
-        ] {
-            assert_eq!(csv_cell(text), cell);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use quittance_engine::records::guarded;
 use quittance_engine::reports::{Cell, Report as Table};
 use serde::Serialize;
 use serde_json::Value;
@@ -39,7 +40,7 @@ pub fn report_csv(report: &Table) -> std::result::Result<String, csv::Error> {
     writer.write_record(&report.columns)?;
     for row in &report.rows {
         writer.write_record(row.iter().map(|cell| match cell {
-            Cell::Text(text) => super::csv_cell(text).into_owned(),
+            Cell::Text(text) => guarded(text).into_owned(),
             Cell::Amount(text) => text.clone(),
             Cell::Number(number) => number.to_string(),
         }))?;
