@@ -18,6 +18,7 @@ use crate::commands::invoices::Invoices;
 use crate::commands::keys::KeysCommand;
 use crate::commands::migrate::Migrate;
 use crate::commands::network::NetworkCommand;
+use crate::commands::offer::OfferCommand;
 use crate::commands::openapi::OpenApi;
 use crate::commands::party::PartyCommand;
 use crate::commands::pay::Pay;
@@ -111,6 +112,9 @@ pub(crate) enum Command {
     /// Erases a party's personal data.
     #[command(subcommand)]
     Party(PartyCommand),
+    /// Sets the hold days of an offer, also for what is unbilled.
+    #[command(subcommand)]
+    Offer(OfferCommand),
     /// Statements, balances by age, what is unbilled, margins, what runs left out and would issue.
     Report(ReportCommand),
     /// Checks every invariant of the books.
@@ -179,7 +183,9 @@ impl Command {
             | Command::Restore(_)
             | Command::Copy(_)
             | Command::Migrate(_) => Nature::Tends,
-            Command::Import(_) | Command::Pull(_) | Command::Bill(_) | Command::Party(_) => Nature::Settles,
+            Command::Import(_) | Command::Pull(_) | Command::Bill(_) | Command::Party(_) | Command::Offer(_) => {
+                Nature::Settles
+            }
             Command::Pay(_) => Nature::Acts,
         }
     }
@@ -201,6 +207,7 @@ impl Command {
             Command::Import(ImportCommand::Balances(command)) => command.run(context),
             Command::Import(ImportCommand::Rates(command)) => command.run(context),
             Command::Party(command) => command.run(context),
+            Command::Offer(command) => command.run(context),
             Command::Report(command) => command.run(context),
             Command::Pay(command) => command.run(context),
             Command::Credit(command) => command.run(context),

@@ -5,10 +5,11 @@
 //! behind it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
-use quittance_domain::accrual::{Book, Bucket, Tally};
-use quittance_domain::conversion::EntryPlace;
+use quittance_domain::accrual::{Book, Bucket, Tally, entries};
+use quittance_domain::conversion::{EntryPlace, KnownConversion};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, NetworkId, OfferId};
 use quittance_store::Tx;
@@ -101,10 +102,14 @@ impl GivenBack {
 
     /// The epoch of the row that an entry went to from a row that the invoice took; `None`: it is still on the invoice.
     /// That was later than the take.
-    fn epoch_of(&self, entry: &LogEntry, (bucket, taken): (&Bucket, i64)) -> Option<i64> {
+    fn epoch_of(&self, entry: &LogEntry, row: (&Bucket, i64)) -> Option<i64> {
+        self.epoch_of_key(&entry_key(entry), row)
+    }
+
+    fn epoch_of_key(&self, key: &EntryKey, (bucket, taken): (&Bucket, i64)) -> Option<i64> {
         let offer = (bucket.book.currency, bucket.offer_id);
         let of_offer = self.offers.get(&offer).into_iter().flatten();
-        let all = self.entries.get(&entry_key(entry)).into_iter().flatten().chain(of_offer).chain(&self.void_epoch);
+        let all = self.entries.get(key).into_iter().flatten().chain(of_offer).chain(&self.void_epoch);
         all.copied().filter(|epoch| *epoch > taken).min()
     }
 }
@@ -229,6 +234,60 @@ pub(crate) fn place_of_entry(
         }
     }
     Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs of conversion {}", entry.conversion_id)))
+}
+
+/// What of conversions is billed: what is needed to tell it is looked up once for each book and document.
+#[derive(Default)]
+pub(crate) struct Placed {
+    takes: HashMap<Book, Vec<Take>>,
+    /// What each document has given back; `None`: it is no invoice, so it has given up what it took.
+    given: HashMap<InvoiceId, Option<GivenBack>>,
+}
+
+impl Placed {
+    /// In how many books the entry of a conversion's present state is billed, or given up, and in how many it is not.
+    pub(crate) fn billed_and_unbilled(
+        &mut self,
+        tx: &mut dyn Tx,
+        network: NetworkId,
+        known: &KnownConversion,
+    ) -> Result<(usize, usize)> {
+        let conversion = &known.conversion;
+        let (mut billed, mut unbilled) = (0, 0);
+        for (book, _) in entries(conversion, known.elsewhere) {
+            let bucket = Bucket { book, place: known.place, offer_id: conversion.offer_id };
+            let entry = (conversion.conversion_id.to_string(), known.revision, 1);
+            match self.has(tx, network, RowKey { bucket, origin: None }, &entry)? {
+                true => billed += 1,
+                false => unbilled += 1,
+            }
+        }
+        Ok((billed, unbilled))
+    }
+
+    /// Whether a document has an entry of a row, or of one that the row was given back to.
+    fn has(&mut self, tx: &mut dyn Tx, network: NetworkId, mut key: RowKey, entry: &EntryKey) -> Result<bool> {
+        let book = key.bucket.book;
+        for _ in 0..GIVE_BACKS_MAX {
+            let takes = match self.takes.entry(book) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(takes::of_book(tx, network, book)?),
+            };
+            let Some(Take { document, reach, .. }) = owner(takes, &key) else { return Ok(false) };
+            let given = match self.given.entry(*document) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let invoice = invoices::one(tx, network, *document)?;
+                    new.insert(invoice.map(|invoice| given_back(tx, network, &invoice)).transpose()?)
+                }
+            };
+            let went = given.as_ref().and_then(|given| given.epoch_of_key(entry, (&key.bucket, reach.cut.epoch)));
+            let Some(epoch) = went else { return Ok(true) };
+            key.origin = Some(*document);
+            key.bucket.place = EntryPlace { epoch, ..key.bucket.place };
+        }
+        Err(corrupt(format!("more than {GIVE_BACKS_MAX} give-backs of conversion {}", entry.0)))
+    }
 }
 
 /// The invoice that took a row, void or not, and the epoch of the take.

@@ -1,13 +1,14 @@
 //! Runs and the life of an invoice on both databases, against figures added up by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use quittance_domain::conversion::ConversionRecord;
 use quittance_domain::ids::InvoiceId;
 use quittance_domain::invoice::{InvoiceStatus, VoidReason};
-use quittance_engine::billing::{FirstDay, RunRequest};
+use quittance_engine::billing::{FirstDay, RunReport, RunRequest};
 use quittance_engine::invoices::{ConversionQuery, InvoiceFilter, PaymentRequest, TakeOffRequest};
 use quittance_testkit::{Network, both_databases, day};
 
-fn bill(network: &Network, through: &str) -> quittance_engine::billing::RunReport {
+fn bill(network: &Network, through: &str) -> RunReport {
     network.engine.bill(&network.call, &RunRequest::payable_through(day(through)), &mut |_| {}).unwrap()
 }
 
@@ -150,6 +151,79 @@ both_databases! {
         assert_eq!((held.invoices(), held.skipped[0].reason.as_str()), (0, "offer_hold"));
         network.at("2026-02-07");
         assert_eq!(bill(&network, "2026-02-01").totals[0].units, 3_000_000);
+        network.assert_verified();
+    }
+
+    /// Offer 4 holds for 7 days: the 10.00 of 20 January can be billed, the 5.00 of 3 February from the 10th on. With 30 days
+    /// it is from 19 February and 5 March on; the 3.00 that are billed stay billed.
+    fn hold_days_that_are_applied_move_what_is_unbilled_alone(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-05");
+        network.approve("c 1 4 2026-01-10 3");
+        assert_eq!(bill(&network, "2026-01-15").totals[0].units, 3_000_000);
+        network.approve("a 1 4 2026-01-20 10\nb 1 4 2026-02-03 5\no 1 1 2026-01-20 1");
+        network.ingest(vec![network.record("h", 1, 4, "hold", "2026-01-25", "2")]);
+        let left = |report: RunReport| -> Vec<(i64, String)> {
+            report.skipped.into_iter().map(|skip| (skip.units, skip.reason)).collect()
+        };
+        let preview = |network: &Network, through: &str| {
+            let report = network.engine.preview(&network.call, &RunRequest::payable_through(day(through))).unwrap();
+            (report.totals.iter().map(|total| total.units).sum::<i64>(), left(report))
+        };
+        let set = |network: &Network, days: i64, apply: bool| {
+            let report = network.engine.set_hold_days(&network.call, 4, days, apply).unwrap();
+            network.assert_verified();
+            report.applied.map(|applied| (applied.changed, applied.billed))
+        };
+        // They count for what comes later: nothing of what is there waits longer.
+        assert_eq!(set(&network, 30, false), None);
+        assert_eq!(preview(&network, "2026-02-05").0, 11_000_000);
+        network.approve("l 2 4 2026-01-20 7");
+        assert_eq!(preview(&network, "2026-02-05").0, 11_000_000);
+        assert_eq!(set(&network, 30, true), Some((3, 0)), "a, b and h; l waits for 30 days already");
+        assert_eq!(set(&network, 30, true), Some((0, 0)), "again, nothing is left to do");
+        assert_eq!(preview(&network, "2026-02-05").0, 1_000_000);
+        assert_eq!(network.engine.release_holds(&network.call).unwrap(), 0, "h waits until 24 February");
+        network.at("2026-02-19");
+        assert_eq!(bill(&network, "2026-02-19").totals[0].units, 18_000_000, "a, o and l");
+        network.assert_verified();
+        // What a void invoice gives back is unbilled like everything else.
+        network.engine.void(&network.call, InvoiceId::new(2), None, VoidReason::Other, "").unwrap();
+        assert_eq!(set(&network, 60, true), Some((3, 0)), "a, b and h; l is billed");
+        assert_eq!(preview(&network, "2026-02-19").0, 1_000_000);
+        assert_eq!(set(&network, 0, true), Some((3, 0)));
+        assert_eq!(bill(&network, "2026-02-19").totals[0].units, 16_000_000, "a, b and o");
+        assert_eq!(set(&network, 5, true).unwrap().0, 1, "h alone: all else is billed");
+        network.at("2026-06-01");
+        assert_eq!(network.engine.release_holds(&network.call).unwrap(), 1);
+        assert_eq!(bill(&network, "2026-05-31").totals[0].units, 2_000_000);
+        network.assert_verified();
+    }
+
+    fn hold_days_move_nothing_that_one_side_has_billed_and_wait_for_a_run(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-05");
+        let brings = |id: &str, on: &str| ConversionRecord {
+            revenue: Some("20".into()),
+            ..network.record(id, 1, 4, "approved", on, "10")
+        };
+        network.ingest(vec![brings("a", "2026-01-10"), brings("b", "2026-02-03")]);
+        let receivable = RunRequest::receivable_through(day("2026-01-31"));
+        assert_eq!(network.engine.bill(&network.call, &receivable, &mut |_| {}).unwrap().totals[0].units, 20_000_000);
+        let store = network.engine.store();
+        store.run_sql("UPDATE runs SET status = 'running'").unwrap();
+        let refused = network.engine.set_hold_days(&network.call, 4, 3, true).unwrap_err();
+        assert!(refused.to_string().contains("billing run 1 is under way"), "{refused}");
+        store.run_sql("UPDATE runs SET status = 'done'").unwrap();
+        let applied = network.engine.set_hold_days(&network.call, 4, 3, true).unwrap().applied.unwrap();
+        assert_eq!((applied.changed, applied.billed), (1, 1));
+        network.assert_verified();
+        assert!(network.engine.set_hold_days(&network.call, 4, -1, true).is_err());
+        assert!(network.engine.set_hold_days(&network.call, 99, 1, true).is_err());
+        network.at("2026-02-06");
+        assert_eq!(bill(&network, "2026-02-06").totals[0].units, 20_000_000);
+        let receivable = RunRequest::receivable_through(day("2026-02-06"));
+        assert_eq!(network.engine.bill(&network.call, &receivable, &mut |_| {}).unwrap().totals[0].units, 20_000_000);
         network.assert_verified();
     }
 }

@@ -1,5 +1,6 @@
 //! Conversions: their last received states and the superseded ones.
 
+pub(crate) mod holds;
 pub(crate) mod list;
 mod received;
 pub(crate) mod skip;
@@ -14,6 +15,7 @@ use quittance_domain::ids::{AdvertiserId, AffiliateId, InvoiceKind, NetworkId, O
 use quittance_domain::money::Money;
 use quittance_domain::time::{Day, Timestamp};
 
+pub use self::holds::{counting, on_hold};
 pub use self::list::{ConversionFilter, ConversionPlace, count_listed, listed, listed_after, starting};
 pub use self::sums::{ConversionSum, each_sum};
 use crate::error::{Error, Result};

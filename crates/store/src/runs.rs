@@ -30,6 +30,7 @@ statements! {
     UNFINISHED = "SELECT run_id, kind, parameters, through_day, epoch, as_of, status, last_party_id, last_currency, \
         started_at, started_by, finished_at FROM runs WHERE network_id = $1 AND kind = $2 AND parameters = $3 \
         AND status = 'running' ORDER BY run_id DESC LIMIT 1";
+    ANY_UNFINISHED = "SELECT run_id FROM runs WHERE network_id = $1 AND status = 'running' ORDER BY run_id LIMIT 1";
     ADVANCE = "UPDATE runs SET last_party_id = $3, last_currency = $4 WHERE network_id = $1 AND run_id = $2";
     FINISH = "UPDATE runs SET status = 'done', finished_at = $3 WHERE network_id = $1 AND run_id = $2";
     TOTALS = "SELECT currency, invoices, units FROM run_totals WHERE network_id = $1 AND run_id = $2 ORDER BY currency";
@@ -207,6 +208,14 @@ pub fn lock(tx: &mut dyn Tx, network: NetworkId, run_id: RunId) -> Result<Option
 pub fn unfinished(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parameters: &str) -> Result<Option<Run>> {
     let params = [network.get().into(), kind.as_str().into(), parameters.into()];
     tx.query_one(UNFINISHED, &params)?.as_ref().map(run).transpose()
+}
+
+/// The first run that has not come to its end.
+///
+/// # Errors
+/// What the database says.
+pub fn any_unfinished(tx: &mut dyn Tx, network: NetworkId) -> Result<Option<RunId>> {
+    tx.query_one(ANY_UNFINISHED, &[network.get().into()])?.map(|row| Ok(RunId::new(row.int(0)?))).transpose()
 }
 
 /// Records the last book that a run has dealt with.

@@ -36,6 +36,7 @@ pub fn catalogue(dialect: Dialect) -> Vec<(&'static str, String)> {
     let plain = [
         accruals::STATEMENTS,
         conversions::STATEMENTS,
+        conversions::holds::STATEMENTS,
         conversions::list::STATEMENTS,
         conversions::skip::STATEMENTS,
         conversions::sums::STATEMENTS,

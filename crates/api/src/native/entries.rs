@@ -304,7 +304,7 @@ entry_routes!(
     offers: Offers "Lists offers." = |query| Offers { advertiser: query.int("advertiser")? },
     offer "Shows an offer.",
     create_offer "Makes an offer.",
-    change_offer "Changes an offer; what is left out stays."
+    change_offer "Changes an offer; what is left out stays. Hold days count for conversions that come from now on."
 );
 entry_routes!(
     Manager, Manager, ManagerRequest, ManagerPage, IdPath, "/managers", "/managers/{id}", "POST managers",

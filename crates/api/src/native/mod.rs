@@ -8,6 +8,7 @@ mod credit;
 mod describe;
 mod entries;
 mod events;
+mod hold_days;
 mod invoice_list;
 mod invoice_parts;
 mod invoices;
@@ -93,6 +94,7 @@ pub const RULES: &[Rule] = &[
     Rule { method: "POST", route: "/billing/v1/offers", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/offers/{id}", roles: INSIDE },
     Rule { method: "PATCH", route: "/billing/v1/offers/{id}", roles: ACT },
+    Rule { method: "PUT", route: "/billing/v1/offers/{id}/hold-days", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/managers", roles: INSIDE },
     Rule { method: "POST", route: "/billing/v1/managers", roles: ACT },
     Rule { method: "GET", route: "/billing/v1/managers/{id}", roles: INSIDE },
@@ -216,6 +218,7 @@ fn entry_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(entries::offers, entries::create_offer))
         .routes(routes!(entries::offer, entries::change_offer))
+        .routes(routes!(hold_days::set_hold_days))
         .routes(routes!(entries::managers, entries::create_manager))
         .routes(routes!(entries::manager, entries::change_manager))
         .routes(routes!(entries::payment_systems, entries::create_payment_system))

@@ -129,6 +129,30 @@ both_databases! {
         server.network.assert_verified();
     }
 
+    /// Offer 4 holds for 7 days; of 28 January that is until 4 February, with none until now.
+    fn hold_days_are_set_for_what_is_unbilled_too(database) {
+        let server = server(database);
+        server.network.approve("h1 3 4 2026-01-28 6.00");
+        let put = |body: &str| server.call(Role::Finance, "PUT", "/offers/4/hold-days", body);
+        let said = put(r#"{"hold_days": 9}"#).1;
+        assert_eq!(said, json!({ "offer_id": 4, "hold_days": 9, "hold_days_before": 7, "applied": null }));
+        let said = put(r#"{"hold_days": 0, "apply": true}"#);
+        assert_eq!((said.0, &said.1["applied"]), (StatusCode::OK, &json!({ "changed": 1, "billed": 0 })));
+        let run = r#"{"kind": "payable", "through": "2026-01-31"}"#;
+        let run = server.call(Role::Finance, "POST", "/billing-runs", run).1;
+        assert_eq!(run["totals"]["USD"], "6.00", "{run}");
+        for (path, body, status) in [
+            ("/offers/4/hold-days", r#"{"apply": true}"#, StatusCode::BAD_REQUEST),
+            ("/offers/4/hold-days", r#"{"hold_days": -1}"#, StatusCode::UNPROCESSABLE_ENTITY),
+            ("/offers/4/hold-days", r#"{"hold_days": 1, "applied": true}"#, StatusCode::BAD_REQUEST),
+            ("/offers/99/hold-days", r#"{"hold_days": 1}"#, StatusCode::NOT_FOUND),
+        ] {
+            let answered = server.call(Role::Admin, "PUT", path, body);
+            assert_eq!(answered.0, status, "{path} {body}: {}", answered.1);
+        }
+        server.network.assert_verified();
+    }
+
     fn settings_are_guarded_too(database) {
         let server = server(database);
         let shown = server.with(Role::Admin, "GET", "/network", &[], "");

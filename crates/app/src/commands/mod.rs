@@ -14,6 +14,7 @@ pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod offer;
 mod one_party;
 pub(crate) mod openapi;
 pub(crate) mod party;

@@ -22,7 +22,7 @@ use quittance_store::runs::RunSkip;
 use quittance_store::{Tx, invoices, rates};
 
 use super::RunRequest;
-use super::entries::Choosing;
+use super::entries::{Choosing, Wanted};
 use super::extras::{BonusRules, Months, Pending, Taken};
 use super::facts::{Facts, Setup};
 use super::sharing::{PastTerms, Slots};
@@ -227,6 +227,10 @@ impl Deciding<'_> {
         if group.states.iter().all(|state| !self.pending.has(state.book) && self.sums(state.book).is_empty()) {
             return Ok(());
         }
+        // What waits for hold days is left whatever becomes of the rest.
+        for state in &group.states {
+            decisions.skips.extend(held_back(state.book, self.sums(state.book), &self.setup.wanted)?);
+        }
         if self.request.scheduled {
             for state in &group.states {
                 decisions.skips.extend(before_start(state.book, self.sums(state.book))?);
@@ -281,13 +285,7 @@ impl Deciding<'_> {
                 decisions.give_up.push(given_up(group.book, situation.through, takings)?);
             }
             Plan::Skip { reason, total_units } => decisions.skips.push(skip(group.book, reason, total_units)),
-            Plan::Nothing => {
-                decisions.skips.extend(waiting);
-                for taking in &takings {
-                    let book = taking.take.before.book;
-                    decisions.skips.extend(held_back(book, self.sums(book))?);
-                }
-            }
+            Plan::Nothing => decisions.skips.extend(waiting),
         }
         Ok(())
     }
@@ -564,9 +562,10 @@ fn before_start(book: Book, sums: &[UnbilledSum]) -> Result<Option<RunSkip>> {
     Ok(Some(skip(book, SkipReason::BeforeAutoStart, sum_units(before)?)))
 }
 
-/// A book in which nothing can be billed because all of it waits for hold days.
-fn held_back(book: Book, sums: &[UnbilledSum]) -> Result<Option<RunSkip>> {
-    let held = sums.iter().filter(|sum| sum.class == Class::Held && !sum.tally.is_zero());
+/// What of a book is asked for and waits for hold days.
+fn held_back(book: Book, sums: &[UnbilledSum], wanted: &Wanted) -> Result<Option<RunSkip>> {
+    let waits = |sum: &&UnbilledSum| sum.class == Class::Held && wanted.takes_any_of(sum.offer_id);
+    let held = sums.iter().filter(waits).filter(|sum| !sum.tally.is_zero());
     let units: Vec<i64> = held.map(|sum| sum.tally.units).collect();
     if units.is_empty() {
         return Ok(None);

@@ -116,6 +116,8 @@ impl Engine {
                     .extend(given_up.flat_map(|given_up| write_offs_of(&nobody, given_up, InvoiceId::new(0))));
             }
         })?;
+        // As a run that is kept lists it.
+        report.skipped.sort_by(|a, b| order(a).cmp(&order(b)));
         for (currency, units) in issued {
             let invoices = units.len() as i64;
             report.totals.push(RunTotal { currency, invoices, units: sum_units(units)? });
@@ -510,4 +512,9 @@ impl Work<'_> {
         runs::advance(tx, network, run_id, (last.party_id, last.currency.code()))?;
         Ok(Some(issued))
     }
+}
+
+/// The order in which what runs have left out is listed.
+fn order(skip: &runs::RunSkip) -> (i64, &'static str, &str) {
+    (skip.party_id, skip.currency.code(), &skip.reason)
 }

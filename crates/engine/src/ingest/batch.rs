@@ -9,7 +9,7 @@ use quittance_domain::conversion::{
     RecordError, first_state, keeps_entry, next_state,
 };
 use quittance_domain::ids::AdvertiserId;
-use quittance_domain::time::{DayFinder, Timestamp, Zone};
+use quittance_domain::time::{Day, DayFinder, Timestamp, Zone};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, State, Superseded};
 use quittance_store::networks::Present;
@@ -154,6 +154,23 @@ pub(super) fn override_states(
     for Override { state, next, received } in overrides {
         work.know(state);
         work.revise(next, received)?;
+    }
+    work.write(tx)?;
+    Ok(count)
+}
+
+/// Puts in again what conversions stand for, to be billed from another day on. Their day in the books stays, be it locked
+/// or not: no day has another sum by it.
+pub(super) fn hold_anew(
+    tx: &mut dyn Tx,
+    context: &Context<'_>,
+    present: Present,
+    held: Vec<(State, Day)>,
+) -> Result<u64> {
+    let count = held.len() as u64;
+    let mut work = Work::new(context, present, held.len());
+    for (state, billable_day) in held {
+        work.hold_anew(state, billable_day)?;
     }
     work.write(tx)?;
     Ok(count)
@@ -442,6 +459,22 @@ impl<'a> Work<'a> {
         let pairs: Vec<OfferAdvertiser> = served.iter().copied().collect();
         parties::add_offer_advertisers(tx, self.context.call.network, &pairs)?;
         Ok((self.write(tx)?, served))
+    }
+
+    /// Takes a known conversion's entry out where it is and puts it in at another billable day.
+    fn hold_anew(&mut self, state: State, billable_day: Day) -> Result<()> {
+        let old = &state.known;
+        let end = EntryPlace { epoch: self.present.epoch, ..old.place };
+        let place = EntryPlace { billable_day, ..end };
+        self.fold.entry(&old.conversion, old.elsewhere, end, Sign::Minus)?;
+        self.fold.entry(&old.conversion, old.elsewhere, place, Sign::Plus)?;
+        let entry_kept = old.conversion.status != ConversionStatus::Approved;
+        let known = KnownConversion { revision: old.revision + 1, place, ..old.clone() };
+        let id = old.conversion.conversion_id.clone();
+        let new = State { known, received_at: self.context.call.now };
+        self.slots.insert(id, Slot { changed: true, ..Slot::known(new) });
+        self.superseded.push(Superseded { state, end, entry_kept });
+        Ok(())
     }
 
     fn write(self, tx: &mut dyn Tx) -> Result<Vec<Book>> {

@@ -5,6 +5,7 @@ mod directory;
 mod earlier;
 mod edit;
 mod generated;
+mod holds;
 mod import;
 mod judge;
 mod kept;
@@ -21,6 +22,7 @@ mod taken;
 use quittance_domain::conversion::ConversionRecord;
 
 pub use edit::{ConversionEdit, ConversionFilter, ConversionList, ConversionPlace, EditReport, State};
+pub use holds::{HeldAnew, HoldDaysReport};
 pub use import::{ImportEvent, ImportOptions, ImportOutcome, Text};
 pub(crate) use kept::Directories;
 pub(crate) use release::Releasing;

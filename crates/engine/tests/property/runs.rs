@@ -111,7 +111,7 @@ impl Model {
             }
         }
         let known = self.referrals.len();
-        let (mut skips, mut issued) = (Vec::new(), Vec::new());
+        let (mut skips, mut issued) = (self.held(request, groups.values().flatten()), Vec::new());
         if request.scheduled {
             groups.values().for_each(|sources| skips.extend(self.before_start(request, sources)));
         }
@@ -139,6 +139,19 @@ impl Model {
             self.refer_new(index);
             if self.auto_approve {
                 self.approve(index);
+            }
+        }
+        skips
+    }
+
+    /// What of some books waits for hold days: it is left whatever becomes of the rest.
+    fn held<'a>(&self, request: &Request, books: impl Iterator<Item = &'a Book>) -> Vec<Skip> {
+        let mut skips = Vec::new();
+        for book in books {
+            let (_, held) = self.takes(request, *book, None);
+            if self.has_lines_by_offer(&held) {
+                let units = held.iter().map(|n| self.log[*n].units).sum();
+                skips.push((book.party, book.currency, units, "offer_hold"));
             }
         }
         skips
@@ -173,7 +186,9 @@ impl Model {
                 continue;
             }
             if bound && e.billable > self.today {
-                held.push(n);
+                if request.offers.as_ref().is_none_or(|offers| offers.contains(&e.state.offer)) {
+                    held.push(n);
+                }
                 continue;
             }
             let difference = next.is_some_and(|next| e.day < next) && covered(e.day);
@@ -288,15 +303,13 @@ impl Model {
         known: usize,
         hints: &Hints,
     ) -> Decision {
-        let sum = |entries: &[usize]| entries.iter().map(|n| self.log[*n].units).sum::<i64>();
         let end = match request.sum {
             None => request.through,
             Some(_) => taken.iter().map(|n| self.log[*n].day).max().unwrap_or(request.through),
         };
         let extras = self.extras(book, &taken, !request.chooses(), known, request.through);
         if !self.has_lines(&taken, hints, book) && !extras.any {
-            let left = held.iter().filter(|(_, holds)| self.has_lines_by_offer(holds));
-            return Decision::Skip(left.map(|(b, holds)| (b.party, b.currency, sum(holds), "offer_hold")).collect());
+            return Decision::Skip(Vec::new());
         }
         let first = taken.iter().map(|n| self.log[*n].day).min().unwrap_or(end);
         let from = match request.from {

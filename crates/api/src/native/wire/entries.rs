@@ -1,6 +1,7 @@
 //! The lists that the rest refers to: offers, managers, payment systems, currencies, by the names of a network file.
 
 use quittance_domain::currency::Currency;
+use quittance_engine::ingest::HoldDaysReport;
 use quittance_engine::reference::{
     Manager as KnownManager, Offer as KnownOffer, PaymentSystem as KnownSystem, SwitchedOn,
 };
@@ -68,6 +69,48 @@ pub struct OfferRequest {
     pub payout_currency: Option<String>,
     /// The revenue of a conversion that says none.
     pub revenue: Option<AmountGiven>,
+}
+
+/// The hold days that an offer is to have.
+#[derive(Debug, Clone, ToSchema)]
+pub struct HoldDaysRequest {
+    /// Days from a conversion's day until it may be billed.
+    pub hold_days: i64,
+    /// Whether they are applied to what is unbilled, too; left out: they count for conversions that come from now on.
+    pub apply: Option<bool>,
+}
+
+/// The hold days of an offer, and what became of what it has unbilled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HoldDays {
+    /// The offer.
+    pub offer_id: i64,
+    /// Its hold days now.
+    pub hold_days: i64,
+    /// Its hold days before.
+    pub hold_days_before: i64,
+    /// What became of what is unbilled; `null`: the days were not applied to it.
+    pub applied: Option<HeldAnew>,
+}
+
+/// What became of the unbilled conversions of an offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HeldAnew {
+    /// How many can be billed from another day on now.
+    pub changed: u64,
+    /// How many stay as they are, since an invoice of their affiliate or of their advertiser bills them already.
+    pub billed: u64,
+}
+
+impl From<&HoldDaysReport> for HoldDays {
+    fn from(report: &HoldDaysReport) -> HoldDays {
+        HoldDays {
+            offer_id: report.offer.offer_id,
+            hold_days: report.offer.hold_days,
+            hold_days_before: report.before,
+            applied: report.applied.map(|applied| HeldAnew { changed: applied.changed, billed: applied.billed }),
+        }
+    }
 }
 
 /// An account manager.

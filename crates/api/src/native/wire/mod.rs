@@ -26,8 +26,9 @@ pub use conversion::{
     InvoiceConversion, InvoiceConversionPage, Refused, accrual, conversion, conversion_state, conversion_view, ingest,
 };
 pub use entries::{
-    CurrencyPage, CurrencyRequest, Manager, ManagerPage, ManagerRequest, Offer, OfferPage, OfferRequest, PaymentSystem,
-    PaymentSystemPage, PaymentSystemRequest, SwitchedCurrency, SystemField, SystemFieldRequest,
+    CurrencyPage, CurrencyRequest, HeldAnew, HoldDays, HoldDaysRequest, Manager, ManagerPage, ManagerRequest, Offer,
+    OfferPage, OfferRequest, PaymentSystem, PaymentSystemPage, PaymentSystemRequest, SwitchedCurrency, SystemField,
+    SystemFieldRequest,
 };
 pub use event::{Event, EventPage, InvoiceChange, InvoiceChangePage, event, invoice_change};
 pub use invoice::{
