@@ -116,7 +116,7 @@ pub(super) async fn sync(change: Change) -> Result<Response, Problem> {
 }
 
 /// Makes an invoice void: what it took is unbilled again.
-#[utoipa::path(post, path = "/invoices/{id}/void", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::VoidRequest,
+#[utoipa::path(post, path = "/invoices/{id}/void", tag = "Invoices", params(InvoicePath, IfMatch), request_body = Option<wire::VoidRequest>,
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn void(change: Change) -> Result<Response, Problem> {
     let members = Body::of::<wire::VoidRequest>(&change.body)?;
@@ -171,7 +171,7 @@ pub(super) async fn remove_correction(change: Change) -> Result<Response, Proble
 ///
 /// Where the invoice has a payment of the same reference, day and amount, and no `Idempotency-Key` tells that this is another
 /// one, it is recorded, a header `Warning` names the earlier one, and so does an event.
-#[utoipa::path(post, path = "/invoices/{id}/payments", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::PaymentRequest,
+#[utoipa::path(post, path = "/invoices/{id}/payments", tag = "Invoices", params(InvoicePath, IfMatch), request_body = Option<wire::PaymentRequest>,
     responses((status = 201, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn pay(change: Change) -> Result<Response, Problem> {
     let members = Body::of::<wire::PaymentRequest>(&change.body)?;
@@ -202,7 +202,7 @@ fn payment_id(change: &Change) -> Result<PaymentId, Problem> {
 }
 
 /// Records that a payment has come back.
-#[utoipa::path(post, path = "/invoices/{id}/payments/{payment}/return", tag = "Invoices", params(PaymentPath, IfMatch), request_body = wire::ReturnRequest,
+#[utoipa::path(post, path = "/invoices/{id}/payments/{payment}/return", tag = "Invoices", params(PaymentPath, IfMatch), request_body = Option<wire::ReturnRequest>,
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn return_payment(change: Change) -> Result<Response, Problem> {
     let members = Body::of::<wire::ReturnRequest>(&change.body)?;
@@ -217,7 +217,7 @@ pub(super) async fn return_payment(change: Change) -> Result<Response, Problem> 
 }
 
 /// Takes a payment back that was recorded by mistake.
-#[utoipa::path(post, path = "/invoices/{id}/payments/{payment}/reverse", tag = "Invoices", params(PaymentPath, IfMatch), request_body = wire::ReasonRequest,
+#[utoipa::path(post, path = "/invoices/{id}/payments/{payment}/reverse", tag = "Invoices", params(PaymentPath, IfMatch), request_body = Option<wire::ReasonRequest>,
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn reverse_payment(change: Change) -> Result<Response, Problem> {
     let reason = Body::of::<wire::ReasonRequest>(&change.body)?.text("reason")?.unwrap_or_default();
@@ -228,10 +228,10 @@ pub(super) async fn reverse_payment(change: Change) -> Result<Response, Problem>
 }
 
 /// Gives up what is left to pay of an invoice.
-#[utoipa::path(post, path = "/invoices/{id}/write-off", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::ReasonRequest,
+#[utoipa::path(post, path = "/invoices/{id}/write-off", tag = "Invoices", params(InvoicePath, IfMatch), request_body = wire::WriteOffRequest,
     responses((status = 200, description = "The invoice as it is now.", body = wire::Invoice)))]
 pub(super) async fn write_off(change: Change) -> Result<Response, Problem> {
-    let members = Body::of::<wire::ReasonRequest>(&change.body)?;
+    let members = Body::of::<wire::WriteOffRequest>(&change.body)?;
     let reason = Body::required("reason", members.text("reason")?)?;
     let act = move |engine: &Engine, call: &Call, id, version| engine.write_off(call, id, version, &reason);
     change.make("POST write-off", StatusCode::OK, act).await

@@ -248,7 +248,7 @@ struct CodePath {
 }
 
 macro_rules! entry_routes {
-    ($known:ident, $row:ident, $request:ident, $page:ident, $path:ident, $all:literal, $one:literal, $route:literal,
+    ($known:ident, $row:ident, $new:ident, $request:ident, $page:ident, $path:ident, $all:literal, $one:literal, $route:literal,
         $list:ident: $list_type:ident $told_list:literal = |$query:ident| $filters:expr, $show:ident $told_show:literal,
         $create:ident $told_create:literal, $change:ident $told_change:literal) => {
         #[doc = $told_list]
@@ -272,7 +272,7 @@ macro_rules! entry_routes {
         }
 
         #[doc = $told_create]
-        #[utoipa::path(post, path = $all, tag = "Reference", summary = $told_create, request_body = wire::$request,
+        #[utoipa::path(post, path = $all, tag = "Reference", summary = $told_create, request_body = wire::$new,
                             responses((status = 201, description = "The entry.", body = wire::$row)))]
         pub(super) async fn $create(
             State(state): State<AppState>,
@@ -300,21 +300,21 @@ macro_rules! entry_routes {
 }
 
 entry_routes!(
-    Offer, Offer, OfferRequest, OfferPage, IdPath, "/offers", "/offers/{id}", "POST offers",
+    Offer, Offer, NewOfferRequest, OfferRequest, OfferPage, IdPath, "/offers", "/offers/{id}", "POST offers",
     offers: Offers "Lists offers." = |query| Offers { advertiser: query.int("advertiser")? },
     offer "Shows an offer.",
     create_offer "Makes an offer.",
     change_offer "Changes an offer; what is left out stays. Hold days count for conversions that come from now on."
 );
 entry_routes!(
-    Manager, Manager, ManagerRequest, ManagerPage, IdPath, "/managers", "/managers/{id}", "POST managers",
+    Manager, Manager, NewManagerRequest, ManagerRequest, ManagerPage, IdPath, "/managers", "/managers/{id}", "POST managers",
     managers: Managers "Lists account managers." = |query| Managers,
     manager "Shows an account manager.",
     create_manager "Makes an account manager.",
     change_manager "Changes an account manager; what is left out stays."
 );
 entry_routes!(
-    PaymentSystem, PaymentSystem, PaymentSystemRequest, PaymentSystemPage, IdPath, "/payment-systems",
+    PaymentSystem, PaymentSystem, NewPaymentSystemRequest, PaymentSystemRequest, PaymentSystemPage, IdPath, "/payment-systems",
     "/payment-systems/{id}", "POST payment-systems",
     payment_systems: PaymentSystems "Lists payment systems." = |query| PaymentSystems,
     payment_system "Shows a payment system.",
@@ -322,7 +322,7 @@ entry_routes!(
     change_payment_system "Changes a payment system; what is left out stays."
 );
 entry_routes!(
-    SwitchedOn, SwitchedCurrency, CurrencyRequest, CurrencyPage, CodePath, "/currencies", "/currencies/{code}",
+    SwitchedOn, SwitchedCurrency, NewCurrencyRequest, CurrencyRequest, CurrencyPage, CodePath, "/currencies", "/currencies/{code}",
     "POST currencies",
     currencies: Currencies "Lists the currencies that are switched on." = |query| Currencies,
     currency "Shows a currency that is switched on.",

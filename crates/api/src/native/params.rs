@@ -184,7 +184,7 @@ fn has_nul(value: &Value) -> bool {
 /// Whether a member is an amount, which may be sent as a number.
 fn is_amount(schema: &RefOr<Schema>) -> bool {
     match schema {
-        RefOr::Ref(to) => to.ref_location.ends_with("/AmountGiven"),
+        RefOr::Ref(to) => ["/AmountGiven", "/RateGiven"].iter().any(|name| to.ref_location.ends_with(name)),
         RefOr::T(Schema::OneOf(one)) => one.items.iter().any(is_amount),
         RefOr::T(_) => false,
     }

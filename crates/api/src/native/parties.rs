@@ -201,7 +201,7 @@ macro_rules! party_routes {
         $create:ident $told_create:literal, $show:ident $told_show:literal, $change:ident $told_change:literal,
         $standing:ident $told_standing:literal) => {
         #[doc = $told_create]
-        #[utoipa::path(post, path = $all, tag = "Parties", summary = $told_create, request_body = wire::PartyRequest,
+        #[utoipa::path(post, path = $all, tag = "Parties", summary = $told_create, request_body = wire::NewPartyRequest,
                     responses((status = 201, description = "The party.", body = wire::Party)))]
         pub(super) async fn $create(
             State(state): State<AppState>,

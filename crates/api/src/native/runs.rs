@@ -119,7 +119,7 @@ pub(super) async fn start(
 }
 
 /// Makes what is due by schedule, or shows it.
-#[utoipa::path(post, path = "/billing-runs:due", tag = "Billing runs", request_body = wire::DueRequest,
+#[utoipa::path(post, path = "/billing-runs:due", tag = "Billing runs", request_body = Option<wire::DueRequest>,
     responses((status = 200, description = "The runs that were due.", body = wire::DueRuns)))]
 pub(super) async fn due(
     State(state): State<AppState>,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use axum::body::{Body as Bytes, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use quittance_http::limits::count;
@@ -16,6 +16,11 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn};
 
 use super::params::{Body, Query};
+
+/// The header that names a request.
+const KEY: &str = "Idempotency-Key";
+/// The longest name of a request.
+const KEY_CHARS_MAX: usize = 255;
 
 /// What a route takes.
 struct Takes {
@@ -63,12 +68,27 @@ pub(super) async fn taken(State(limits): State<Limits>, request: Request, next: 
     }
 }
 
+/// Refuses an `Idempotency-Key` of the wrong form also where a repeat changes nothing anyway.
+fn check_key(headers: &HeaderMap) -> Result<(), Problem> {
+    for key in headers.get_all(KEY) {
+        let plain = key.as_bytes().iter().all(u8::is_ascii_graphic) && (1..=KEY_CHARS_MAX).contains(&key.len());
+        if !plain {
+            let detail = format!("{KEY}: it is no text of 1 to {KEY_CHARS_MAX} printable characters without spaces");
+            return Err(Problem::bad_request(KEY, detail));
+        }
+    }
+    Ok(())
+}
+
 async fn checked(limits: Limits, request: Request) -> Result<Request, Problem> {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let method = if reads { Method::GET } else { request.method().clone() };
     let Some(takes) = TAKES.get(&(route, method)) else { return Ok(request) };
     let known: Vec<&str> = takes.parameters.iter().map(String::as_str).collect();
+    if *request.method() == Method::POST {
+        check_key(request.headers())?;
+    }
     Query::read(pairs(request.uri().query().unwrap_or("").as_bytes()), &known)?;
     if reads || takes.body {
         return Ok(request);

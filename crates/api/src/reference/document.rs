@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
 
+use std::collections::BTreeSet;
+
 use quittance_http::Rule;
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
@@ -71,6 +73,37 @@ pub(super) fn document() -> Value {
     let finished: Map<String, Value> = finished.collect();
     document["paths"] = Value::Object(finished);
     document["components"]["schemas"] = Value::Object(schemas);
+    without_unused(document)
+}
+
+/// The names of the components of a kind that something refers to.
+fn referred(value: &Value, kind: &str, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            let name = members.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(kind));
+            names.extend(name.map(str::to_owned));
+            members.values().for_each(|value| referred(value, kind, names));
+        }
+        Value::Array(items) => items.iter().for_each(|value| referred(value, kind, names)),
+        _ => {}
+    }
+}
+
+/// The document without components that nothing refers to; one may have been referred to by another such alone.
+fn without_unused(mut document: Value) -> Value {
+    for kind in ["responses", "schemas"] {
+        let prefix = format!("#/components/{kind}/");
+        loop {
+            let mut names = BTreeSet::new();
+            referred(&document, &prefix, &mut names);
+            let Some(known) = document["components"][kind].as_object_mut() else { break };
+            let before = known.len();
+            known.retain(|name, _| names.contains(name));
+            if known.len() == before {
+                break;
+            }
+        }
+    }
     document
 }
 

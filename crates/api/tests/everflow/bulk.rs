@@ -211,7 +211,7 @@ both_databases! {
             (field("advertiser_status", json!("active")), "fields[0].field_type"),
             (one(json!({ "field_type": "internal_note", "field_value": "x", "operator": "append" })), "fields[0].operator"),
             (patch(&[1], &[("internal_note", json!("a")), ("internal_notes", json!("b"))]), "fields[1].field_type: \"internal_notes\" is changed twice"),
-            (one(json!({ "field_type": "account_status", "value": "inactive" })), "fields[0].field_value is required"),
+            (one(json!({ "field_type": "account_status", "value": "inactive" })), "fields[0].value: this name is not known here"),
             (patch(&[1], &[("billing_frequency_monthly", json!({ "day_of_month": 5 })), ("billing_frequency_quarterly", json!({ "day_of_month": 9, "starting_month": 1 }))]), "fields[1].field_type: \"billing_frequency_quarterly\" is changed twice"),
             (field("account_status", json!("gone")), "affiliate 1: account_status: \"gone\""),
             (field("account_status", json!(1)), "affiliate 1: account_status: 1 is not a string"),

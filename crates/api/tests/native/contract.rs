@@ -87,3 +87,13 @@ fn validator(place: &str, schema: &Value) -> Arc<Validator> {
     });
     Arc::clone(made)
 }
+
+/// Whether the document allows a request with this body, or without one.
+pub(crate) fn allows(method: &str, uri: &str, body: Option<&Value>) -> bool {
+    let template = template(uri).unwrap_or_else(|| panic!("{uri} is not described"));
+    let request = &DOCUMENT["paths"][template][method.to_lowercase()]["requestBody"];
+    let Some(body) = body else { return request["required"] != true };
+    let schema = &request["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{method} {template} has no JSON body");
+    validator(&format!("{method} {template}"), schema).is_valid(body)
+}

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use quittance_api::{native, postback, reference};
+use quittance_engine::keys::Role;
 use quittance_testkit::both_databases;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::contract;
 use crate::server::server;
 
 #[test]
@@ -49,7 +51,98 @@ fn every_description_is_whole() {
     }
 }
 
+/// What a document refers to.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn everything_that_is_referred_to_is_there_and_nothing_else() {
+    let document = reference::openapi();
+    let mut referred = BTreeSet::new();
+    references(&document, &mut referred);
+    let mut known = BTreeSet::new();
+    for kind in ["responses", "schemas"] {
+        let names = document["components"][kind].as_object().unwrap().keys();
+        known.extend(names.map(|name| format!("#/components/{kind}/{name}")));
+    }
+    assert_eq!(referred, known);
+}
+
 both_databases! {
+    /// What other people's programs found in the document: each request with whether the document allows it, and the server
+    /// is of the same opinion.
+    fn the_document_allows_what_is_taken_and_nothing_else(database) {
+        let server = server(database);
+        for (method, path, body, allowed) in [
+            ("POST", "/advertisers", json!({ "name": null, "currency": "USD" }), false),
+            ("POST", "/advertisers", json!({ "currency": "USD" }), false),
+            ("POST", "/advertisers", json!({ "name": "" }), false),
+            ("POST", "/advertisers", json!({ "name": "x", "currency": null }), false),
+            ("POST", "/advertisers", json!({ "name": "x", "status": null }), false),
+            ("POST", "/advertisers", json!({ "name": "x", "on_hold": null }), false),
+            ("POST", "/advertisers", json!({ "name": "x", "manager": 0 }), false),
+            ("POST", "/advertisers", json!({ "name": "x", "email": null, "manager": 1, "notes": "", "currency": "USD" }), true),
+            ("PATCH", "/affiliates/1", json!({ "name": null }), false),
+            ("PATCH", "/affiliates/1", json!({ "manager": null }), true),
+            ("POST", "/offers", json!({ "name": "x", "id": null }), false),
+            ("POST", "/offers", json!({ "name": "x", "id": 0 }), false),
+            ("POST", "/offers", json!({ "id": 77 }), false),
+            ("POST", "/offers", json!({ "name": "x", "hold_days": null }), false),
+            ("POST", "/offers", json!({ "name": "x", "id": 78, "payout": "12 %", "revenue": 2.5 }), true),
+            ("POST", "/managers", json!({ "name": null }), false),
+            ("POST", "/managers", json!({}), false),
+            ("POST", "/managers", json!({ "name": "x", "email": null }), true),
+            ("POST", "/payment-systems", json!({ "title": "x" }), false),
+            ("POST", "/payment-systems", json!({ "title": null, "type": "wire" }), false),
+            ("POST", "/payment-systems", json!({ "title": "x", "type": "wire", "fields": [{ "id": 0, "label": "y" }] }), false),
+            ("POST", "/payment-systems", json!({ "title": "x", "type": "wire", "fields": [{ "id": 1, "label": "y" }] }), true),
+            ("POST", "/currencies", json!({ "minimum_payment": "5" }), false),
+            ("POST", "/currencies", json!({ "code": null }), false),
+            ("POST", "/currencies", json!({ "code": "EUR", "minimum_payment": null }), true),
+            ("POST", "/invoices/1/write-off", json!({}), false),
+            ("POST", "/invoices/1/write-off", json!({ "reason": "" }), false),
+            ("POST", "/invoices/1/credit-notes", json!({ "amount": "1" }), false),
+            ("POST", "/invoices/1/credit-notes", json!({ "amount": "1", "reason": " " }), false),
+            ("POST", "/billing-runs", json!({ "through": "2026-01-31", "affiliates": [] }), false),
+            ("POST", "/billing-runs", json!({ "through": "2026-01-31", "affiliates": [1], "kind": "payable", "dry_run": true }), true),
+            ("POST", "/billing-runs", json!({ "through": "2026-01-31", "kind": "sideways" }), false),
+            ("POST", "/payments", json!({ "affiliate_id": 1, "currency": "USD", "amount": "1", "invoices": [] }), false),
+            ("POST", "/keys", json!({ "role": "viewer", "allowed_addresses": [] }), false),
+            ("POST", "/keys", json!({ "role": "king" }), false),
+        ] {
+            assert_eq!(contract::allows(method, &format!("/billing/v1{path}"), Some(&body)), allowed, "{method} {path} {body}");
+            let (status, told) = server.call(Role::Admin, method, path, &body.to_string());
+            let refused = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
+            assert_eq!(refused, !allowed, "{method} {path} {body}: {status} {told}");
+        }
+        // Bodies in which nothing has to be may be left out.
+        for path in ["/billing-runs:due", "/invoices/1/void"] {
+            assert!(contract::allows("POST", &format!("/billing/v1{path}"), None), "{path}");
+            assert_eq!(server.call(Role::Admin, "POST", path, "").0, StatusCode::OK, "{path}");
+        }
+        assert!(!contract::allows("POST", "/billing/v1/billing-runs", None));
+    }
+
+    fn a_key_of_a_request_has_its_form_on_every_route(database) {
+        let server = server(database);
+        for route in native::RULES.iter().filter(|rule| rule.method == "POST") {
+            let path = route.route.trim_start_matches("/billing/v1").replace("{id}", "1").replace("{payment}", "1");
+            for wrong in ["a b", "", &"x".repeat(256)] {
+                let answered = server.with(Role::Admin, "POST", &path, &[("idempotency-key", wrong)], "{}");
+                let pointer = answered.json()["errors"][0]["pointer"].clone();
+                assert_eq!((answered.status, pointer), (StatusCode::BAD_REQUEST, json!("Idempotency-Key")), "{path}");
+            }
+        }
+    }
+
     fn the_document_and_its_page_are_served_to_everybody(database) {
         let server = server(database);
         let get = |path: &str| server.send(Request::builder().uri(path).body(Body::empty()).unwrap());

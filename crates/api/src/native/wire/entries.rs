@@ -8,7 +8,7 @@ use quittance_engine::reference::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::values::{Amount, AmountGiven, Code};
+use super::values::{Amount, AmountGiven, Code, Id, RateGiven};
 
 /// What is promoted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,19 +56,23 @@ pub struct OfferPage {
 #[derive(Debug, Clone, ToSchema)]
 pub struct OfferRequest {
     /// Its id; only of a new one, which gets the next free one where this is left out.
+    #[schema(nullable = false, minimum = 1)]
     pub id: Option<i64>,
     /// Its name; a new one needs it.
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     pub name: Option<String>,
     /// Who pays for its conversions.
-    pub advertiser: Option<i64>,
+    pub advertiser: Option<Id>,
     /// Days from a conversion's day until it may be billed.
+    #[schema(nullable = false, minimum = 0)]
     pub hold_days: Option<i64>,
     /// The payout of a conversion that says none: an amount, or a share such as `12 %`.
-    pub payout: Option<AmountGiven>,
+    pub payout: Option<RateGiven>,
     /// What the payout is in.
+    #[schema(pattern = "^([A-Z0-9]{3,10}|)$")]
     pub payout_currency: Option<String>,
     /// The revenue of a conversion that says none.
-    pub revenue: Option<AmountGiven>,
+    pub revenue: Option<RateGiven>,
 }
 
 /// The hold days that an offer is to have.
@@ -143,8 +147,10 @@ pub struct ManagerPage {
 #[derive(Debug, Clone, ToSchema)]
 pub struct ManagerRequest {
     /// The id; only of a new one, which gets the next free one where this is left out.
+    #[schema(nullable = false, minimum = 1)]
     pub id: Option<i64>,
     /// The name; a new one needs it.
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     pub name: Option<String>,
     /// The address.
     pub email: Option<String>,
@@ -207,16 +213,21 @@ pub struct PaymentSystemPage {
 #[derive(Debug, Clone, ToSchema)]
 pub struct PaymentSystemRequest {
     /// Its id; only of a new one, which gets the next free one where this is left out.
+    #[schema(nullable = false, minimum = 1)]
     pub id: Option<i64>,
     /// Its title; a new one needs it.
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     pub title: Option<String>,
     /// The rail; a new one needs it.
+    #[schema(nullable = false, min_length = 1)]
     pub r#type: Option<String>,
     /// What it pays in.
+    #[schema(pattern = "^([A-Z0-9]{3,10}|)$")]
     pub currency: Option<String>,
     /// The least amount that is paid through it.
     pub minimum_payment: Option<AmountGiven>,
     /// What a party must say to be paid through it: all fields.
+    #[schema(nullable = false)]
     pub fields: Option<Vec<SystemFieldRequest>>,
 }
 
@@ -224,10 +235,12 @@ pub struct PaymentSystemRequest {
 #[derive(Debug, Clone, ToSchema)]
 pub struct SystemFieldRequest {
     /// Its id.
-    pub id: i64,
+    pub id: Id,
     /// What it is called.
+    #[schema(min_length = 1, max_length = 255)]
     pub label: String,
     /// Whether a method needs it; left out: no.
+    #[schema(nullable = false)]
     pub required: Option<bool>,
 }
 
@@ -259,6 +272,7 @@ pub struct CurrencyPage {
 #[derive(Debug, Clone, ToSchema)]
 pub struct CurrencyRequest {
     /// Its code; only of one that is switched on.
+    #[schema(nullable = false, pattern = "^[A-Z0-9]{3,10}$")]
     pub code: Option<String>,
     /// The least amount that is invoiced in it.
     pub minimum_payment: Option<AmountGiven>,

@@ -10,6 +10,7 @@ mod invoice;
 mod key;
 mod ledger;
 mod network;
+mod new;
 mod party;
 mod payment;
 mod problem;
@@ -41,6 +42,7 @@ pub use network::{
     BalancesReport, Change, ChangePage, Erased, ErasedParty, Network, NetworkSettings, RowError, balances_report,
     change, network,
 };
+pub use new::{NewCurrencyRequest, NewManagerRequest, NewOfferRequest, NewPartyRequest, NewPaymentSystemRequest};
 pub use party::{
     AdvertiserPage, AffiliatePage, Balance, BalancePage, Balances, MethodRequest, Party, PartyRequest, PartyTax,
     PaymentMethod, Referrer, balance, party,
@@ -55,10 +57,11 @@ pub use requests::{
     BillingRunRequest, ConversionRecord, CorrectionRequest, CreditNoteRequest, CreditPayoutRequest,
     CreditPayoutReversalRequest, DueRequest, InvoiceEditRequest, KeyRequest, PaymentRequest, ReasonRequest,
     ReplayRequest, ReturnRequest, TakeOffRequest, TransferRequest, VoidRequest, WebhookEditRequest, WebhookRequest,
+    WriteOffRequest,
 };
 pub use run::{DueRuns, ListedRun, Run, RunPage, RunSkip, RunWriteOff, listed_run, run, schedule};
 pub use user::{User, UserEditRequest, UserPage, UserRequest, user};
-pub use values::{Amount, AmountGiven, Code, Date, Instant, Period, amount};
+pub use values::{Amount, AmountGiven, Code, Date, Id, Instant, Named, Period, RateGiven, amount};
 pub use webhook::{Delivery, DeliveryPage, NewWebhook, Replay, Webhook, WebhookPage, delivery, webhook};
 
 use quittance_domain::ids::InvoiceKind;

@@ -8,7 +8,7 @@ use quittance_engine::parties::{MethodView, PartyBalance, PartyRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::values::{Amount, AmountGiven, Code, Instant};
+use super::values::{Amount, AmountGiven, Code, Id, Instant};
 
 /// An affiliate or an advertiser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -223,41 +223,53 @@ pub struct AdvertiserPage {
 #[derive(Debug, Clone, ToSchema)]
 pub struct PartyRequest {
     /// Its name; a new party needs one.
+    #[schema(nullable = false, min_length = 1, max_length = 255)]
     pub name: Option<String>,
     /// Its address.
     pub email: Option<String>,
     /// `active`, `pending`, `inactive` or `suspended`.
+    #[schema(nullable = false, pattern = "^(active|pending|inactive|suspended)$")]
     pub status: Option<String>,
     /// The account manager who looks after it.
-    pub manager: Option<i64>,
+    pub manager: Option<Id>,
     /// What its amounts are in.
+    #[schema(nullable = false, pattern = "^[A-Z0-9]{3,10}$")]
     pub currency: Option<String>,
     /// `Net 7`, `Net 15`, `Net 30`, `weekly`, `bi-weekly`, `twice a month`, `monthly`, `two-monthly`, `quarterly` or
     /// `manual`.
     pub billing_cycle: Option<String>,
     /// Days from the end of a period to the due date.
+    #[schema(minimum = 0)]
     pub payment_terms: Option<i64>,
     /// The least amount that is invoiced.
     pub minimum_payment: Option<AmountGiven>,
     /// It is not billed.
+    #[schema(nullable = false)]
     pub on_hold: Option<bool>,
     /// Its new invoices are hidden from it.
+    #[schema(nullable = false)]
     pub hidden_default: Option<bool>,
     /// `per_currency` or `convert`.
+    #[schema(pattern = "^(per_currency|convert|)$")]
     pub currency_policy: Option<String>,
     /// Its invoices are made by the schedule.
     pub auto_invoice: Option<bool>,
     /// Nothing earlier is invoiced by the schedule.
+    #[schema(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}|)$")]
     pub auto_start: Option<String>,
     /// Days from the end of a period to the making of its invoice.
+    #[schema(minimum = 0)]
     pub delay_days: Option<i64>,
     /// The days on which periods of the cycle start.
     pub cycle_days: Option<Vec<i64>>,
     /// The month in which periods of several months start.
+    #[schema(minimum = 1, maximum = 12)]
     pub cycle_month: Option<i64>,
     /// Where bi-weekly periods count from.
+    #[schema(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}|)$")]
     pub cycle_anchor: Option<String>,
     /// The last day whose conversions were billed before it moved over.
+    #[schema(pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}|)$")]
     pub billed_elsewhere_through: Option<String>,
     /// Who has referred an affiliate.
     pub referrer: Option<Referrer>,
@@ -272,6 +284,7 @@ pub struct PartyRequest {
     /// Notes that it does not see.
     pub notes: Option<String>,
     /// An affiliate's payment methods: all of them.
+    #[schema(nullable = false)]
     pub payment_methods: Option<Vec<MethodRequest>>,
 }
 
@@ -279,12 +292,15 @@ pub struct PartyRequest {
 #[derive(Debug, Clone, ToSchema)]
 pub struct MethodRequest {
     /// The payment system.
-    pub system: i64,
+    pub system: Id,
     /// What it is for.
+    #[schema(nullable = false, pattern = "^[A-Z0-9]{3,10}$")]
     pub currency: Option<String>,
     /// It goes before others for the same currency.
+    #[schema(nullable = false)]
     pub main: Option<bool>,
     /// The details, by the ids of the system's fields.
+    #[schema(nullable = false)]
     pub fields: Option<BTreeMap<String, String>>,
 }
 

@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::values::AmountGiven;
+use super::values::{AmountGiven, Code, Id, Named};
 
 /// A billing run that is to be made.
 #[derive(Debug, Clone, ToSchema)]
@@ -11,23 +11,32 @@ pub struct BillingRunRequest {
     #[schema(format = Date, example = "2026-01-31")]
     pub through: String,
     /// The first day that is billed, or `last_invoice`; left out: whatever is unbilled.
+    #[schema(pattern = "^(last_invoice|[0-9]{4}-[0-9]{2}-[0-9]{2})$")]
     pub from: Option<String>,
     /// `payable` (the default) or `receivable`.
+    #[schema(pattern = "^(payable|receivable)$")]
     pub kind: Option<String>,
     /// Only these affiliates, of a payable run.
-    pub affiliates: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub affiliates: Option<Vec<Id>>,
     /// Only these advertisers, of a receivable run.
-    pub advertisers: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub advertisers: Option<Vec<Id>>,
     /// All parties but these.
-    pub exclude: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub exclude: Option<Vec<Id>>,
     /// Only conversions of these offers.
-    pub offers: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub offers: Option<Vec<Id>>,
     /// Only conversions of these advertisers.
-    pub conversion_advertisers: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub conversion_advertisers: Option<Vec<Id>>,
     /// Only these currencies.
-    pub currencies: Option<Vec<String>>,
+    #[schema(min_items = 1)]
+    pub currencies: Option<Vec<Code>>,
     /// Only conversions from these countries.
-    pub countries: Option<Vec<String>>,
+    #[schema(min_items = 1)]
+    pub countries: Option<Vec<Named>>,
     /// Of one party in one currency: bills until this amount is reached.
     pub sum: Option<AmountGiven>,
     /// Bills one party all it is owed, whatever its minimum, hold, method or total.
@@ -47,6 +56,7 @@ pub struct DueRequest {
 #[derive(Debug, Clone, ToSchema)]
 pub struct VoidRequest {
     /// `declined`, `deleted`, `replaced` or `other` (the default).
+    #[schema(pattern = "^(declined|deleted|replaced|other)$")]
     pub reason: Option<String>,
     /// In words.
     pub text: Option<String>,
@@ -56,9 +66,11 @@ pub struct VoidRequest {
 #[derive(Debug, Clone, ToSchema)]
 pub struct TakeOffRequest {
     /// The ids of conversions.
-    pub conversions: Option<Vec<String>>,
+    #[schema(min_items = 1)]
+    pub conversions: Option<Vec<Named>>,
     /// The ids of offers.
-    pub offers: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub offers: Option<Vec<Id>>,
 }
 
 /// A line that somebody adds.
@@ -76,7 +88,7 @@ pub struct PaymentRequest {
     /// How much; left out: the whole balance.
     pub amount: Option<AmountGiven>,
     /// The currency that was paid; left out: the invoice's.
-    pub currency: Option<String>,
+    pub currency: Option<Code>,
     /// What it settles in the invoice's currency, where another one was paid.
     pub settles: Option<AmountGiven>,
     /// The day; left out: today.
@@ -92,11 +104,11 @@ pub struct PaymentRequest {
 #[derive(Debug, Clone, ToSchema)]
 pub struct TransferRequest {
     /// The affiliate that was paid.
-    pub affiliate_id: Option<i64>,
+    pub affiliate_id: Option<Id>,
     /// The advertiser that has paid.
-    pub advertiser_id: Option<i64>,
+    pub advertiser_id: Option<Id>,
     /// The currency.
-    pub currency: String,
+    pub currency: Code,
     /// How much.
     pub amount: AmountGiven,
     /// The day; left out: today.
@@ -107,7 +119,8 @@ pub struct TransferRequest {
     /// The rail.
     pub rail: Option<String>,
     /// Only these invoices, in this order; left out: the oldest first.
-    pub invoices: Option<Vec<i64>>,
+    #[schema(min_items = 1)]
+    pub invoices: Option<Vec<Id>>,
 }
 
 /// A payment has come back.
@@ -129,12 +142,21 @@ pub struct ReasonRequest {
     pub reason: Option<String>,
 }
 
+/// What is left of an invoice is given up.
+#[derive(Debug, Clone, ToSchema)]
+pub struct WriteOffRequest {
+    /// Why.
+    #[schema(min_length = 1, pattern = r"\S")]
+    pub reason: String,
+}
+
 /// A credit note about a paid invoice.
 #[derive(Debug, Clone, ToSchema)]
 pub struct CreditNoteRequest {
     /// How much.
     pub amount: AmountGiven,
     /// Why.
+    #[schema(min_length = 1, pattern = r"\S")]
     pub reason: String,
 }
 
@@ -238,32 +260,35 @@ pub struct ConversionRecord {
 #[derive(Debug, Clone, ToSchema)]
 pub struct KeyRequest {
     /// `admin`, `finance`, `manager`, `viewer`, `affiliate`, `advertiser` or `tracker`; left out where the key is a user's.
-    #[schema(example = "finance")]
+    #[schema(example = "finance", pattern = "^(admin|finance|manager|viewer|affiliate|advertiser|tracker)$")]
     pub role: Option<String>,
     /// The user whose key it is: it has the role of that, and stands for the same affiliate, advertiser or manager.
-    pub user_id: Option<i64>,
+    pub user_id: Option<Id>,
     /// What it is for; shown in lists and in the history.
     pub name: Option<String>,
     /// The affiliate it stands for, with that role.
-    pub affiliate_id: Option<i64>,
+    pub affiliate_id: Option<Id>,
     /// The advertiser it stands for, with that role.
-    pub advertiser_id: Option<i64>,
+    pub advertiser_id: Option<Id>,
     /// The manager it stands for, with that role.
-    pub manager_id: Option<i64>,
+    pub manager_id: Option<Id>,
     /// From when on it opens nothing.
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
     /// Addresses and ranges that it may be used from, as `192.0.2.7` and `2001:db8::/32`; left out: from anywhere.
-    pub allowed_addresses: Option<Vec<String>>,
+    #[schema(min_items = 1)]
+    pub allowed_addresses: Option<Vec<Named>>,
 }
 
 /// A webhook that is to be made.
 #[derive(Debug, Clone, ToSchema)]
 pub struct WebhookRequest {
     /// Where events are sent.
+    #[schema(pattern = r"^https?://[A-Za-z0-9.-]+(/[!-\x22$-~]*)?$")]
     pub url: String,
     /// Which; left out: all.
-    pub types: Option<Vec<String>>,
+    #[schema(min_items = 1)]
+    pub types: Option<Vec<Named>>,
     /// What they are signed with: `whsec_` and base64; left out: one is made.
     pub secret: Option<String>,
 }
@@ -274,10 +299,11 @@ pub struct WebhookEditRequest {
     /// Where events are sent.
     pub url: Option<String>,
     /// Which; an empty list: all.
-    pub types: Option<Vec<String>>,
+    pub types: Option<Vec<Named>>,
     /// What they are signed with from now on.
     pub secret: Option<String>,
     /// `active` or `disabled`.
+    #[schema(pattern = "^(active|disabled)$")]
     pub status: Option<String>,
 }
 
@@ -285,7 +311,7 @@ pub struct WebhookEditRequest {
 #[derive(Debug, Clone, ToSchema)]
 pub struct ReplayRequest {
     /// From this event on.
-    pub from_event: Option<i64>,
+    pub from_event: Option<Id>,
     /// From about this instant on.
     #[schema(format = DateTime)]
     pub since: Option<String>,

@@ -5,7 +5,7 @@ use quittance_engine::users::User as Known;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::values::Instant;
+use super::values::{Id, Instant};
 
 /// A person. What it may do is its role; its keys have that role too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,20 +56,20 @@ pub struct UserPage {
 #[allow(dead_code, reason = "it describes what is sent")]
 pub struct UserRequest {
     /// Its address: no other user of the network has it.
-    #[schema(example = "dana@example.com")]
+    #[schema(example = "dana@example.com", min_length = 3, max_length = 255, pattern = "^[!-?A-~]+@[!-?A-~]+$")]
     pub email: String,
     /// Its name.
-    #[schema(example = "Dana Reyes")]
+    #[schema(example = "Dana Reyes", min_length = 1, max_length = 255)]
     pub name: String,
     /// `admin`, `finance`, `manager`, `viewer`, `affiliate`, `advertiser` or `tracker`.
-    #[schema(example = "finance")]
+    #[schema(example = "finance", pattern = "^(admin|finance|manager|viewer|affiliate|advertiser|tracker)$")]
     pub role: String,
     /// The affiliate it stands for, with that role.
-    pub affiliate_id: Option<i64>,
+    pub affiliate_id: Option<Id>,
     /// The advertiser it stands for, with that role.
-    pub advertiser_id: Option<i64>,
+    pub advertiser_id: Option<Id>,
     /// The manager it stands for, with that role.
-    pub manager_id: Option<i64>,
+    pub manager_id: Option<Id>,
 }
 
 /// What of a user is to be changed; what is left out stays.
@@ -82,16 +82,16 @@ pub struct UserEditRequest {
     pub name: Option<String>,
     /// `admin`, `finance`, `manager`, `viewer`, `affiliate`, `advertiser` or `tracker`. Whom it stood for with another role is
     /// forgotten.
-    #[schema(example = "finance")]
+    #[schema(example = "finance", pattern = "^(admin|finance|manager|viewer|affiliate|advertiser|tracker)$")]
     pub role: Option<String>,
     /// The affiliate it stands for, with that role.
-    pub affiliate_id: Option<i64>,
+    pub affiliate_id: Option<Id>,
     /// The advertiser it stands for, with that role.
-    pub advertiser_id: Option<i64>,
+    pub advertiser_id: Option<Id>,
     /// The manager it stands for, with that role.
-    pub manager_id: Option<i64>,
+    pub manager_id: Option<Id>,
     /// `active` or `disabled`: then its keys open nothing.
-    #[schema(example = "active")]
+    #[schema(example = "active", pattern = "^(active|disabled)$")]
     pub status: Option<String>,
 }
 

@@ -45,11 +45,39 @@ impl PartialSchema for AmountGiven {
         let either = SchemaType::from_iter([Type::String, Type::Number]);
         let told = "A decimal text, or a number, which is read as it was written. A currency's billing unit has six digits \
             after the point, a crypto-currency's eight; more are refused.";
-        ObjectBuilder::new().schema_type(either).description(Some(told)).examples(["12.50"]).into()
+        let form = r"^-?[0-9]+(\.[0-9]+)?$";
+        ObjectBuilder::new().schema_type(either).pattern(Some(form)).description(Some(told)).examples(["12.50"]).into()
     }
 }
 
 impl ToSchema for AmountGiven {}
+
+/// A text that is not blank.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[allow(dead_code, reason = "it describes what is sent")]
+#[schema(min_length = 1, pattern = r"\S")]
+pub struct Named(String);
+
+/// An id.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[allow(dead_code, reason = "it describes what is sent")]
+#[schema(minimum = 1, example = 1)]
+pub struct Id(i64);
+
+/// A payout or revenue that is sent: an amount, or a share such as `12 %`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateGiven;
+
+impl PartialSchema for RateGiven {
+    fn schema() -> RefOr<Schema> {
+        let either = SchemaType::from_iter([Type::String, Type::Number]);
+        let told = "An amount as a decimal text or a number, or a share such as `12 %`.";
+        let form = r"^[0-9]{1,9}(\.[0-9]{1,2})?( ?%)?$";
+        ObjectBuilder::new().schema_type(either).pattern(Some(form)).description(Some(told)).examples(["12 %"]).into()
+    }
+}
+
+impl ToSchema for RateGiven {}
 
 /// A day: `2026-01-31`, in the network's time zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
