@@ -72,7 +72,7 @@ fn bill_both(network: &Network, through: &str) -> [String; 2] {
     let through = Day::parse(through).unwrap();
     [RunRequest::payable_through(through), RunRequest::receivable_through(through)].map(|request| {
         let request = RunRequest { parties: Parties::Only(vec![1]), unbound: true, ..request };
-        let total = network.engine.bill(&network.call, &request, &mut |_| {}).unwrap().totals[0].clone();
+        let total = network.engine.bill(&network.call, &request, &mut |_| {}).unwrap().totals[0];
         Money::new(total.units, total.currency).to_decimal()
     })
 }

@@ -169,7 +169,7 @@ impl Engine {
         let digesting = || {
             let failed = |error: InputError| Error::invalid("", error.to_string());
             let plain = records::uncompressed(input).map_err(failed)?;
-            let again = again.map(|again| records::uncompressed(again)).transpose().map_err(failed)?;
+            let again = again.map(records::uncompressed).transpose().map_err(failed)?;
             let again = again.map(|again| Box::new(again) as Box<dyn Read + '_>);
             Digesting::begin(self, call, Box::new(plain), again)
         };

@@ -143,6 +143,9 @@ fn made_id(columns: &[String], texts: Vec<Cow<'_, str>>) -> Result<Box<str>, Fie
     joined(first, &parts.collect::<Vec<_>>()).map_err(|error| FieldError { field: error.field, detail: error.detail })
 }
 
+/// A part of an id as it was sent, and the field that it is.
+type Part<'a> = (Option<Field>, Cow<'a, str>);
+
 /// What a record has read of a column, as a part of an id: the same however it was written.
 fn part<'a>(record: &'a ConversionRecord, field: Option<Field>, raw: &'a str) -> Cow<'a, str> {
     match field {
@@ -256,7 +259,7 @@ impl RowParser {
         })?;
         let mut record = ConversionRecord::default();
         let mut seen: Vec<Field> = Vec::with_capacity(members.len());
-        let mut parts: Vec<Option<(Option<Field>, Cow<'_, str>)>> = vec![None; self.id.len()];
+        let mut parts: Vec<Option<Part<'_>>> = vec![None; self.id.len()];
         for (name, value) in members {
             let place = self.id.iter().position(|column| *column == *name);
             if let Some(place) = place {
@@ -283,7 +286,7 @@ impl RowParser {
             }
         }
         if !self.id.is_empty() {
-            let text = |(column, given): (&String, &Option<(Option<Field>, Cow<'_, str>)>)| match given {
+            let text = |(column, given): (&String, &Option<Part<'_>>)| match given {
                 Some((field, raw)) => part(&record, *field, raw).into_owned().into(),
                 // A field that the object calls otherwise.
                 None => part(&record, Field::named(column), "").into_owned().into(),
