@@ -248,7 +248,7 @@ both_databases! {
             "currencies": [{ "code": "USD" }, { "code": "EUR" }], "affiliates": [{ "id": 1, "name": "First" }],
             "advertisers": [{ "id": 1, "name": "First" }], "managers": [{ "id": 1, "name": "Dana" }],
         });
-        network.engine.import_network(network.call.now, Some("test"), &file).unwrap().unwrap();
+        network.engine.import_network(network.call.now, Some("yen"), &file).unwrap().unwrap();
         network.rates("2026-01-30,USD,JPY,154.37\n2026-01-30,EUR,JPY,179.04");
         let affise = Affise::serve(database, &network);
         assert_eq!(affise.get("/3.0/admin/currency")["quotes"], json!({ "EUR": 0.005585, "JPY": 1, "USD": 0.006478 }));
