@@ -97,7 +97,7 @@ impl Parameters for BatchParameters {
         param(
             "source",
             Form::Text,
-            "Whose words and numbers the records use, where trackers disagree about them: `affise`, `awin`, … or one of the \
+            "Whose words and numbers the records use, where trackers disagree about them: `awin`, `keitaro`, … or one of the \
              configuration.",
         ),
         super::params::DECIMAL,
