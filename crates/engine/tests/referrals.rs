@@ -340,4 +340,55 @@ both_databases! {
         ]);
         assert_eq!(bill(&network, "2026-02-28").invoices(), 0);
     }
+
+    /// 200.00 of September and 100.00 of October are on invoices of their own: 10.00 and 5.00. The first is void, -10.00, and what
+    /// it had billed is billed again: 10.00. The second invoice reaches September, and has billed nothing of it.
+    fn what_a_void_invoice_had_billed_is_shared_again(database) {
+        let mut network = referred(database, "");
+        september(&mut network);
+        network.approve("b 2 1 2026-10-10 100.00");
+        bill(&network, "2026-10-31");
+        network.engine.void(&network.call, id(1), None, VoidReason::Other, "").unwrap();
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 4), ["conversions 200.00"]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 5), ["referral 5.00 Referral of affiliate 2: 5 % of 100.00"]);
+        assert_eq!(bill(&network, "2026-10-31").invoices(), 0);
+    }
+
+    /// Both invoices were issued before there was a referrer. The first is void, and its 200.00 are billed again when there is
+    /// one: 5 % of them are 10.00.
+    fn what_a_void_invoice_had_billed_is_shared_by_the_rules_of_today(database) {
+        let mut network = referred(database, "");
+        refer(&network, r#""""#);
+        network.approve("a 2 1 2026-09-10 200.00");
+        bill(&network, "2026-09-30");
+        network.at("2026-11-02");
+        network.approve("b 2 1 2026-10-10 100.00");
+        bill(&network, "2026-10-31");
+        refer(&network, r#"{"affiliate":1,"percent":"5"}"#);
+        network.engine.void(&network.call, id(1), None, VoidReason::Other, "").unwrap();
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 3), ["conversions 200.00"]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 4), ["referral 10.00 Referral of affiliate 2: 5 % of 200.00"]);
+    }
+
+    /// 200.00 of an offer are held back when September is billed, without a referrer. With one they are billed for the first
+    /// time: 5 % are 10.00. A correction of the 10.00 that were billed in September is nobody's.
+    fn what_hold_days_kept_back_is_shared_when_it_is_billed(database) {
+        let mut network = referred(database, "");
+        refer(&network, r#""""#);
+        network.engine.set_hold_days(&network.call, 3, 30, false).unwrap();
+        network.approve("a 2 1 2026-09-05 10.00\nh 2 3 2026-09-20 200.00");
+        bill(&network, "2026-09-30");
+        assert_eq!(lines(&network, 1), ["conversions 10.00"]);
+        refer(&network, r#"{"affiliate":1,"percent":"5"}"#);
+        network.at("2026-11-02");
+        network.ingest(vec![network.record("a", 2, 1, "approved", "2026-09-05", "6.00")]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 2), ["conversions -4.00", "conversions 200.00"]);
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 3), ["referral 10.00 Referral of affiliate 2: 5 % of 200.00"]);
+    }
 }

@@ -24,10 +24,6 @@ statements! {
         AND t.document_id = $4 ORDER BY t.currency, t.take_no");
     OF_PARTIES = concat!(take_columns!(), "takes t WHERE t.network_id = $1 AND t.kind = $2 AND t.party_id >= $3 \
         AND t.party_id <= $4 ORDER BY t.party_id, t.currency, t.take_no");
-    OF_LIVE = concat!(take_columns!(), "takes t JOIN invoices i ON i.network_id = t.network_id AND i.kind = t.kind \
-        AND i.party_id = t.party_id AND i.invoice_id = t.document_id WHERE t.network_id = $1 AND t.kind = $2 \
-        AND t.party_id {in:3} AND {within:t.party_id|3} AND {within:i.party_id|3} AND (i.status <> 'void' OR i.invoice_id {in:4}) \
-        ORDER BY t.party_id, t.currency, t.take_no");
     /// Picks that may have taken rows which the normal runs of their books have not.
     OPEN_PICKS = concat!(take_columns!(), "books b CROSS JOIN takes t {by:takes_picks} \
         WHERE t.network_id = b.network_id AND t.kind = b.kind AND t.party_id = b.party_id AND t.currency = b.currency \
@@ -169,21 +165,6 @@ pub fn of_document(
 pub fn of_parties(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, parties: (i64, i64)) -> Result<Vec<Take>> {
     let params = [network.get().into(), kind.as_str().into(), parties.0.into(), parties.1.into()];
     tx.query(OF_PARTIES, &params)?.iter().map(|row| take(kind, row)).collect()
-}
-
-/// What the invoices of some parties took that are not void, or are among `also`, by book and in order.
-///
-/// # Errors
-/// What the database says.
-pub fn of_live(
-    tx: &mut dyn Tx,
-    network: NetworkId,
-    kind: InvoiceKind,
-    parties: &[i64],
-    also: &[i64],
-) -> Result<Vec<Take>> {
-    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), Param::Ints(also)];
-    tx.query(OF_LIVE, &params)?.iter().map(|row| take(kind, row)).collect()
 }
 
 /// The picks of some parties that may have taken rows which are not inside the cut of their book.

@@ -8,11 +8,11 @@ use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, InvoiceKind, NetworkId, OfferId};
 use quittance_domain::invoice::LineType;
 use quittance_domain::money::{Money, Rounding, sum_units};
+use quittance_domain::period::Period;
 use quittance_domain::planner::{Converted, Emptied};
 use quittance_domain::time::Day;
 use quittance_store::extras::{self, Referral};
 use quittance_store::invoices::{self, Invoice, Line};
-use quittance_store::takes::{self, Take};
 use quittance_store::{Tx, accruals};
 
 use crate::Call;
@@ -27,8 +27,8 @@ use crate::places::{each_on_invoice, taken_rows};
 pub(crate) struct PastTerms {
     /// The terms of each invoice that has any.
     of_invoice: HashMap<InvoiceId, Referral>,
-    /// What the invoices took of each book, in order.
-    takes: HashMap<Book, Vec<Take>>,
+    /// The days of each offer of a book that invoices have billed, the first invoice first.
+    billed: HashMap<Book, HashMap<OfferId, Vec<(Period, InvoiceId)>>>,
 }
 
 impl PastTerms {
@@ -54,21 +54,23 @@ impl PastTerms {
         if referred.is_empty() {
             return Ok(past);
         }
-        for take in takes::of_live(tx, network, InvoiceKind::Payable, &referred, also)? {
-            past.takes.entry(take.book).or_default().push(take);
+        for part in invoices::billed_parts(tx, network, InvoiceKind::Payable, &referred, also)? {
+            let of_offer = past.billed.entry(part.book).or_default().entry(part.offer_id).or_default();
+            of_offer.push((part.period, part.invoice));
         }
         Ok(past)
     }
 
     /// Whether anything of a book was billed and shared, or not shared, before.
     pub(super) fn has(&self, party_id: i64) -> bool {
-        self.takes.keys().any(|book| book.party_id == party_id)
+        self.billed.keys().any(|book| book.party_id == party_id)
     }
 
-    /// The invoice that billed a day of an offer first.
+    /// The invoice that billed a day of an offer first: one that reaches the day and had nothing of the offer to bill in its
+    /// period says nothing of how that is shared.
     fn first(&self, book: Book, day: Day, offer: OfferId) -> Option<InvoiceId> {
-        let takes = self.takes.get(&book)?;
-        takes.iter().find(|take| take.reach.covers(day, offer)).map(|take| take.document)
+        let of_offer = self.billed.get(&book)?.get(&offer)?;
+        of_offer.iter().find(|(period, _)| period.contains(day)).map(|(_, invoice)| *invoice)
     }
 }
 
@@ -88,10 +90,10 @@ struct Sharing<'a> {
 }
 
 impl Sharing<'_> {
-    /// The other invoice that billed a day of an offer first.
+    /// The earlier invoice that billed a day of an offer first.
     fn other(&self, (currency, day, offer): LineSlot) -> Option<InvoiceId> {
         let first = self.past.first(Book { currency, ..self.book }, day, offer);
-        first.filter(|first| Some(*first) != self.invoice)
+        first.filter(|first| self.invoice.is_none_or(|own| *first < own))
     }
 
     /// By whose terms a day of an offer is shared; `None`: not at all.

@@ -164,7 +164,7 @@ impl Game {
             assert_eq!((&preview.totals, &preview.skipped), (&report.totals, &report.skipped), "{:#?}", self.told);
             let mut hints = totals(&self.real_invoices(), known);
             hints.extend(zeros(&report));
-            self.learn_reaches();
+            self.learn_parts();
             let skips = self.model.run(&plain, &hints);
             self.compare_skips(&report, &skips);
         }
@@ -207,7 +207,7 @@ impl Game {
                 hints
             })
             .collect();
-        self.learn_reaches();
+        self.learn_parts();
         let left = self.model.schedule(&hints);
         assert_eq!(report.runs.len(), left.len(), "runs of the schedule\n{}", self.told.join("\n"));
         for (run, skips) in report.runs.iter().zip(&left) {
@@ -410,7 +410,7 @@ impl Game {
         days.extend(left_out.iter().map(|emptied| (emptied.currency.code(), 1, 0)));
         let done = engine.sync(call, id, None);
         let days: Vec<_> = days.into_iter().collect();
-        self.learn_reaches();
+        self.learn_parts();
         let expected = self.model.sync(index, &days);
         self.learn_rates(index);
         (format!("synchronize {days:?}"), done.map(drop), expected)

@@ -27,24 +27,18 @@ pub(crate) struct Terms {
     pub(crate) until: Option<i32>,
 }
 
-/// What an invoice took of a book: up to a day, and of a pick only these days and offers. The engine says it; which entries
+/// Days of an offer that an invoice has billed, also where everything there cancels out. The engine says it; which entries
 /// that were is judged entry by entry.
 #[derive(Debug, Clone)]
-pub(crate) struct Reach {
+pub(crate) struct Part {
     pub(crate) currency: &'static str,
-    pub(crate) take_no: i64,
-    pub(crate) through: i32,
-    pub(crate) days: Option<Vec<(i32, i32)>>,
-    pub(crate) offers: Option<Vec<i64>>,
+    pub(crate) offer: i64,
+    pub(crate) days: (i32, i32),
 }
 
-impl Reach {
-    fn covers(&self, e: &Entry) -> bool {
-        let days = |days: &Vec<(i32, i32)>| days.iter().any(|(start, end)| (*start..=*end).contains(&e.day));
-        e.book.currency == self.currency
-            && e.day <= self.through
-            && self.days.as_ref().is_none_or(days)
-            && self.offers.as_ref().is_none_or(|offers| offers.contains(&e.state.offer))
+impl Part {
+    fn holds(&self, e: &Entry) -> bool {
+        (e.book.currency, e.state.offer) == (self.currency, self.offer) && (self.days.0..=self.days.1).contains(&e.day)
     }
 }
 
@@ -171,18 +165,16 @@ impl Model {
         self.referrals.iter().any(|r| r.referred == 1 && r.taken.is_some())
     }
 
-    /// The invoice whose terms an entry on an invoice is shared by: the first that is not void and reaches its day and offer.
+    /// The invoice whose terms an entry on an invoice is shared by: the first that is not void and has billed its offer on its
+    /// day.
     fn shared_as(&self, index: usize, e: &Entry) -> usize {
         let counts = |i: &usize| self.invoices[*i].status != Status::Void || self.known(index, *i).is_some();
-        let mut takes: Vec<(i64, usize)> = Vec::new();
-        for i in (0..self.invoices.len()).filter(counts) {
-            let invoice = &self.invoices[i];
-            if (invoice.book.kind, invoice.book.party) == (e.book.kind, e.book.party) {
-                let reaches = self.reaches.get(&invoice.id).into_iter().flatten().filter(|reach| reach.covers(e));
-                takes.extend(reaches.map(|reach| (reach.take_no, i)));
-            }
-        }
-        takes.into_iter().min().map_or(index, |(_, first)| first)
+        let billed = |i: &usize| {
+            let invoice = &self.invoices[*i];
+            (invoice.book.kind, invoice.book.party) == (e.book.kind, e.book.party)
+                && self.parts.get(&invoice.id).into_iter().flatten().any(|part| part.holds(e))
+        };
+        (0..index).filter(counts).find(billed).unwrap_or(index)
     }
 
     /// The terms of a share that is known of an invoice by those of another, or its own.

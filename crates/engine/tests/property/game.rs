@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quittance_domain::accrual::{Book as RealBook, Pick};
+use quittance_domain::accrual::Book as RealBook;
 use quittance_domain::currency::Currency;
-use quittance_domain::ids::{InvoiceId, InvoiceKind, PartyKind};
+use quittance_domain::ids::{InvoiceId, InvoiceKind, OfferId, PartyKind};
 use quittance_domain::invoice::LineType;
+use quittance_domain::period::Period;
 use quittance_domain::planner::Emptied;
 use quittance_domain::time::{Day, Timestamp};
 use quittance_engine::invoices::{ConversionQuery, Invoice, InvoiceConversion, InvoiceFilter, Line};
 use quittance_engine::reports::Cell;
-use quittance_store::takes;
 use quittance_testkit::{Dice, Network, TestDatabase};
 
-use crate::extras::{Reach, Terms};
+use crate::extras::{Part, Terms};
 use crate::model::{Book, CENT, CONVERTS, Entry, FRACTIONS, Kind, Model, Place, Status};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -242,22 +242,22 @@ impl Game {
         }
     }
 
-    /// What invoices of affiliates took of their books.
-    pub(crate) fn learn_reaches(&mut self) {
-        let network = self.network.call.network;
-        let takes = self.network.engine.store().read(|tx| takes::of_parties(tx, network, InvoiceKind::Payable, (1, 5)));
-        self.model.reaches.clear();
-        for take in takes.unwrap() {
-            let pick = take.reach.pick;
-            let days = |pick: &Pick| pick.days.iter().map(|p| (p.start.number(), p.end.number())).collect();
-            let offers = |pick: &Pick| Some(pick.offers.as_ref()?.iter().map(|offer| offer.get()).collect());
-            self.model.reaches.entry(take.document.get()).or_default().push(Reach {
-                take_no: take.take_no,
-                currency: take.book.currency.code(),
-                through: take.reach.cut.through.number(),
-                days: pick.as_ref().map(days),
-                offers: pick.as_ref().and_then(offers),
-            });
+    /// Which days of which offers invoices of affiliates have billed.
+    pub(crate) fn learn_parts(&mut self) {
+        self.model.parts.clear();
+        for real in self.real_invoices().into_iter().filter(|real| real.book.kind == InvoiceKind::Payable) {
+            let own = real.book.currency;
+            let part = |currency: Currency, offer: OfferId, period: Period| Part {
+                currency: currency.code(),
+                offer: offer.get(),
+                days: (period.start.number(), period.end.number()),
+            };
+            let lines = self.network.engine.invoice_lines(&self.network.call, real.invoice_id).unwrap();
+            let of_line = |line: &Line| part(line.source_currency(own), line.offer_id.unwrap(), line.period);
+            let billed = lines.iter().filter(|line| line.line_type == LineType::Conversions).map(of_line);
+            let emptied = self.emptied_of(real.place());
+            let parts = billed.chain(emptied.iter().map(|e| part(e.currency, e.offer_id, e.period))).collect();
+            self.model.parts.insert(real.invoice_id.get(), parts);
         }
     }
 
@@ -293,6 +293,10 @@ impl Game {
             party_id: plain.book.party,
             invoice_id: InvoiceId::new(plain.id),
         };
+        self.emptied_of(place)
+    }
+
+    fn emptied_of(&self, place: quittance_store::invoices::Place) -> Vec<Emptied> {
         let network = self.network.call.network;
         self.network.engine.store().read(|tx| quittance_store::invoices::emptied(tx, network, place)).unwrap()
     }

@@ -175,8 +175,8 @@ pub(crate) struct Model {
     pub(crate) referrals: Vec<crate::extras::Referral>,
     /// What referrers are promised today, by whom they have referred.
     pub(crate) referrers: BTreeMap<i64, crate::extras::Terms>,
-    /// What the invoices of affiliates took, by their ids.
-    pub(crate) reaches: BTreeMap<i64, Vec<crate::extras::Reach>>,
+    /// What the invoices of affiliates have billed, by their ids.
+    pub(crate) parts: BTreeMap<i64, Vec<crate::extras::Part>>,
     pub(crate) scheduled_through: BTreeMap<(Kind, i64), i32>,
 }
 

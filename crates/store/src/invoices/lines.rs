@@ -43,6 +43,17 @@ statements! {
         AND l.party_id {in:3} AND {within:l.party_id|3} AND {within:i.party_id|3} AND l.line_type = 'conversions' \
         AND l.source_currency IS NOT NULL AND l.taken_units > 0 AND i.status <> 'void' \
         ORDER BY l.party_id, l.invoice_id, l.line_no";
+    /// Which days of which offers invoices have billed that are not void, or are in `$4`, the first invoice first.
+    BILLED_PARTS = "SELECT l.party_id, COALESCE(l.source_currency, i.currency), l.invoice_id, l.offer_id, l.period_start, \
+        l.period_end FROM invoice_lines l JOIN invoices i ON i.network_id = l.network_id AND i.kind = l.kind \
+        AND i.party_id = l.party_id AND i.invoice_id = l.invoice_id WHERE l.network_id = $1 AND l.kind = $2 \
+        AND l.party_id {in:3} AND {within:l.party_id|3} AND {within:i.party_id|3} AND l.line_type = 'conversions' \
+        AND (i.status <> 'void' OR i.invoice_id {in:4}) \
+        UNION ALL SELECT e.party_id, e.currency, e.invoice_id, e.offer_id, e.period_start, e.period_end \
+        FROM emptied_lines e JOIN invoices i ON i.network_id = e.network_id AND i.kind = e.kind \
+        AND i.party_id = e.party_id AND i.invoice_id = e.invoice_id WHERE e.network_id = $1 AND e.kind = $2 \
+        AND e.party_id {in:3} AND {within:e.party_id|3} AND {within:i.party_id|3} \
+        AND (i.status <> 'void' OR i.invoice_id {in:4}) ORDER BY 1, 3";
     /// What rounding has left in the books of some parties; an invoice whose lines are all exact is not read.
     REMAINDERS = "SELECT l.party_id, COALESCE(l.source_currency, i.currency), \
         CAST(SUM(l.taken_units - COALESCE(l.source_units, l.units)) AS BIGINT) FROM invoice_lines l \
@@ -300,6 +311,42 @@ pub fn paid_rates(tx: &mut dyn Tx, network: NetworkId, kind: InvoiceKind, partie
         Ok(PaidRateRow { book, into: currency(row.text(2)?)?, paid: PaidRate { offer_id, period, rate } })
     };
     rows.iter().map(paid).collect()
+}
+
+/// Days of an offer that an invoice has billed, also where everything there cancels out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BilledPart {
+    /// The book.
+    pub book: Book,
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// The offer.
+    pub offer_id: OfferId,
+    /// The days.
+    pub period: Period,
+}
+
+/// What the invoices of some parties have billed that are not void, or are among `also`, by party, the first invoice first.
+///
+/// # Errors
+/// What the database says.
+pub fn billed_parts(
+    tx: &mut dyn Tx,
+    network: NetworkId,
+    kind: InvoiceKind,
+    parties: &[i64],
+    also: &[i64],
+) -> Result<Vec<BilledPart>> {
+    let params = [network.get().into(), kind.as_str().into(), Param::Ints(parties), Param::Ints(also)];
+    let part = |row: &Row| {
+        Ok(BilledPart {
+            book: Book { kind, party_id: row.int(0)?, currency: currency(row.text(1)?)? },
+            invoice: InvoiceId::new(row.int(2)?),
+            offer_id: OfferId::new(row.int(3)?),
+            period: Period { start: day(row.int(4)?)?, end: day(row.int(5)?)? },
+        })
+    };
+    tx.query(BILLED_PARTS, &params)?.iter().map(part).collect()
 }
 
 /// The lines of all invoices of a range of parties, with the invoice, in order.

@@ -40,8 +40,8 @@ pub use self::history::{
 pub use self::items::{ItemRow, Measure, items, put_items};
 use self::lines::WrittenLine;
 pub use self::lines::{
-    Line, PaidRateRow, add_line, corrections_after, delete_line, each_line, lines, lines_after, lines_of_parties,
-    paid_rates, remainders, update_line,
+    BilledPart, Line, PaidRateRow, add_line, billed_parts, corrections_after, delete_line, each_line, lines,
+    lines_after, lines_of_parties, paid_rates, remainders, update_line,
 };
 pub use self::list::{
     Extent, InvoiceQuery, InvoiceRow, LastPayment, count_found, extent, id_at, id_of_number, nth_found, rows,
