@@ -410,16 +410,18 @@ fn paid_rate<'a>(source: &'a Source<'_>, offer_id: OfferId, day: Day, tally: Tal
 }
 
 /// Whether anything of a book in another currency needs a rate of the run: all but what is taken back at the rate that it
-/// was paid at.
+/// was paid at, and what comes to nothing.
 ///
 /// # Errors
 /// A sum does not fit.
 pub fn needs_rate(source: &Source<'_>) -> Result<bool, MoneyError> {
-    if source.unbilled.iter().any(|unbilled| unbilled.earlier_day.is_none()) {
+    // Also a line of nothing has a rate, be it another than the run's.
+    if source.rate.is_none() || source.unbilled.iter().any(|unbilled| unbilled.earlier_day.is_none()) {
         return Ok(true);
     }
     let days = by_earlier_day(source.unbilled)?;
-    Ok(days.into_iter().any(|((offer_id, day), tally)| paid_rate(source, offer_id, day, tally).is_none()))
+    let mut some = days.into_iter().filter(|(_, tally)| tally.units != 0);
+    Ok(some.any(|((offer_id, day), tally)| paid_rate(source, offer_id, day, tally).is_none()))
 }
 
 /// The part of the own period that ends on a day up to which a run has left the book out, or the part after the last of

@@ -5,7 +5,7 @@ use quittance_domain::conversion::{ConversionRecord, ConversionStatus};
 use quittance_domain::currency::Currency;
 use quittance_domain::ids::{InvoiceId, PartyKind};
 use quittance_domain::invoice::VoidReason;
-use quittance_engine::billing::{RunReport, RunRequest};
+use quittance_engine::billing::{FirstDay, RunReport, RunRequest};
 use quittance_engine::invoices::{ConversionQuery, TakeOffRequest};
 use quittance_store::ledger;
 use quittance_testkit::{Network, TestDatabase, both_databases, day};
@@ -32,6 +32,18 @@ fn network(database: &TestDatabase) -> Network {
     ];
     assert_eq!(network.ingest(records).counts.created, 4);
     network
+}
+
+/// Affiliate 1 is paid in dollars, and has nothing yet.
+fn converting(database: &TestDatabase) -> Network {
+    let mut network = Network::create(database.engine());
+    network.at("2026-02-02");
+    network.set_party(PartyKind::Affiliate, r#"{"id":1,"currency_policy":"convert"}"#);
+    network
+}
+
+fn rejected(record: ConversionRecord) -> ConversionRecord {
+    ConversionRecord { status: ConversionStatus::parse("rejected"), ..record }
 }
 
 fn bill(network: &Network, through: &str) -> RunReport {
@@ -132,9 +144,7 @@ both_databases! {
     /// the rejected 100.00 are taken back as 110.00, 20.00 of the 50.00 as 22.00, and 10.00 EUR that come late for the 7th are
     /// 13.00, as are 10.00 of February. In March, without any rate, the remaining 30.00 are taken back as 33.00.
     fn what_was_converted_is_taken_back_at_the_rate_it_was_paid_at(database) {
-        let mut network = Network::create(database.engine());
-        network.at("2026-02-02");
-        network.set_party(PartyKind::Affiliate, r#"{"id":1,"currency_policy":"convert"}"#);
+        let mut network = converting(database);
         network.rates("2026-01-30,EUR,USD,1.10\n");
         network.ingest(vec![
             record(&network, "a", 1, "2026-01-05", "100.00", "EUR"),
@@ -143,7 +153,6 @@ both_databases! {
         assert_eq!(bill(&network, "2026-01-31").totals[0].units, 165_000_000);
         network.at("2026-03-02");
         network.rates("2026-02-27,EUR,USD,1.30\n");
-        let rejected = |record: ConversionRecord| ConversionRecord { status: ConversionStatus::parse("rejected"), ..record };
         network.ingest(vec![
             rejected(record(&network, "a", 1, "2026-01-05", "100.00", "EUR")),
             record(&network, "b", 1, "2026-01-06", "30.00", "EUR"),
@@ -265,5 +274,78 @@ both_databases! {
             "2026-02-01 to 2026-02-28: 1100",
             "2026-02-01 to 2026-02-28: 1500",
         ]);
+    }
+
+    /// 50.00 EUR were paid at 1.10, 55.00 USD. Without a rate for March they are taken back as that, though 10.00 EUR of another
+    /// day came in and were rejected meanwhile: these come to nothing by any rate. With 100.00 USD of March: 45.00.
+    fn what_comes_to_nothing_needs_no_rate(database) {
+        let mut network = converting(database);
+        network.rates("2026-01-30,EUR,USD,1.10\n");
+        network.ingest(vec![record(&network, "b", 1, "2026-01-06", "50.00", "EUR")]);
+        assert_eq!(bill(&network, "2026-01-31").totals[0].units, 55_000_000);
+        network.at("2026-04-02");
+        network.ingest(vec![record(&network, "c", 1, "2026-01-20", "10.00", "EUR")]);
+        network.ingest(vec![
+            rejected(record(&network, "b", 1, "2026-01-06", "50.00", "EUR")),
+            rejected(record(&network, "c", 1, "2026-01-20", "10.00", "EUR")),
+            record(&network, "d", 2, "2026-03-08", "100.00", "USD"),
+        ]);
+        let report = bill(&network, "2026-03-31");
+        assert_eq!((skips(&report), report.totals[0].units), (vec![], 45_000_000));
+        network.assert_verified();
+        assert_eq!(bill(&network, "2026-03-31").invoices(), 0);
+    }
+
+    /// Three conversions of 10.00 EUR bring a bonus of 10 %: 30.00 and 3.00 EUR at 1.10 are 36.30 USD. One of them is rejected: the bonus
+    /// falls away with it, and there is no rate for that. With one of 1.20, -10.00 EUR are -11.00 USD as they were paid, and
+    /// -3.00 EUR -3.60 USD; with 50.00 USD: 35.40.
+    fn what_counts_for_a_bonus_is_not_taken_back_without_a_rate(database) {
+        let mut network = converting(database);
+        let bonus = serde_json::json!({"bonuses": [{
+            "id": 1, "title": "Volume", "measure": "conversions", "retroactive": true, "offers": [1],
+            "tiers": [{"from": "3", "percent": "10"}]
+        }]});
+        network.engine.import_network(network.call.now, Some("test"), &bonus).unwrap().unwrap();
+        network.rates("2026-01-30,EUR,USD,1.10\n");
+        network.ingest(["a", "b", "c"].map(|id| record(&network, id, 1, "2026-01-06", "10.00", "EUR")).to_vec());
+        assert_eq!(bill(&network, "2026-01-31").totals[0].units, 36_300_000);
+        network.at("2026-04-02");
+        network.ingest(vec![
+            rejected(record(&network, "a", 1, "2026-01-06", "10.00", "EUR")),
+            record(&network, "d", 2, "2026-03-08", "100.00", "USD"),
+        ]);
+        let report = bill(&network, "2026-03-31");
+        assert_eq!(skips(&report), [("-10000000 EUR".to_owned(), "missing_rate".to_owned())]);
+        assert_eq!(report.totals[0].units, 100_000_000);
+        network.rates("2026-03-31,EUR,USD,1.20\n");
+        network.ingest(vec![record(&network, "e", 2, "2026-03-09", "50.00", "USD")]);
+        assert_eq!(bill(&network, "2026-03-31").totals[0].units, 35_400_000);
+        network.assert_verified();
+    }
+
+    /// 1.00 EUR of the first ten days is billed at 1.10. Then 20.00 EUR wait for a rate while 10.00 USD are billed. Runs that start where
+    /// the last invoice ended still bill them: that of the euros ended on the 10th. At 1.30 they are 26.00; with 5.00 USD: 31.00.
+    fn a_book_that_waited_for_a_rate_goes_on_from_its_own_last_invoice(database) {
+        let mut network = converting(database);
+        let bill = |network: &Network, through: &str| {
+            let request = RunRequest { from: FirstDay::LastInvoice, ..RunRequest::payable_through(day(through)) };
+            network.engine.bill(&network.call, &request, &mut |_| {}).unwrap()
+        };
+        network.rates("2026-01-09,EUR,USD,1.10\n");
+        network.ingest(vec![
+            record(&network, "a", 1, "2026-01-05", "1.00", "EUR"),
+            record(&network, "b", 1, "2026-01-20", "20.00", "EUR"),
+            record(&network, "c", 1, "2026-01-20", "10.00", "USD"),
+        ]);
+        assert_eq!(bill(&network, "2026-01-10").totals[0].units, 1_100_000);
+        let report = bill(&network, "2026-01-31");
+        assert_eq!(skips(&report), [("20000000 EUR".to_owned(), "missing_rate".to_owned())]);
+        assert_eq!(report.totals[0].units, 10_000_000);
+        network.at("2026-03-02");
+        network.rates("2026-02-27,EUR,USD,1.30\n");
+        network.ingest(vec![record(&network, "d", 1, "2026-02-07", "5.00", "USD")]);
+        assert_eq!(bill(&network, "2026-02-28").totals[0].units, 31_000_000);
+        network.assert_verified();
+        assert_eq!(bill(&network, "2026-02-28").invoices(), 0);
     }
 }

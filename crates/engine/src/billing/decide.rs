@@ -26,9 +26,7 @@ use super::entries::{Choosing, Wanted};
 use super::extras::{BonusRules, Months, Pending, Taken};
 use super::facts::{Facts, Setup};
 use super::sharing::{PastTerms, Slots};
-use super::sums::{
-    Class, Limits, UnbilledSum, UnbilledSums, billed_periods, first_day, limits, periods_matter, unbilled_sums,
-};
+use super::sums::{Class, Limits, UnbilledSum, UnbilledSums, billed_periods, limits, periods_matter, unbilled_sums};
 use crate::error::Result;
 use crate::party_rules::PartyRules;
 
@@ -104,7 +102,7 @@ pub(super) fn decide(
     let facts = Facts::load(tx, setup, request.kind, &ids)?;
     let groups = groups(&facts, books);
     let states: Vec<BookState> = groups.iter().flat_map(|group| group.states.iter().copied()).collect();
-    let mut limits = limits(tx, setup.network, request, &facts, &states)?;
+    let mut limits = limits(tx, setup.network, request, &facts, &states, books)?;
     let sums = unbilled_sums(tx, setup, request, &states, &limits, cut)?;
     if sums.any_earlier() && !periods_matter(request) {
         billed_periods(tx, setup.network, request, &states, &mut limits)?;
@@ -218,6 +216,10 @@ impl Deciding<'_> {
         self.limits.get(&book).map_or(&[], |limits| &limits.billed_periods)
     }
 
+    fn first_day(&self, book: Book) -> Option<Day> {
+        self.limits.get(&book).and_then(|limits| limits.from)
+    }
+
     fn sums(&self, book: Book) -> &[UnbilledSum] {
         self.sums.of_book.get(&book).map_or(&[], Vec::as_slice)
     }
@@ -255,7 +257,7 @@ impl Deciding<'_> {
             from: takings
                 .iter()
                 .filter(|_| !self.request.scheduled)
-                .filter_map(|taking| first_day(self.request, self.facts, &taking.take.before))
+                .filter_map(|taking| self.first_day(taking.take.before.book))
                 .max(),
             through: takings.iter().map(|taking| taking.take.reach.cut.through).max().unwrap_or(self.cut.through),
             next_start: takings.iter().filter_map(|taking| taking.take.before.next_start).max(),
@@ -335,7 +337,9 @@ impl Deciding<'_> {
                 takings.push(taking);
                 continue;
             }
-            let waits = !taking.unbilled.is_empty() && needs_rate(&self.source(&taking))?;
+            // Bonuses count whatever is taken and are paid in the invoice's currency: without a rate nothing is counted.
+            let counts = self.setup.bonuses.iter().any(|bonus| bonus.is_for(state.book));
+            let waits = !taking.unbilled.is_empty() && (counts || needs_rate(&self.source(&taking))?);
             if waits || self.pending.has(state.book) {
                 let unbilled = taking.unbilled.iter().filter(|_| waits);
                 let units = sum_units(unbilled.map(|unbilled| unbilled.tally.units))?;
@@ -414,7 +418,8 @@ impl Deciding<'_> {
         let picks = behind || unasked || self.request.is_unbound();
         let after = BookState { next_take: state.next_take + 1, ..*state };
         if picks {
-            let pick = pick(self.request, self.facts, cut, state, &unbilled, self.billed_periods(state.book));
+            let pick =
+                pick(self.request, self.first_day(state.book), cut, state, &unbilled, self.billed_periods(state.book));
             let reach = Reach { cut, pick: Some(pick) };
             return Ok(Taking {
                 unbilled,
@@ -437,7 +442,14 @@ impl Deciding<'_> {
         let chosen = Choosing { tx: &mut *self.tx, network, request, wanted, cut, limits, state }.choose()?;
         let through = if request.sum.is_some() { chosen.last_day.unwrap_or(cut.through) } else { cut.through };
         let cut = Cut { through, ..cut };
-        let pick = pick(self.request, self.facts, cut, state, &chosen.unbilled, self.billed_periods(state.book));
+        let pick = pick(
+            self.request,
+            self.first_day(state.book),
+            cut,
+            state,
+            &chosen.unbilled,
+            self.billed_periods(state.book),
+        );
         // Days after the last one that was chosen are not reached, so nothing has to be taken off there.
         let left = chosen.left.into_iter().filter(|left| {
             let place = EntryPlace { epoch: cut.epoch, posting_day: left.posting_day, billable_day: left.billable_day };
@@ -512,13 +524,12 @@ fn decided(book: Book, invoice: PlannedInvoice, takings: Vec<Taking>, extras: Ta
 /// it for ever.
 fn pick(
     request: &RunRequest,
-    facts: &Facts,
+    from: Option<Day>,
     cut: Cut,
     state: &BookState,
     unbilled: &[Unbilled],
     billed: &[Period],
 ) -> Pick {
-    let from = first_day(request, facts, state);
     let mut days = vec![Period { start: from.unwrap_or(Day::MIN).min(cut.through), end: cut.through }];
     if let (Some(_), Some(next)) = (from, state.next_start) {
         let before = |period: &Period| Period { end: period.end.min(next.plus_days(-1)), ..*period };

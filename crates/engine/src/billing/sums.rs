@@ -49,8 +49,8 @@ pub(super) struct UnbilledSum {
 #[derive(Default)]
 pub(super) struct Limits {
     next_start: Option<Day>,
-    /// The first day that is asked for.
-    from: Option<Day>,
+    /// The first day that is asked for: of a book's own last invoice, also where it is billed with others.
+    pub(super) from: Option<Day>,
     /// What picks have taken already.
     pub(super) picked: Picked,
     /// Up to which days runs have left the book out since its last invoice, in order.
@@ -82,17 +82,20 @@ impl Limits {
     }
 }
 
-/// The limits of some books.
+/// The limits of some books, whose next invoices start where `books` says; `own` says where that of each alone would.
 pub(super) fn limits(
     tx: &mut dyn Tx,
     network: NetworkId,
     request: &RunRequest,
     facts: &Facts,
     books: &[BookState],
+    own: &[BookState],
 ) -> Result<HashMap<Book, Limits>> {
     let parties = parties(books);
+    let own_from: HashMap<Book, Option<Day>> =
+        own.iter().map(|state| (state.book, first_day(request, facts, state))).collect();
     let of_book = |state: &BookState| {
-        let from = first_day(request, facts, state);
+        let from = own_from.get(&state.book).copied().flatten();
         let referrer = facts.referrer(state.book.party_id).filter(|_| request.kind == InvoiceKind::Payable);
         let by_day = referrer.is_some_and(|referrer| referrer.may_end_before(request.through));
         (state.book, Limits { next_start: state.next_start, from, by_day, ..Limits::default() })
@@ -174,7 +177,7 @@ fn parties(books: &[BookState]) -> Vec<i64> {
 }
 
 /// The first day that a request asks for of a book.
-pub(super) fn first_day(request: &RunRequest, facts: &Facts, state: &BookState) -> Option<Day> {
+fn first_day(request: &RunRequest, facts: &Facts, state: &BookState) -> Option<Day> {
     if request.scheduled {
         return facts.rules.get(&state.book.party_id).and_then(|rules| rules.auto_start);
     }

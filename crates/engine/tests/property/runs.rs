@@ -176,7 +176,7 @@ impl Model {
         let from = match request.from {
             _ if request.scheduled => Some(AUTO_START),
             From::FirstUnbilled => None,
-            From::LastInvoice => next,
+            From::LastInvoice => periods.iter().map(|period| period.1 + 1).max(),
             From::Day(day) => Some(day),
         };
         let bound = !request.is_final && request.sum.is_none();
@@ -255,10 +255,14 @@ impl Model {
         }
         let rate = |n: &usize| {
             let e = &self.log[*n];
-            let back = next.is_some_and(|next| e.day < next) && days[&(e.state.offer, e.day)] < 0;
+            let earlier = next.is_some_and(|next| e.day < next);
+            let of_day = days[&(e.state.offer, e.day)];
+            let back = earlier && of_day < 0;
             let paid = self.paid.iter().find(|paid| paid.0 == e.state.offer && (paid.1..=paid.2).contains(&e.day));
             let paid = paid.filter(|_| back && e.book.currency != into).map(|paid| paid.3);
-            paid.or_else(|| self.rate(e.book.currency, into, through))
+            // What comes to nothing does so by any rate.
+            let any = self.paid.first().filter(|_| earlier && of_day == 0).map(|paid| paid.3);
+            paid.or_else(|| self.rate(e.book.currency, into, through)).or(any)
         };
         taken.iter().map(rate).collect()
     }
@@ -314,7 +318,9 @@ impl Model {
         let first = taken.iter().map(|n| self.log[*n].day).min().unwrap_or(end);
         let from = match request.from {
             From::Day(day) => Some(day),
-            From::LastInvoice => next,
+            From::LastInvoice => {
+                held.iter().filter_map(|(of, _)| self.periods(*of).iter().map(|p| p.1 + 1).max()).max()
+            }
             From::FirstUnbilled => None,
         };
         let start = match (from, next.filter(|next| *next <= end)) {
