@@ -201,7 +201,7 @@ fn record(pairs: &[(String, String)], zone: &Zone, sources: &Sources) -> Result<
         record: ConversionRecord::default(),
         fields: Vec::new(),
         currency: None,
-        manner: Manner { zone, source: source.as_deref(), decimal },
+        manner: Manner { source: source.as_deref(), decimal, ..Manner::plain(zone) },
         unknown_source: unknown,
     };
     for (name, value) in pairs {

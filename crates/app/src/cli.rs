@@ -1,6 +1,6 @@
 //! The command line: the arguments that all commands share, and the commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -187,6 +187,17 @@ impl Command {
                 Nature::Settles
             }
             Command::Pay(_) => Nature::Acts,
+        }
+    }
+
+    /// The files that it reads.
+    pub(crate) fn inputs(&self) -> Vec<&Path> {
+        match self {
+            Command::Import(ImportCommand::Network(command)) => vec![command.input()],
+            Command::Import(ImportCommand::Conversions(command)) => command.inputs(),
+            Command::Import(ImportCommand::Balances(command)) => vec![command.input()],
+            Command::Import(ImportCommand::Rates(command)) => vec![command.input()],
+            _ => Vec::new(),
         }
     }
 

@@ -3,6 +3,9 @@
 //! The key is kept in the transaction of the command's effect. What was printed is kept after it: of a command that was
 //! killed in between it is known that it was done, and not what it printed.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,6 +21,10 @@ use crate::output;
 
 /// What is kept as the status of a command that was done.
 const DONE: i64 = 200;
+/// The same of one that was done in part.
+const IN_PART: i64 = 207;
+/// How much of a file is in memory while its digest is made.
+const PART_BYTES: u64 = 1 << 20;
 /// How often, and how long after another, it is looked whether a twin of the command has printed its answer.
 const LOOKS: u32 = 20;
 const LOOK: Duration = Duration::from_millis(100);
@@ -55,7 +62,15 @@ fn once(command: &Command, key: &str, nature: Nature, mut context: Context) -> a
         return Err(Usage("--key: this command changes nothing in the books, so leave it out".to_owned()).into());
     }
     // The command as it was understood, without what says where and how to answer.
-    let asked = digest(format!("{command:?}").as_bytes());
+    let mut asked = digest(format!("{command:?}").as_bytes());
+    for file in command.inputs() {
+        // A file of the same name may hold something else by now, and that would be another command.
+        if file == Path::new("-") {
+            let detail = "--key: what standard input holds is not known before it is read: name a file";
+            return Err(Usage(detail.to_owned()).into());
+        }
+        asked = digest(format!("{asked} {}", of_file(file)?).as_bytes());
+    }
     context.claimed = Some(Claimed::command(key, asked));
     let engine = context.engine()?;
     let call = if command.may_make_network() { context.call_of(NetworkId::new(0)) } else { context.call(&engine)? };
@@ -68,6 +83,11 @@ fn once(command: &Command, key: &str, nature: Nature, mut context: Context) -> a
             engine.keep_outcome(&call, DONE, &output::kept())?;
             Ok(Exit::Done)
         }
+        // Of an input in which rows were refused the others were taken: a repeat would take none of it again.
+        Ok(Exit::Failed) if !command.inputs().is_empty() => {
+            engine.keep_outcome(&call, IN_PART, &output::kept())?;
+            Ok(Exit::Failed)
+        }
         Ok(exit) => Ok(exit),
         // A twin of the command may have been faster, and have done it.
         Err(error) => match engine.done_before(&call) {
@@ -77,15 +97,29 @@ fn once(command: &Command, key: &str, nature: Nature, mut context: Context) -> a
     }
 }
 
+/// The digest of a file's bytes.
+fn of_file(file: &Path) -> anyhow::Result<String> {
+    let shown = || format!("cannot read {}", file.display());
+    let mut input = File::open(file).with_context(shown)?;
+    let (mut digests, mut part) = (String::new(), Vec::new());
+    loop {
+        part.clear();
+        if input.by_ref().take(PART_BYTES).read_to_end(&mut part).with_context(shown)? == 0 {
+            return Ok(digests);
+        }
+        digests = digest(format!("{digests}{}", digest(&part)).as_bytes());
+    }
+}
+
 /// Prints what a command with the same key has printed.
 fn answered(engine: &Engine, call: &Call, mut before: Begun) -> anyhow::Result<Exit> {
     for _ in 0..LOOKS {
         match &before {
             Begun::Repeat { status: DONE_UNANSWERED, .. } => {}
-            Begun::Repeat { answer, .. } => {
+            Begun::Repeat { answer, status } => {
                 note("it was done before with this key; nothing was done now");
                 output::text(answer)?;
-                return Ok(Exit::Done);
+                return Ok(if *status == IN_PART { Exit::Failed } else { Exit::Done });
             }
             _ => {
                 let detail = "--key: it was used for another command; use a new key for a new command";

@@ -355,6 +355,13 @@ fn commands_with_a_key_are_done_once() {
     assert_eq!(folder.done(&import), folder.done(&import));
     let bill = ["bill", "--through", "2026-01-31", "--key", "bill"];
     assert_eq!(folder.done(&bill), folder.done(&bill));
+    // A file that holds something else is another command; one of which a row was refused ends as it did.
+    folder.write("in.csv", "conversion_id,affiliate_id,offer_id,status,occurred_at,payout\nc,1,1,pending,2026-01-05 10:00:00,9\nd,x,1,pending,2026-01-05 10:00:00,9\n");
+    assert!(folder.fails(2, &import).contains("used for another command"));
+    let import = ["import", "conversions", "in.csv", "--key", "half"];
+    folder.fails(1, &import);
+    assert!(folder.fails(1, &import).contains("nothing was done now"));
+    assert!(folder.fails(2, &["import", "conversions", "-", "--key", "stream"]).contains("name a file"));
     let correct = ["invoice", "correct", "1", "--amount", "1", "--comment", "x", "--key", "correct"];
     assert_eq!(folder.done(&correct), folder.done(&correct));
     // Of several, one is paid already: the others are voided once, and the repeat tries that one again.

@@ -108,7 +108,8 @@ both_databases! {
         let mut kills = 0;
         for round in 0..ROUNDS {
             let (file, through) = round_args(folder.path(), round);
-            let import = ["import", "conversions", &file];
+            // The last row of an id is what holds.
+            let import = ["import", "conversions", "--revisions", &file];
             let bill = ["bill", "--through", &through];
             run(undisturbed.url(), &import);
             run(undisturbed.url(), &bill);

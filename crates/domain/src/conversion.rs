@@ -389,7 +389,11 @@ pub fn first_state(record: &ConversionRecord, defaults: &RecordDefaults<'_>) -> 
         (None, Some(default)) => default.owed("payout", sale, payout_currency)?,
         (None, None) => return Err(missing("payout")),
     };
-    let revenue_currency = record.revenue_currency.unwrap_or(defaults.revenue_currency);
+    // A share is in the currency of what it is a share of, where the record says one.
+    let of_sale = record
+        .payout_currency
+        .filter(|_| record.revenue.is_none() && defaults.revenue.is_some_and(DefaultAmount::is_share));
+    let revenue_currency = record.revenue_currency.or(of_sale).unwrap_or(defaults.revenue_currency);
     // A fixed amount of the offer is in the advertiser's currency; a share is in that of what it is a share of.
     let default = defaults.revenue.filter(|default| record.revenue_currency.is_none() || default.is_share());
     let revenue = match (&record.revenue, default) {

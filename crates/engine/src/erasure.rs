@@ -177,6 +177,8 @@ impl<'a> Texts<'a> {
 
     fn in_value(&self, value: &mut Value) -> bool {
         match value {
+            // Amounts and days are facts that the history replays to, whatever a party is called.
+            Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.:TZ".contains(&byte)) => false,
             Value::String(text) => self.in_text(text).map(|new| *text = new).is_some(),
             Value::Array(values) => values.iter_mut().fold(false, |any, value| self.in_value(value) | any),
             Value::Object(members) => members.values_mut().fold(false, |any, value| self.in_value(value) | any),

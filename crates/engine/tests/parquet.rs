@@ -143,7 +143,8 @@ fn what_cannot_be_read_without_loss_is_refused_by_its_name() {
 
 #[test]
 fn a_file_without_rows_is_empty_and_nothing_else() {
-    let network = network(&TestDatabase::sqlite());
+    let database = TestDatabase::sqlite();
+    let network = network(&database);
     let (outcome, _) = import(&network, File::open(path("empty.parquet")).unwrap(), &ImportOptions::default());
     assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
     assert_eq!(outcome.counts.total(), 0);

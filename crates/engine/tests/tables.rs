@@ -196,6 +196,30 @@ both_databases! {
         assert_eq!(network.engine.bill(&network.call, &run, &mut |_| {}).unwrap().invoices(), 1);
         assert_eq!(import(&row("here", "paid", "5.00")).unchanged, 1);
         assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 5_000_000, 1)]);
+        // Also where it was revised since: 5.00 is billed, 6.00 is right, and 1.00 is still to be billed.
+        import(&row("here", "unpaid", "6.00"));
+        import(&row("here", "paid", "6.00"));
+        assert_eq!(accrued(&network, InvoiceKind::Payable), [(1, 5, 1, 6_000_000, 1)]);
         network.assert_verified();
+    }
+
+    /// Old spreadsheets end lines with a carriage return alone.
+    fn rows_are_told_apart_whatever_ends_a_line(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let text = format!("{HEADER}a,1,1,approved,2026-01-05 10:00:00,4.00\na,1,2,approved,2026-01-05 10:00:00,6.00\n");
+        for (end, id) in [("\n", "a,"), ("\r\n", "b,"), ("\r", "c,")] {
+            let (counts, reasons) = import(&network, &text.replace("a,1", &format!("{id}1")).replace('\n', end));
+            assert_eq!((counts.created, counts.rejected), (1, 1), "{end:?}");
+            assert!(reasons[0].starts_with("3: offer_id: line 2 is of "), "{end:?}: {reasons:?}");
+        }
+    }
+
+    fn a_table_with_tabs_may_begin_with_an_empty_cell(database) {
+        let mut network = Network::create(database.engine());
+        network.at("2026-02-01");
+        let text = format!("\n,{HEADER}0,a,1,1,approved,2026-01-05 10:00:00,4.00\n").replace(',', "\t");
+        let (counts, reasons) = import(&network, &text);
+        assert_eq!((counts.created, counts.rejected), (1, 0), "{reasons:?}");
     }
 }

@@ -331,6 +331,8 @@ pub fn known(tx: &mut dyn Tx, network: NetworkId, ids: &[&str]) -> Result<Vec<St
 /// # Errors
 /// What the database says.
 pub fn joined(tx: &mut dyn Tx, network: NetworkId, bases: &[&str]) -> Result<Vec<State>> {
+    // The bounds of each text are unknown to PostgreSQL, which would guess that they hold much of the table.
+    tx.read_by_indexes()?;
     tx.query(JOINED, &[network.get().into(), Param::Texts(bases)])?.iter().map(state).collect()
 }
 

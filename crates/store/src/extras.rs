@@ -26,11 +26,11 @@ macro_rules! referral_columns {
 
 /// What was recorded from `$4` on and before `$5`, of the referred affiliates in `$3` where `$2` is not 0.
 macro_rules! recorded {
-    () => {
-        "SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units, \
-         referral_no, until_day, terms_of, first_day, invoice_id, recorded_at FROM referrals WHERE network_id = $1 \
+    ($by:literal) => {
+        concat!("SELECT affiliate_id, currency, referred_id, source_invoice, base_currency, units, basis, share, threshold_units, \
+         referral_no, until_day, terms_of, first_day, invoice_id, recorded_at FROM referrals ", $by, "WHERE network_id = $1 \
          AND ($2 = 0 OR referred_id {in:3}) \
-         AND recorded_at >= $4 AND recorded_at < $5 "
+         AND recorded_at >= $4 AND recorded_at < $5 ")
     };
 }
 
@@ -39,8 +39,8 @@ statements! {
         AND affiliate_id {in:2} AND {within:affiliate_id|2} AND epoch <= $3 AND invoice_id = 0 ORDER BY affiliate_id, currency, referred_id, referral_no");
     ANY_REFERRAL = "SELECT 1 FROM referrals WHERE network_id = $1 LIMIT 1";
     REFERRALS_OF_SOURCE = concat!(referral_columns!(), "{by:referrals_by_source} WHERE network_id = $1 AND source_invoice = $2 ORDER BY referral_no");
-    RECORDED = concat!(recorded!(), "ORDER BY affiliate_id, referral_no");
-    RECORDED_OF = concat!(recorded!(), "AND affiliate_id {in:6} AND {within:affiliate_id|6} ORDER BY affiliate_id, referral_no");
+    RECORDED = concat!(recorded!("{by:referrals_by_time} "), "ORDER BY affiliate_id, referral_no");
+    RECORDED_OF = concat!(recorded!(""), "AND affiliate_id {in:6} AND {within:affiliate_id|6} ORDER BY affiliate_id, referral_no");
     OWN_TERMS = concat!(referral_columns!(), "{by:referrals_by_referred} WHERE network_id = $1 AND referred_id {in:2} \
         AND {within:referred_id|2} AND terms_of = 0 ORDER BY referred_id, source_invoice, referral_no");
     FIRST_SHARED = "SELECT r.affiliate_id, r.referred_id, MIN(r.first_day) FROM referrals r {by:referrals_by_referred} \

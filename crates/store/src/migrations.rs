@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0023.sql"),
     include_str!("../migrations/0024.sql"),
     include_str!("../migrations/0025.sql"),
+    include_str!("../migrations/0026.sql"),
 ];
 
 /// The version of the first of them. Lower ones were made while Quittance was being built, and cannot be upgraded.

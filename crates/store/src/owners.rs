@@ -58,6 +58,10 @@ impl Store {
         {
             return Ok(owner.id);
         }
+        // A session that was lost may take long to end, and nobody is to wait for that.
+        if let Some(lost) = owner.take() {
+            std::thread::spawn(move || drop(lost));
+        }
         let id = self.write(next)?;
         let hold = match &self.backend {
             Backend::Sqlite(sqlite) => Hold::File(sqlite::live::Live::begin(sqlite.path(), id)?),

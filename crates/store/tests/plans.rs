@@ -73,7 +73,7 @@ fn a_list_is_entered_at_its_place() {
         ("NEXT_GROUP", "(posting_day,offer_id,affiliate_id)>(?,?,?)"),
     ] {
         let (_, sql) = statements.iter().find(|(known, _)| *known == name).unwrap();
-        let values = vec![String::new(); 44];
+        let values = vec![String::new(); 45];
         let plan = plan(&store, name, sql, &values);
         assert!(plan.contains(entered), "{name}: {plan}");
     }

@@ -335,6 +335,11 @@ fn ingest(engine: &Engine, call: &Call, scope: Scope, news: &[New]) -> quittance
         records.push(Positioned { position, record: new.record(call, &zone, number)? });
         number += i64::from(new.action_id.is_none());
     }
+    if scope.manager().is_some() {
+        // One that is known already is changed, and with its sum what its advertiser owes.
+        let ids: Vec<&str> = records.iter().map(|row| &*row.record.conversion_id).collect();
+        scope.check_revenue(engine, call, "sum", &engine.conversions_by_ids(call, &ids)?)?;
+    }
     let report = engine.ingest(call, &records, Some(false))?;
     let Some(rejection) = report.rejections.first() else { return Ok(()) };
     let new = usize::try_from(rejection.position).ok().and_then(|place| news.get(place));

@@ -76,13 +76,19 @@ impl Asked {
         let mut compared = place.as_bytes().to_vec();
         compared.extend_from_slice(&params.compared());
         once(&state, &actor, route, &headers, &Bytes::from(compared), |claimed| async {
+            // The answer for a key is the one of its effect, which is undone where another answer was kept before it.
+            let keyed = claimed.is_some();
             let call = Call { claimed, ..call };
             let done = tokio::spawn({
                 let state = state.clone();
                 async move { state.run(move |engine| work(engine, &call)).await }
             });
             // No time at all is none: a timer would let the run go ahead by as much as a tick.
-            let waited = if wait.is_zero() { None } else { tokio::time::timeout(wait, done).await.ok() };
+            let waited = match wait {
+                _ if keyed => Some(done.await),
+                Duration::ZERO => None,
+                wait => tokio::time::timeout(wait, done).await.ok(),
+            };
             match waited {
                 Some(Ok(done)) => done,
                 Some(Err(panic)) => Err(Problem::internal(&panic)),

@@ -1,6 +1,6 @@
 //! `quittance import balances`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -26,6 +26,11 @@ pub(crate) struct ImportBalances {
 }
 
 impl ImportBalances {
+    /// The file that is read.
+    pub(crate) fn input(&self) -> &Path {
+        &self.file
+    }
+
     /// Does it.
     ///
     /// # Errors

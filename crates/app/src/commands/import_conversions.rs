@@ -57,6 +57,11 @@ pub(crate) struct ImportConversions {
 }
 
 impl ImportConversions {
+    /// The files that are read.
+    pub(crate) fn inputs(&self) -> Vec<&Path> {
+        self.files.iter().map(PathBuf::as_path).collect()
+    }
+
     /// Does it.
     ///
     /// # Errors

@@ -24,6 +24,11 @@ pub(crate) struct ImportNetwork {
 }
 
 impl ImportNetwork {
+    /// The file that is read.
+    pub(crate) fn input(&self) -> &Path {
+        &self.file
+    }
+
     /// Does it.
     ///
     /// # Errors

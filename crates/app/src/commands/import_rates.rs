@@ -1,6 +1,6 @@
 //! `quittance import rates`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -27,6 +27,11 @@ pub(crate) struct ImportRates {
 }
 
 impl ImportRates {
+    /// The file that is read.
+    pub(crate) fn input(&self) -> &Path {
+        &self.file
+    }
+
     /// Does it.
     ///
     /// # Errors

@@ -8,7 +8,9 @@ use quittance_domain::conversion::{
     Conversion, ConversionRecord, ConversionStatus, Elsewhere, EntryPlace, KnownConversion, Outcome, Received,
     RecordError, first_state, keeps_entry, next_state,
 };
+use quittance_domain::conversion_key::base_of;
 use quittance_domain::ids::AdvertiserId;
+use quittance_domain::revision::told_apart;
 use quittance_domain::time::{Day, DayFinder, Timestamp, Zone};
 use quittance_store::accruals::{AccrualRow, RowKey};
 use quittance_store::conversions::{self, State, Superseded};
@@ -104,7 +106,7 @@ pub(super) fn ingest(
     }
     let context = &Context { directory: fresh.as_ref().unwrap_or(context.directory), ..*context };
     let bases = context.rules.bases(batches);
-    if known == Known::None && bases.is_empty() {
+    if known == Known::None && bases.is_empty() && !context.rules.made_ids {
         let mut work = Work::new(context, present, count(batches));
         let reports = work.receive_all(batches)?;
         if !work.refused_as_new {
@@ -122,11 +124,28 @@ pub(super) fn ingest(
     let context = &Context { directory: &directory, ..*context };
     let mut work = Work::new(context, present, count(batches));
     work.billed_here = settled::billed_here(tx, context.call.network, batches, &states)?;
+    work.whole = whole_ids(tx, context, batches)?;
     states.into_iter().for_each(|state| work.know(state));
     work.read_earlier(tx, batches)?;
     let reports = work.receive_all(batches)?;
     let (books, served) = work.write_with_served(tx)?;
     Ok(Ingested { reports, books, served, known, directory: fresh })
+}
+
+/// Of an input whose ids are made of several columns: the conversions that are known by the first part alone.
+fn whole_ids(
+    tx: &mut dyn Tx,
+    context: &Context<'_>,
+    batches: &[&[Positioned]],
+) -> Result<HashMap<Box<str>, Conversion>> {
+    if !context.rules.made_ids {
+        return Ok(HashMap::new());
+    }
+    let ids = batches.iter().copied().flatten().map(|row| &*row.record.conversion_id);
+    let bases: BTreeSet<&str> = ids.filter(|id| base_of(id) != *id).map(base_of).collect();
+    let known = conversions::known(tx, context.call.network, &bases.into_iter().collect::<Vec<_>>())?;
+    let by_id = |state: State| (state.known.conversion.conversion_id.clone(), state.known.conversion);
+    Ok(known.into_iter().map(by_id).collect())
 }
 
 fn count(batches: &[&[Positioned]]) -> usize {
@@ -207,6 +226,8 @@ struct Work<'a> {
     served: BTreeSet<OfferAdvertiser>,
     /// What a source says it has paid, and was billed here: it stays in the books.
     billed_here: HashSet<Box<str>>,
+    /// The conversions that are known by the first parts of ids alone, where ids are made of several columns.
+    whole: HashMap<Box<str>, Conversion>,
     report: IngestReport,
     /// A record was refused as the first of its id: of a known conversion it may be good.
     refused_as_new: bool,
@@ -227,6 +248,7 @@ impl<'a> Work<'a> {
             fold: Fold::default(),
             served: BTreeSet::new(),
             billed_here: HashSet::new(),
+            whole: HashMap::new(),
             report: IngestReport::default(),
             refused_as_new: false,
         }
@@ -387,6 +409,17 @@ impl<'a> Work<'a> {
                 "conversion_id",
                 format!("conversion_id: there is no conversion {id:?} whose status to change"),
             ));
+        }
+        if let Some(known) = self.whole.get(base_of(&record.conversion_id))
+            && told_apart(known, record).is_none()
+        {
+            // The same commission would be owed under both ids.
+            let (id, known) = (&record.conversion_id, &known.conversion_id);
+            let detail = format!(
+                "conversion_id: {known:?} is known from before without --id, and {id:?} would be the same once more: import \
+                 only the rows that were refused then"
+            );
+            return Err(("conversion_id", detail));
         }
         let missing = |field: &'static str| (field, format!("{field} is missing"));
         let affiliate = record.affiliate_id.ok_or_else(|| missing("affiliate_id"))?;

@@ -227,7 +227,7 @@ impl Engine {
         let before = before.filter(|_| !options.again);
         let session = self.session(call, options.create_missing).and_then(|session| {
             session.check_id(&options.id)?;
-            Ok(session.of_file(&seen, before.is_some(), options.revisions))
+            Ok(session.of_file(&seen, before.is_some(), options))
         });
         match session {
             Ok(session) => {

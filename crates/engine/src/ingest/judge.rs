@@ -19,6 +19,8 @@ pub(super) struct Rules {
     pub(super) said_before: bool,
     /// Rows of one id are states of one conversion, whatever differs.
     pub(super) revisions: bool,
+    /// Ids are made of several columns of the input.
+    pub(super) made_ids: bool,
 }
 
 /// A record that differs from what was received last.
@@ -52,20 +54,21 @@ pub(super) enum Verdict {
 impl Case<'_, '_> {
     /// Judges it. `earlier` are the states before the known one.
     pub(super) fn judge<'k>(&self, earlier: impl Iterator<Item = &'k KnownConversion>) -> Result<Verdict> {
-        if let Some(detail) = self.other_goal() {
-            return Ok(Verdict::Refused("goal", detail));
-        }
-        if let Some((field, detail)) = self.second_of_its_id()? {
-            return Ok(Verdict::Refused(field, detail));
-        }
         let dated = self.record.updated_at.is_some();
         let newer = revision::is_newer(self.known, self.record);
         let returns = (!dated || self.rules.said_before && !newer) && {
             let mut earlier = earlier;
             earlier.any(|state| revision::says_again(state, self.record))
         };
+        // What was said before changes nothing: there is nothing in it to refuse.
         if returns && self.rules.said_before {
             return Ok(Verdict::Stale);
+        }
+        if let Some(detail) = self.other_goal() {
+            return Ok(Verdict::Refused("goal", detail));
+        }
+        if let Some((field, detail)) = self.second_of_its_id()? {
+            return Ok(Verdict::Refused(field, detail));
         }
         if let Some(detail) = self.unrejects().filter(|_| !dated) {
             return Ok(Verdict::Refused("status", detail));
@@ -109,8 +112,8 @@ impl Case<'_, '_> {
         let (id, place) = (&self.known.conversion_id, self.rows.place(position));
         let remedy = match self.rows {
             Rows::File(_) => {
-                "import with --id, which makes ids of several columns (--id conversion_id+offer_id), or with --revisions \
-                 where the last row is what holds"
+                "import the refused rows with --id, which makes ids of several columns (--id conversion_id+offer_id), or with \
+                 --revisions where the last row is what holds"
             }
             Rows::Batch { .. } => "give each its own id, or both an updated_at where the last one is what holds",
         };

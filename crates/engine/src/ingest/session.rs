@@ -7,6 +7,7 @@ use quittance_store::{Error as StoreError, Tx, parties};
 
 use super::batch::{self, Context, Ingested, Known, Refusal};
 use super::directory::{Directory, Unknown};
+use super::import::ImportOptions;
 use super::judge::Rules;
 use super::kept::Kept;
 use super::seen::Seen;
@@ -52,8 +53,9 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// The session of a whole file, whose rows are kept in `seen`.
-    pub(super) fn of_file(self, seen: &'a Seen, said_before: bool, revisions: bool) -> Session<'a> {
-        Session { rules: Rules { said_before, revisions, ..self.rules }, seen: Some(seen), ..self }
+    pub(super) fn of_file(self, seen: &'a Seen, said_before: bool, options: &ImportOptions) -> Session<'a> {
+        let (revisions, made_ids) = (options.revisions, !options.id.is_empty());
+        Session { rules: Rules { said_before, revisions, made_ids, ..self.rules }, seen: Some(seen), ..self }
     }
 
     /// Refuses ids of several columns where the network makes ids of its own.

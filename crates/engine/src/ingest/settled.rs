@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use quittance_domain::accrual::{Book, entries};
 use quittance_domain::ids::NetworkId;
 use quittance_store::Tx;
-use quittance_store::conversions::State;
+use quittance_store::conversions::{self, State};
 use quittance_store::takes::{self, Take};
 
 use super::Positioned;
@@ -26,7 +26,10 @@ pub(super) fn billed_here(
         return Ok(billed);
     }
     let mut takes: HashMap<Book, Vec<Take>> = HashMap::new();
-    for State { known, .. } in known {
+    let revised = known.iter().map(|state| &state.known).filter(|known| known.revision > 1);
+    let ids: Vec<&str> = revised.map(|known| &*known.conversion.conversion_id).collect();
+    let before = if ids.is_empty() { Vec::new() } else { conversions::superseded(tx, network, &ids)? };
+    for State { known, .. } in known.iter().chain(&before) {
         for (book, _) in entries(&known.conversion, known.elsewhere) {
             let takes = match takes.entry(book) {
                 std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),

@@ -42,13 +42,25 @@ impl Engine {
         expected: Option<i64>,
         mut work: impl FnMut(&mut Change<'_>) -> Result<T>,
     ) -> Result<Invoice> {
+        self.change_in_turn(call, (id, expected), |_| Ok(()), |change, ()| work(change))
+    }
+
+    /// The same with something that is done first, before the invoice is read and anything is locked.
+    pub(super) fn change_in_turn<B, T>(
+        &self,
+        call: &Call,
+        (id, expected): (InvoiceId, Option<i64>),
+        mut first: impl FnMut(&mut dyn Tx) -> Result<B>,
+        mut work: impl FnMut(&mut Change<'_>, B) -> Result<T>,
+    ) -> Result<Invoice> {
         let today = self.zone_of(call)?.day_of(call.now);
         self.store.write(|tx| {
+            let begun = first(tx)?;
             let mut change = Change::open(tx, call, id, today)?;
             if let Some(expected) = expected.filter(|version| *version != change.invoice.version) {
                 return Err(Error::Stale { expected, present: change.invoice.version });
             }
-            work(&mut change)?;
+            work(&mut change, begun)?;
             crate::idempotency::mark_done(change.tx, call)?;
             Ok(change.invoice)
         })

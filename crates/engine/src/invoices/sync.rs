@@ -11,9 +11,9 @@ use quittance_domain::planner::{Converted, Emptied};
 use quittance_domain::time::Day;
 use quittance_store::accruals::{self, AccrualRow, BookState};
 use quittance_store::invoices::{self, Invoice, Line, TakeOff};
-use quittance_store::networks;
 use quittance_store::runs;
 use quittance_store::takes::{self, Take};
+use quittance_store::{Tx, networks};
 use serde_json::json;
 
 use super::actions::round;
@@ -41,9 +41,9 @@ impl Engine {
     /// # Errors
     /// There is no such invoice, something is paid, it is void, or its version is not `expected`.
     pub fn sync(&self, call: &Call, id: InvoiceId, expected: Option<i64>) -> Result<Invoice> {
-        // Raising the epoch and committing at once is what makes everything up to it complete.
-        let epoch = self.store.write(|tx| networks::raise_epoch(tx, call.network))?;
-        self.change(call, id, expected, |change| change.sync(epoch))
+        // Whoever ingests waits until this is over, so that everything up to the epoch is complete, and stays what it is.
+        let raise = |tx: &mut dyn Tx| Ok(networks::raise_epoch(tx, call.network)?);
+        self.change_in_turn(call, (id, expected), raise, |change, epoch| change.sync(epoch))
     }
 }
 

@@ -62,13 +62,15 @@ pub struct Manner<'a> {
     pub source: Option<&'a Source>,
     /// What stands before the decimals of amounts.
     pub decimal: Decimal,
+    /// No spreadsheet has had the ids in its hands, so that one may end in zeros.
+    pub whole_ids: bool,
 }
 
 impl<'a> Manner<'a> {
     /// That of a text of nobody in particular.
     #[must_use]
     pub fn plain(zone: &'a Zone) -> Manner<'a> {
-        Manner { zone, source: None, decimal: Decimal::Point }
+        Manner { zone, source: None, decimal: Decimal::Point, whole_ids: true }
     }
 }
 
@@ -137,7 +139,7 @@ impl Field {
         let amount = || manner.decimal.plain(text).map_err(|detail| wrong(format!("{}: {detail}", self.name())));
         match self {
             Field::ConversionId => {
-                let exact = manner.source.is_some_and(|source| source.whole_ids);
+                let exact = manner.whole_ids || manner.source.is_some_and(|source| source.whole_ids);
                 if let Some(detail) = refused_id(text, exact) {
                     return Err(wrong(format!("{}: {detail}", self.name())));
                 }

@@ -150,7 +150,8 @@ pub fn open<'a>(
     Ok((plain, format.unwrap_or_else(|| Format::told_by(first))))
 }
 
-/// The first character that is no white space, which is skipped.
+/// The first character that is no white space. Empty lines before it are skipped, and not what its own line begins with: a
+/// table with tabs may begin with an empty cell.
 fn first_character(plain: &mut dyn BufRead) -> std::io::Result<Option<u8>> {
     let mut blank = 0;
     loop {
@@ -164,7 +165,8 @@ fn first_character(plain: &mut dyn BufRead) -> std::io::Result<Option<u8>> {
         match buffer.iter().position(|byte| !byte.is_ascii_whitespace()) {
             Some(skipped) => {
                 let first = buffer[skipped];
-                plain.consume(skipped);
+                let lines = buffer[..skipped].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                plain.consume(lines);
                 return Ok(Some(first));
             }
             None => {

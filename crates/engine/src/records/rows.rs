@@ -203,7 +203,7 @@ impl RowParser {
     }
 
     fn manner(&self) -> Manner<'_> {
-        Manner { zone: &self.zone, source: self.source.as_deref(), decimal: self.decimal }
+        Manner { zone: &self.zone, source: self.source.as_deref(), decimal: self.decimal, whole_ids: false }
     }
 
     /// One row as a record.
@@ -407,7 +407,8 @@ fn read_csv(
         if !reader.read_byte_record(&mut cells).map_err(|e| failed(line, e))? {
             return Ok(());
         }
-        line = cells.position().map_or(line + 1, |position| position.line() + layout.lines_above);
+        // Lines that end with a carriage return alone are not counted by the reader: there each row counts as one.
+        line = cells.position().map_or(line + 1, |at| (at.line() + layout.lines_above).max(line + 1));
         each(RawRow { line, raw: Raw::Csv(cells) })?;
     }
 }

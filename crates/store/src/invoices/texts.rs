@@ -17,6 +17,10 @@ statements! {
         WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND internal_notes <> '' ORDER BY invoice_id";
     SET_INTERNAL_NOTES = "UPDATE invoices SET internal_notes = $6 \
         WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND $5 = 0";
+    DOCUMENT_NUMBERS = "SELECT invoice_id, 0, document_number FROM invoices \
+        WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND document_number <> '' ORDER BY invoice_id";
+    SET_DOCUMENT_NUMBER = "UPDATE invoices SET document_number = $6 \
+        WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND invoice_id = $4 AND $5 = 0";
     VOID_TEXTS = "SELECT invoice_id, 0, void_text FROM invoices \
         WHERE network_id = $1 AND kind = $2 AND party_id = $3 AND void_text <> '' ORDER BY invoice_id";
     SET_VOID_TEXT = "UPDATE invoices SET void_text = $6 \
@@ -51,6 +55,8 @@ pub enum TextKind {
     PublicNotes,
     /// Notes on an invoice that it does not see.
     InternalNotes,
+    /// The other side's number of an invoice.
+    DocumentNumber,
     /// Why an invoice was voided.
     VoidText,
     /// What a line is for.
@@ -65,9 +71,10 @@ pub enum TextKind {
 
 impl TextKind {
     /// All of them.
-    pub const ALL: [TextKind; 7] = [
+    pub const ALL: [TextKind; 8] = [
         TextKind::PublicNotes,
         TextKind::InternalNotes,
+        TextKind::DocumentNumber,
         TextKind::VoidText,
         TextKind::Comment,
         TextKind::Item,
@@ -80,6 +87,7 @@ impl TextKind {
         match self {
             TextKind::PublicNotes => (PUBLIC_NOTES, SET_PUBLIC_NOTES),
             TextKind::InternalNotes => (INTERNAL_NOTES, SET_INTERNAL_NOTES),
+            TextKind::DocumentNumber => (DOCUMENT_NUMBERS, SET_DOCUMENT_NUMBER),
             TextKind::VoidText => (VOID_TEXTS, SET_VOID_TEXT),
             TextKind::Comment => (COMMENTS, SET_COMMENT),
             TextKind::Item => (ITEMS, SET_ITEM),

@@ -8,11 +8,13 @@ use super::{Postgres, failure};
 use crate::error::{Error, Result};
 use crate::tx::Tx;
 
-/// The first number of the locks of processes; the second is the process's own.
-const TAKE: &str = "SELECT pg_try_advisory_lock(5178852, CAST(CAST($1 AS BIGINT) AS INT))";
+/// The first number of a lock is of the schema, since several installations may share a database; the second is the
+/// process's own.
+const TAKE: &str =
+    "SELECT pg_try_advisory_lock(hashtext('quittance ' || current_schema()), CAST(CAST($1 AS BIGINT) AS INT))";
 /// Nobody holds the lock of a dead process. It is not kept from anybody: whoever asks shares it until it has its answer.
-const LIVES: &str =
-    "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock_shared(5178852, CAST($1 AS INT)) THEN 0 ELSE 1 END AS BIGINT)";
+const LIVES: &str = "SELECT CAST(CASE WHEN pg_try_advisory_xact_lock_shared(hashtext('quittance ' || current_schema()), \
+     CAST($1 AS INT)) THEN 0 ELSE 1 END AS BIGINT)";
 /// How long the server has to say that the session is there.
 const ANSWERS: Duration = Duration::from_secs(5);
 

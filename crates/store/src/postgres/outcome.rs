@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use postgres::SimpleQueryMessage;
 
-use super::{Connection, Postgres, failure};
+use super::{Connection, Postgres, failure, rollback};
 use crate::error::{Error, Result};
 
 /// How long the server is asked, and how long after one try the next is made.
@@ -19,7 +19,11 @@ const BEGIN_KNOWN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_curre
 /// # Errors
 /// What the server says.
 pub(super) fn begin_known(connection: &mut Connection) -> Result<String> {
-    let said = connection.client.simple_query(BEGIN_KNOWN).map_err(|error| failure(&error))?;
+    let said = connection.client.simple_query(BEGIN_KNOWN).map_err(|error| {
+        // It may have begun, and failed at the number: the next one of this connection must not find it.
+        rollback(connection);
+        failure(&error)
+    })?;
     let number = said.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
         _ => None,

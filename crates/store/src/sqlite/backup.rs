@@ -25,12 +25,14 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     clear(folder);
     let partial = partial(to);
     let held = hold(&partial).map_err(|error| named(&partial, &error.to_string()))?;
+    remove(&partial);
     let copied = fill(&connection, &partial).and_then(|()| {
         fs::rename(&partial, to).and_then(|()| sync_folder(to)).map_err(|error| named(to, &error.to_string()))
     });
     if copied.is_err() {
         let _ = fs::remove_file(&partial);
     }
+    let _ = fs::remove_file(lock_of(&partial));
     drop(held);
     copied
 }
@@ -67,22 +69,33 @@ fn partial(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// An empty file that is locked until it is closed.
+/// The file beside a copy that is locked while it is made: not the copy itself, since on shared folders of a network such a
+/// lock keeps the database library from writing to it.
+fn lock_of(partial: &Path) -> PathBuf {
+    partial.with_added_extension("lock")
+}
+
+/// A file that is locked until it is closed; where there are no locks, one that is not.
 fn hold(partial: &Path) -> std::io::Result<File> {
-    let file = File::options().write(true).create(true).truncate(false).open(partial)?;
+    let file = File::options().write(true).create(true).truncate(false).open(lock_of(partial))?;
     match file.try_lock() {
-        Ok(()) => file.set_len(0).map(|()| file),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(std::io::Error::other("another copy is just being made here")),
-        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
 /// Removes the copies in a folder that were begun by processes that were killed. Who makes one holds a lock on it.
 fn clear(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let partial = entry.file_name().to_str().is_some_and(|name| name.ends_with(PARTIAL));
-        if partial && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = fs::remove_file(entry.path());
+        let (partial, name) = (entry.path(), entry.file_name());
+        let is_partial = name.to_str().is_some_and(|name| name.ends_with(PARTIAL));
+        let free = || {
+            let lock = File::options().write(true).create(true).truncate(false).open(lock_of(&partial));
+            lock.is_ok_and(|lock| lock.try_lock().is_ok())
+        };
+        if is_partial && free() {
+            remove(&partial);
+            let _ = fs::remove_file(lock_of(&partial));
         }
     }
 }
