@@ -356,6 +356,20 @@ both_databases! {
         assert_eq!(bill(&network, "2026-10-31").invoices(), 0);
     }
 
+    /// The same where the share ends with September, so that the second invoice is shared with nobody: -10.00 and 10.00 even out.
+    fn what_a_void_invoice_had_billed_is_shared_again_after_the_end_of_a_share(database) {
+        let mut network = referred(database, r#","until":"2026-09-30""#);
+        september(&mut network);
+        network.approve("b 2 1 2026-10-10 100.00");
+        bill(&network, "2026-10-31");
+        network.engine.void(&network.call, id(1), None, VoidReason::Other, "").unwrap();
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 4), ["conversions 200.00"]);
+        network.approve("x 1 2 2026-10-01 1.00");
+        bill(&network, "2026-10-31");
+        assert_eq!(lines(&network, 5), ["conversions 1.00"]);
+    }
+
     /// Both invoices were issued before there was a referrer. The first is void, and its 200.00 are billed again when there is
     /// one: 5 % of them are 10.00.
     fn what_a_void_invoice_had_billed_is_shared_by_the_rules_of_today(database) {
