@@ -326,7 +326,7 @@ both_databases! {
         network.approve("a 1 1 2026-01-05 100.00");
         bill(&network, "2026-01-31");
         bill(&network, "2026-01-31");
-        assert_eq!(lines(&network, 2), ["referral 4.00 (5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1 New: 5 % of 100.00"]);
+        assert_eq!(lines(&network, 2), ["referral 4.00 (5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1: 5 % of 100.00"]);
         network.at("2026-03-02");
         network.rates("2026-02-27,EUR,USD,2\n");
         network.set_party(PartyKind::Affiliate, r#"{"id":1,"referrer":{"affiliate":5,"percent":"10"}}"#);
@@ -335,8 +335,8 @@ both_databases! {
         bill(&network, "2026-02-28");
         bill(&network, "2026-02-28");
         assert_eq!(lines(&network, 4), [
-            "referral 15.00 (30.00 USD at 0.5 of 2026-02-27) Referral of affiliate 1 New: 10 % of 300.00",
-            "referral -4.00 (-5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1 New: 5 % of -100.00",
+            "referral 15.00 (30.00 USD at 0.5 of 2026-02-27) Referral of affiliate 1: 10 % of 300.00",
+            "referral -4.00 (-5.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1: 5 % of -100.00",
         ]);
         assert_eq!(bill(&network, "2026-02-28").invoices(), 0);
     }
