@@ -405,4 +405,42 @@ both_databases! {
         bill(&network, "2026-10-31");
         assert_eq!(lines(&network, 3), ["referral 10.00 Referral of affiliate 2: 5 % of 200.00"]);
     }
+
+    /// The referrer has everything converted into euros. Of January 10 % of 100.00 USD are 8.00 EUR at 0.8. In February these are taken
+    /// back as they were paid, and 5 % of 500.00 USD are 12.50 EUR at 0.5. In March that is taken back at 0.5 as well, -12.50 EUR, though the
+    /// first line of the same invoice was at 0.8; 20 % of 1000.00 USD are 200.00 EUR at 1.
+    fn a_share_is_taken_back_at_its_own_rate_also_where_its_invoice_took_back_at_another(database) {
+        let mut network = network(database, r#"{"affiliate":5,"percent":"10"}"#);
+        network.set_party(PartyKind::Affiliate, r#"{"id":5,"currency":"EUR","currency_policy":"convert"}"#);
+        let percent = |network: &Network, percent: i64| {
+            let party = format!(r#"{{"id":1,"referrer":{{"affiliate":5,"percent":"{percent}"}}}}"#);
+            network.set_party(PartyKind::Affiliate, &party);
+        };
+        network.rates("2026-01-30,EUR,USD,1.25\n");
+        network.approve("a 1 1 2026-01-05 100.00");
+        bill(&network, "2026-01-31");
+        bill(&network, "2026-01-31");
+        network.at("2026-03-02");
+        network.rates("2026-02-27,EUR,USD,2\n");
+        percent(&network, 5);
+        network.ingest(vec![network.record("a", 1, 1, "rejected", "2026-01-05", "100.00")]);
+        network.approve("b 1 2 2026-02-05 500.00");
+        bill(&network, "2026-02-28");
+        bill(&network, "2026-02-28");
+        assert_eq!(lines(&network, 4), [
+            "referral -8.00 (-10.00 USD at 0.8 of 2026-01-30) Referral of affiliate 1: 10 % of -100.00",
+            "referral 12.50 (25.00 USD at 0.5 of 2026-02-27) Referral of affiliate 1: 5 % of 500.00",
+        ]);
+        network.at("2026-04-02");
+        network.rates("2026-03-31,EUR,USD,1\n");
+        percent(&network, 20);
+        network.ingest(vec![network.record("b", 1, 2, "rejected", "2026-02-05", "500.00")]);
+        network.approve("c 1 2 2026-03-05 1000.00");
+        bill(&network, "2026-03-31");
+        bill(&network, "2026-03-31");
+        assert_eq!(lines(&network, 6), [
+            "referral 200.00 (200.00 USD at 1 of 2026-03-31) Referral of affiliate 1: 20 % of 1000.00",
+            "referral -12.50 (-25.00 USD at 0.5 of 2026-02-27) Referral of affiliate 1: 5 % of -500.00",
+        ]);
+    }
 }

@@ -53,7 +53,8 @@ statements! {
         AND i.party_id = r.affiliate_id AND i.invoice_id = r.invoice_id JOIN invoice_lines l ON l.network_id = i.network_id \
         AND l.kind = i.kind AND l.party_id = i.party_id AND l.invoice_id = i.invoice_id WHERE r.network_id = $1 \
         AND r.source_invoice {in:2} AND {within:r.source_invoice|2} AND r.invoice_id <> 0 AND r.units > 0 \
-        AND l.line_type = 'referral' AND l.source_currency = r.base_currency ORDER BY r.referral_no, l.line_no";
+        AND l.line_type = 'referral' AND l.source_currency = r.base_currency \
+        ORDER BY r.referral_no, CASE WHEN l.units > 0 THEN 0 ELSE 1 END, l.line_no";
     TAKE_REFERRALS = "UPDATE referrals SET invoice_id = $4 WHERE network_id = $1 AND affiliate_id = $2 \
         AND referral_no {in:3} AND invoice_id = 0";
     RELEASE_REFERRALS = "UPDATE referrals {by:referrals_by_invoice} SET invoice_id = 0 WHERE network_id = $1 AND invoice_id = $2";
@@ -153,7 +154,8 @@ pub fn own_terms(tx: &mut dyn Tx, network: NetworkId, referred: &[i64]) -> Resul
 /// the referrer's invoice.
 pub type PaidShare = (InvoiceId, Currency, Currency);
 
-/// By which rates the shares of some invoices were paid that are on an invoice in another currency, the first first.
+/// By which rates the shares of some invoices were paid that are on an invoice in another currency, the first first. What
+/// an invoice takes back in the same currency may go by an older rate; what it pays goes by its own.
 ///
 /// # Errors
 /// What the database says.
