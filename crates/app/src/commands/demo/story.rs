@@ -259,9 +259,7 @@ fn standing(all: &[Invoice]) -> Table {
             let money = currency.map(|c| Money::new(i64::try_from(units).unwrap_or(i64::MAX), c).to_decimal());
             grouped(money.unwrap_or_default())
         };
-        // What a void invoice says is owed to nobody.
-        let balance = if status == "void" { String::new() } else { amount(balance) };
-        table.row([code.to_owned(), status.replace('_', " "), grouped(count), amount(billed), balance]);
+        table.row([code.to_owned(), status.replace('_', " "), grouped(count), amount(billed), amount(balance)]);
     }
     table
 }
